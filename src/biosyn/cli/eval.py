@@ -1,0 +1,45 @@
+"""eval.py: Acc@k of a checkpoint on a folder of annotated mentions."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+from biosyn.cli.common import add_device, add_quiet, chosen_device, run_command, show_progress
+from biosyn.config import SCORE_MODES, EvalConfig
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command; return its exit code."""
+    return run_command(_eval, _parser(), argv)
+
+
+def _parser() -> argparse.ArgumentParser:
+    default = EvalConfig.__dataclass_fields__
+    parser = argparse.ArgumentParser(prog="eval.py", description=__doc__)
+    add = parser.add_argument
+    add("--model_name_or_path", required=True, help="checkpoint folder that train.py wrote")
+    add("--dictionary_path", required=True, help="dictionary, a line 'cui||name' each")
+    add("--data_dir", required=True, help="folder of .concept files, e.g. processed_test")
+    add("--topk", type=int, default=default["topk"].default, help="names kept of a mention (default: %(default)s)")
+    add("--score_mode", choices=SCORE_MODES, default=default["score_mode"].default, help="(default: %(default)s)")
+    add("--output_dir", default=default["output_dir"].default, help="for predictions_eval.json (default: %(default)s)")
+    add("--filter_composite", action="store_true", help="leave out the mentions with several ids")
+    add("--filter_duplicate", action="store_true", help="keep the first of each (mention, id) pair")
+    add("--save_predictions", action="store_true", help="write predictions_eval.json into --output_dir")
+    add("--max_length", type=int, help="tokens kept of a text (default: the checkpoint's)")
+    add_device(parser)
+    add_quiet(parser)
+    return parser
+
+
+def _eval(args: argparse.Namespace) -> dict[str, Any]:
+    values = {key: value for key, value in vars(args).items() if key in EvalConfig.__dataclass_fields__}
+    config = EvalConfig(**{**values, "device": chosen_device(args), "show_progress": show_progress(args)})
+    from biosyn.evaluation import evaluate  # here, so that --help does not wait for torch
+
+    return evaluate(config)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

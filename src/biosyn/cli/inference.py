@@ -1,0 +1,40 @@
+"""inference.py: the best names of a mention, or its embeddings."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+from biosyn.cli.common import add_device, add_quiet, chosen_device, run_command, show_progress
+from biosyn.config import INFERENCE_TOPK, InferenceConfig
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command; return its exit code."""
+    return run_command(_infer, _parser(), argv)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="inference.py", description=__doc__)
+    add = parser.add_argument
+    add("--mention", required=True, help="the text to map, as it stands in a document")
+    add("--model_name_or_path", required=True, help="checkpoint folder that train.py wrote")
+    add("--dictionary_path", help="dictionary, a line 'cui||name' each")
+    add("--show_predictions", action="store_true", help="give the best names (the default with a dictionary)")
+    add("--show_embeddings", action="store_true", help="give the mention's vectors (the default without one)")
+    add("--topk", type=int, default=INFERENCE_TOPK, help="names to give (default: %(default)s)")
+    add_device(parser)
+    add_quiet(parser)
+    return parser
+
+
+def _infer(args: argparse.Namespace) -> dict[str, Any]:
+    values = {key: value for key, value in vars(args).items() if key in InferenceConfig.__dataclass_fields__}
+    config = InferenceConfig(**{**values, "device": chosen_device(args), "show_progress": show_progress(args)})
+    from biosyn.inference import infer  # here, so that --help does not wait for torch
+
+    return infer(config)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,56 @@
+"""train.py: from a dictionary and annotated mentions to a checkpoint."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+from biosyn.cli.common import add_device, add_quiet, chosen_device, run_command, show_progress
+from biosyn.config import TrainConfig
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command; return its exit code."""
+    return run_command(_train, _parser(), argv)
+
+
+def _parser() -> argparse.ArgumentParser:
+    default = TrainConfig.__dataclass_fields__
+    parser = argparse.ArgumentParser(prog="train.py", description=__doc__)
+    add = parser.add_argument
+    add("--model_name_or_path", required=True, help="encoder to start from: a folder or a Hub id")
+    add("--train_dictionary_path", required=True, help="dictionary, a line 'cui||name' each")
+    add("--train_dir", required=True, help="folder of .concept files, e.g. processed_traindev")
+    add("--output_dir", required=True, help="where the checkpoint and train_log.jsonl go")
+    add("--dev_dir", help="folder of .concept files on which each epoch is measured")
+    add("--dev_dictionary_path", help="dictionary for --dev_dir")
+    add("--keep_best", action="store_true", help="keep the epoch with the best Acc@1 on dev, not the last one")
+    for flag, kind, text in (
+        ("max_length", int, "tokens kept of a name or mention, [CLS] and [SEP] included"),
+        ("seed", int, "of the mentions' order and the dropout"),
+        ("topk", int, "candidates of a mention"),
+        ("learning_rate", float, "of the encoder, constant"),
+        ("weight_decay", float, "of the encoder"),
+        ("train_batch_size", int, "mentions of a step"),
+        ("epoch", int, "epochs; 0 fits the TF-IDF and saves"),
+        ("initial_sparse_weight", float, "the weight w of the sparse score before training"),
+        ("dense_ratio", float, "share of the candidates that come from the dense score"),
+    ):
+        add(f"--{flag}", type=kind, default=default[flag].default, help=f"{text} (default: %(default)s)")
+    add("--draft", action="store_true", help="100 names, 10 mentions, output in <output_dir>_draft: a trial run")
+    add("--save_checkpoint_all", action="store_true", help="also save checkpoint_N/ after each epoch")
+    add_device(parser)
+    add_quiet(parser)
+    return parser
+
+
+def _train(args: argparse.Namespace) -> dict[str, Any]:
+    values = {key: value for key, value in vars(args).items() if key in TrainConfig.__dataclass_fields__}
+    config = TrainConfig(**{**values, "device": chosen_device(args), "show_progress": show_progress(args)})
+    from biosyn.train_run import train  # here, so that --help does not wait for torch
+
+    return train(config)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,56 @@
+"""Concept ids (CUIs) as they stand in files, and the two rules that compare them.
+
+A field may hold several ids: ``|`` joins alternatives or homonyms, ``|`` or ``+`` the parts of a composite mention.
+"""
+
+import re
+
+NO_CONCEPT = "-1"
+_SEPARATOR = re.compile(r"[|+]")
+
+
+def split_ids(cui: str) -> tuple[str, ...]:
+    """Return the single ids of a field, in order, blanks and empty parts dropped.
+
+    Examples
+    --------
+    >>> split_ids("D001260|208900"), split_ids("D010051+D001943")
+    (('D001260', '208900'), ('D010051', 'D001943'))
+    """
+    return tuple(part.strip() for part in _SEPARATOR.split(cui) if part.strip())
+
+
+def is_composite(cui: str) -> bool:
+    """Say whether a query's field holds more than one id.
+
+    Examples
+    --------
+    >>> is_composite("D001260"), is_composite("D010051|D001943")
+    (False, True)
+    """
+    return len(split_ids(cui)) > 1
+
+
+def covers_all(query_cui: str, name_cui: str) -> bool:
+    """Training label: every id of the query is among the ids of the candidate's name.
+
+    Upstream tests this by substring, which takes ``D00126`` for ``D001260``; here id sets are compared.
+
+    Examples
+    --------
+    >>> covers_all("D001260", "D001260|208900"), covers_all("D00126", "D001260")
+    (True, False)
+    """
+    query_ids = split_ids(query_cui)
+    return bool(query_ids) and NO_CONCEPT not in query_ids and set(query_ids) <= set(split_ids(name_cui))
+
+
+def shares_any(gold_cui: str, name_cui: str) -> bool:
+    """Evaluation label: the gold field and the name have at least one id in common; ``-1`` is never right.
+
+    Examples
+    --------
+    >>> shares_any("D010051+D001943", "D001943"), shares_any("-1", "-1")
+    (True, False)
+    """
+    return bool((set(split_ids(gold_cui)) - {NO_CONCEPT}) & set(split_ids(name_cui)))

@@ -1,0 +1,135 @@
+"""The settings of each verb: frozen, each default in one place, checked when made.
+
+A config stops at the door: a verb unpacks it, and nothing below takes one.
+"""
+
+from dataclasses import dataclass
+
+from biosyn.errors import InputError
+
+MAX_LENGTH = 25
+TOPK = 20
+INFERENCE_TOPK = 5
+DEMO_TOPK = 10
+SCORE_MODES = ("hybrid", "dense", "sparse")
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainConfig:
+    """Settings of train.py; names and defaults are upstream's but for ``learning_rate`` (its examples' 1e-5)."""
+
+    model_name_or_path: str
+    train_dictionary_path: str
+    train_dir: str
+    output_dir: str
+    max_length: int = MAX_LENGTH
+    seed: int = 0
+    device: str = "auto"
+    draft: bool = False
+    topk: int = TOPK
+    learning_rate: float = 1e-5
+    weight_decay: float = 0.01
+    train_batch_size: int = 16
+    epoch: int = 10
+    initial_sparse_weight: float = 0.0
+    dense_ratio: float = 0.5
+    save_checkpoint_all: bool = False
+    dev_dir: str | None = None
+    dev_dictionary_path: str | None = None
+    keep_best: bool = False
+    show_progress: bool = False
+
+    def __post_init__(self) -> None:
+        _at_least("--max_length", self.max_length, 3)
+        _at_least("--topk", self.topk, 1)
+        _at_least("--train_batch_size", self.train_batch_size, 1)
+        _at_least("--epoch", self.epoch, 0)
+        _at_least("--weight_decay", self.weight_decay, 0)
+        if not self.learning_rate > 0:
+            raise InputError(f"--learning_rate must be above 0, found {self.learning_rate}")
+        if not 0 <= self.dense_ratio <= 1:
+            raise InputError(f"--dense_ratio must be between 0 and 1, found {self.dense_ratio}")
+        if (self.dev_dir is None) != (self.dev_dictionary_path is None):
+            raise InputError("--dev_dir and --dev_dictionary_path go together: give both or neither")
+        if self.keep_best and self.dev_dir is None:
+            raise InputError("--keep_best needs --dev_dir and --dev_dictionary_path")
+
+
+@dataclass(frozen=True, kw_only=True)
+class EvalConfig:
+    """Settings of eval.py. ``max_length`` None means the checkpoint's own."""
+
+    model_name_or_path: str
+    dictionary_path: str
+    data_dir: str
+    device: str = "auto"
+    topk: int = TOPK
+    score_mode: str = "hybrid"
+    output_dir: str = "./output/"
+    filter_composite: bool = False
+    filter_duplicate: bool = False
+    save_predictions: bool = False
+    max_length: int | None = None
+    show_progress: bool = False
+
+    def __post_init__(self) -> None:
+        if self.max_length is not None:
+            _at_least("--max_length", self.max_length, 3)
+        _at_least("--topk", self.topk, 1)
+        if self.score_mode not in SCORE_MODES:
+            raise InputError(f"--score_mode must be one of {', '.join(SCORE_MODES)}, found {self.score_mode}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class InferenceConfig:
+    """Settings of inference.py.
+
+    With neither ``show_predictions`` nor ``show_embeddings``: predictions where there is a dictionary, else embeddings.
+    """
+
+    model_name_or_path: str
+    mention: str
+    dictionary_path: str | None = None
+    device: str = "auto"
+    topk: int = INFERENCE_TOPK
+    show_predictions: bool = False
+    show_embeddings: bool = False
+    show_progress: bool = False
+
+    def __post_init__(self) -> None:
+        _at_least("--topk", self.topk, 1)
+        if self.show_predictions and self.dictionary_path is None:
+            raise InputError("--show_predictions needs --dictionary_path")
+
+    @property
+    def wants_predictions(self) -> bool:
+        """Whether the result holds predictions."""
+        return self.show_predictions or (self.dictionary_path is not None and not self.show_embeddings)
+
+    @property
+    def wants_embeddings(self) -> bool:
+        """Whether the result holds embeddings."""
+        return self.show_embeddings or (self.dictionary_path is None and not self.show_predictions)
+
+
+@dataclass(frozen=True, kw_only=True)
+class DemoConfig:
+    """Settings of demo.py."""
+
+    model_name_or_path: str
+    dictionary_path: str
+    device: str = "auto"
+    host: str = "127.0.0.1"
+    port: int = 8888
+    topk: int = DEMO_TOPK
+    show_progress: bool = False
+
+    def __post_init__(self) -> None:
+        _at_least("--topk", self.topk, 1)
+        if not 0 <= self.port <= 65535:
+            raise InputError(f"--port must be between 0 and 65535, found {self.port}")
+
+
+def _at_least(flag: str, value: float, least: float) -> None:
+    if not value >= least:  # written so that nan is refused too
+        raise InputError(f"{flag} must be at least {least}, found {value}")

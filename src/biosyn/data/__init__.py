@@ -1,0 +1,1 @@
+"""Files to rows: readers and writers of corpora, ontologies, dictionaries and queries."""

@@ -1,0 +1,77 @@
+"""The dictionary: the names a mention can be mapped to, and their concept ids."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from biosyn.concept_ids import split_ids
+from biosyn.errors import InputError
+from biosyn.files import read_lines
+from biosyn.records import Name
+
+DRAFT_NAMES = 100
+
+
+class DictionaryDataset:
+    """The names of a dictionary file, in file order.
+
+    Parameters
+    ----------
+    dictionary_path
+        A file with a line ``cui||name`` each, UTF-8; blank lines are skipped.
+    draft
+        Keep the first hundred lines only.
+
+    Attributes
+    ----------
+    names, cuis
+        Two lists of equal length N.
+
+    Raises
+    ------
+    InputError
+        If the file cannot be read, holds no name, or a line is not ``cui||name`` (the line is named).
+    """
+
+    def __init__(self, dictionary_path: str | Path, draft: bool = False):
+        self.path = Path(dictionary_path)
+        self.names: list[str] = []
+        self.cuis: list[str] = []
+        for number, line in read_lines(dictionary_path):
+            if line.strip():
+                name, cui = _parse_name(line, self.path, number)
+                self.names.append(name)
+                self.cuis.append(cui)
+            if draft and len(self.names) == DRAFT_NAMES:
+                break
+        if not self.names:
+            raise InputError("the dictionary is empty: expected lines 'cui||name'", path=dictionary_path)
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def __getitem__(self, index: int) -> Name:
+        return Name(self.names[index], self.cuis[index])
+
+    def __iter__(self) -> Iterator[Name]:
+        return map(Name, self.names, self.cuis)
+
+
+def require_names(dictionary: Sequence[Name] | DictionaryDataset, topk: int) -> None:
+    """Refuse a ``topk`` larger than the dictionary.
+
+    Raises
+    ------
+    InputError
+        If there are fewer than ``topk`` names.
+    """
+    if topk > len(dictionary):
+        where = dictionary.path if isinstance(dictionary, DictionaryDataset) else None
+        raise InputError(f"--topk {topk} is larger than the dictionary ({len(dictionary)} names)", path=where)
+
+
+def _parse_name(line: str, path: Path, number: int) -> Name:
+    cui, separator, name = line.partition("||")
+    cui, name = cui.strip(), name.strip()
+    if not separator or not name or not split_ids(cui):
+        raise InputError(f"expected 'cui||name', found '{line[:80]}'", path=path, line=number)
+    return Name(name, cui)

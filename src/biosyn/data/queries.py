@@ -1,0 +1,94 @@
+"""Annotated mentions: a folder of ``.concept`` files."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from biosyn.concept_ids import NO_CONCEPT, is_composite, split_ids
+from biosyn.errors import InputError
+from biosyn.files import read_lines, require_folder
+from biosyn.records import Query
+
+DRAFT_QUERIES = 10
+
+
+class QueryDataset:
+    """The queries of a folder, files in sorted order of their names.
+
+    Parameters
+    ----------
+    data_dir
+        Folder of ``*.concept`` files, a line ``pmid||start|end||type||mention||cui`` each.
+    filter_composite
+        Leave out the queries with more than one id.
+    filter_cuiless
+        Leave out the queries whose id is ``-1``.
+    filter_duplicate
+        Keep the first query of each (mention, id) pair; done after the other filters.
+    draft
+        Keep the first ten queries only.
+
+    Raises
+    ------
+    InputError
+        If the folder is missing, holds no ``.concept`` file or no query, or a line is of another form.
+    """
+
+    def __init__(
+        self,
+        data_dir: str | Path,
+        filter_composite: bool = False,
+        filter_duplicate: bool = False,
+        filter_cuiless: bool = False,
+        draft: bool = False,
+    ):
+        queries = read_queries(data_dir)
+        if filter_composite:
+            queries = [query for query in queries if not is_composite(query.cui)]
+        if filter_cuiless:
+            queries = [query for query in queries if NO_CONCEPT not in split_ids(query.cui)]
+        if filter_duplicate:
+            queries = list({(query.mention, query.cui): query for query in reversed(queries)}.values())[::-1]
+        if not queries:
+            raise InputError("no query is left after the filters: check the folder and the filter flags", path=data_dir)
+        self.queries = queries[:DRAFT_QUERIES] if draft else queries
+
+    def __len__(self) -> int:
+        return len(self.queries)
+
+    def __getitem__(self, index: int) -> Query:
+        return self.queries[index]
+
+    def __iter__(self) -> Iterator[Query]:
+        return iter(self.queries)
+
+
+def read_queries(data_dir: str | Path) -> list[Query]:
+    """Return every query of a folder, in the sorted order of the file names.
+
+    Raises
+    ------
+    InputError
+        As `QueryDataset`.
+    """
+    paths = sorted(require_folder(data_dir).glob("*.concept"))
+    if not paths:
+        raise InputError("holds no .concept file: give a folder such as processed_train", path=data_dir)
+    queries = [
+        _parse_query(line, path, number) for path in paths for number, line in read_lines(path) if line.strip()
+    ]
+    if not queries:
+        raise InputError("its .concept files hold no query", path=data_dir)
+    return queries
+
+
+def _parse_query(line: str, path: Path, number: int) -> Query:
+    fields = [field.strip() for field in line.split("||")]
+    if len(fields) == 6:  # both `start||end` and `start|end` are found in the wild
+        fields[1:3] = [f"{fields[1]}|{fields[2]}"]
+    if len(fields) != 5:
+        raise InputError(f"expected 'pmid||start|end||type||mention||cui', found '{line[:80]}'", path=path, line=number)
+    pmid, span, kind, mention, cui = fields
+    if not mention or not split_ids(cui):
+        raise InputError(f"the mention or its id is empty in '{line[:80]}'", path=path, line=number)
+    start, _, end = span.partition("|")
+    return Query(mention=mention, cui=cui, pmid=pmid, start=start, end=end, type=kind)

@@ -1,0 +1,1 @@
+"""Names to vectors: the sparse (TF-IDF) and the dense (BERT) encoder."""

@@ -1,0 +1,31 @@
+"""The one error a user can mend: bad input, a bad flag, a missing file or package."""
+
+from os import PathLike
+
+
+class InputError(ValueError):
+    """Bad input: the message is one line that says what, where and what to do.
+
+    The command-line tools print it and end with exit code 2; any other exception is our own fault
+    and keeps its traceback.
+
+    Examples
+    --------
+    >>> str(InputError("expected 'cui||name', found 'ataxia'", path="dictionary.txt", line=7))
+    "dictionary.txt:7: expected 'cui||name', found 'ataxia'"
+    """
+
+    def __init__(self, message: str, *, path: str | PathLike[str] | None = None, line: int | None = None):
+        where = "" if path is None else f"{path}: " if line is None else f"{path}:{line}: "
+        super().__init__(where + message)
+
+
+def missing_extra(package: str, extra: str) -> InputError:
+    """Return the error for an optional package that is not installed.
+
+    Examples
+    --------
+    >>> str(missing_extra("pronto", "obo"))
+    "the package 'pronto' is not installed: run pip install 'biosyn[obo]'"
+    """
+    return InputError(f"the package '{package}' is not installed: run pip install 'biosyn[{extra}]'")

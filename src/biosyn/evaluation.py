@@ -1,0 +1,98 @@
+"""Evaluation: candidates for each query of a folder, Acc@k, and the predictions as upstream writes them."""
+
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from biosyn.concept_ids import shares_any
+from biosyn.config import EvalConfig
+from biosyn.data.dictionary import DictionaryDataset, require_names
+from biosyn.data.queries import QueryDataset
+from biosyn.devices import resolve_device
+from biosyn.files import require_writable, write_json
+from biosyn.metrics import accuracy_at_k
+from biosyn.model.biosyn import BioSyn
+from biosyn.model.candidates import to_candidates
+from biosyn.records import MentionPrediction, Query, QueryPrediction
+from biosyn.retrieval.vectors import Vectors
+
+logger = logging.getLogger(__name__)
+
+PREDICTIONS_FILE = "predictions_eval.json"
+
+
+def evaluate(config: EvalConfig) -> dict[str, Any]:
+    """Run eval.py: return its JSON result, ``acc1`` .. ``accK`` and what they were measured on.
+
+    Raises
+    ------
+    InputError
+        If a file is missing or bad, the device is not there, or the output folder cannot be written.
+    """
+    device = resolve_device(config.device)
+    queries = QueryDataset(config.data_dir, config.filter_composite, config.filter_duplicate).queries
+    dictionary = DictionaryDataset(config.dictionary_path)
+    require_names(dictionary, config.topk)
+    if config.save_predictions:
+        require_writable(config.output_dir)
+    biosyn = BioSyn(config.max_length, device).load_model(config.model_name_or_path)
+
+    progress = "dictionary" if config.show_progress else None
+    names = biosyn.embed(dictionary.names, score_mode=config.score_mode, what="names", progress=progress)
+    predictions = predict(biosyn, queries, dictionary, names, topk=config.topk)
+    accuracy = accuracy_at_k(predictions, config.topk)
+    for k in sorted({1, min(5, config.topk)}):
+        logger.info("acc@%d=%s", k, accuracy[f"acc{k}"])
+    if config.save_predictions:
+        path = Path(config.output_dir) / PREDICTIONS_FILE
+        write_json(path, {"queries": [_to_json(prediction) for prediction in predictions], **accuracy})
+        logger.info("predictions are in %s", path)
+    return {"queries": len(queries), "names": len(dictionary), "score_mode": config.score_mode, **accuracy}
+
+
+def split_mention(query: Query) -> list[str]:
+    """Return the parts of a composite mention, or the mention alone.
+
+    Examples
+    --------
+    >>> split_mention(Query("breast cancer|ovarian cancer", "D001943|D010051"))
+    ['breast cancer', 'ovarian cancer']
+    """
+    return query.mention.replace("+", "|").split("|")
+
+
+def predict(
+    biosyn: BioSyn, queries: Sequence[Query], dictionary: DictionaryDataset, names: Vectors, *, topk: int
+) -> list[QueryPrediction]:
+    """Return the candidates of each query's mentions; a mention that comes twice is searched once.
+
+    Parameters
+    ----------
+    names
+        The dictionary's vectors; the halves that they have decide the score mode.
+    """
+    parts = [split_mention(query) for query in queries]
+    texts = list(dict.fromkeys(part for mentions in parts for part in mentions))
+    found = biosyn.search(biosyn.embed(texts, score_mode=names.score_mode, what="mentions"), names, topk=topk)
+    by_text = dict(zip(texts, to_candidates(found, dictionary), strict=True))
+    return [
+        QueryPrediction(query, tuple(MentionPrediction(part, by_text[part]) for part in mentions))
+        for query, mentions in zip(queries, parts, strict=True)
+    ]
+
+
+def _to_json(prediction: QueryPrediction) -> dict[str, Any]:
+    query = prediction.query
+    mentions = [
+        {
+            "mention": mention.mention,
+            "golden_cui": query.cui.replace("+", "|"),
+            "candidates": [
+                {"name": c.name, "cui": c.cui, "label": int(shares_any(query.cui, c.cui)), "score": c.score}
+                for c in mention.candidates
+            ],
+        }
+        for mention in prediction.mentions
+    ]
+    return {"mentions": mentions, "pmid": query.pmid, "start": query.start, "end": query.end}

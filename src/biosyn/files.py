@@ -1,0 +1,104 @@
+"""Reading and writing text files so that bad input is named and nothing is ever half-written."""
+
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from biosyn.errors import InputError
+
+
+def read_lines(path: str | Path) -> Iterator[tuple[int, str]]:
+    """Yield ``(line number from 1, line without its end)``; a BOM and CRLF are accepted.
+
+    Only ``\\n`` and ``\\r\\n`` end a line, so that a form feed or U+2028 inside a name does not cut it.
+
+    Raises
+    ------
+    InputError
+        If the file cannot be opened, or a line is not UTF-8 (the line is named).
+    """
+    path = Path(path)
+    try:
+        with path.open("rb") as file:
+            for number, raw in enumerate(file, 1):
+                try:
+                    line = raw.decode("utf-8-sig" if number == 1 else "utf-8")
+                except UnicodeDecodeError as error:
+                    byte = raw[error.start]
+                    raise InputError(
+                        f"not UTF-8 (byte 0x{byte:02x}): save the file as UTF-8", path=path, line=number
+                    ) from error
+                yield number, line.rstrip("\n").removesuffix("\r")
+    except OSError as error:
+        raise InputError(f"cannot be read: {error.strerror}", path=path) from error
+
+
+def require_folder(path: str | Path) -> Path:
+    """Return the folder as a Path, or raise an InputError that says it is missing."""
+    path = Path(path)
+    if not path.is_dir():
+        raise InputError("no such folder" if not path.exists() else "is not a folder", path=path)
+    return path
+
+
+def require_writable(folder: str | Path) -> Path:
+    """Make the folder where needed and prove that a file can be written there, before hours are spent.
+
+    Raises
+    ------
+    InputError
+        If the folder cannot be made or written to.
+    """
+    folder = Path(folder)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise InputError(f"cannot be written to ({error.strerror}): choose another folder", path=folder) from error
+    return folder
+
+
+def write_text(path: str | Path, text: str) -> None:
+    """Write a UTF-8 file whole or not at all: a reader sees the old content or the new one."""
+    path = Path(path)
+    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    try:
+        with partial.open("w", encoding="utf-8", newline="\n") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(partial, path)
+    except OSError as error:
+        raise InputError(f"cannot be written: {error.strerror}", path=path) from error
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def write_lines(path: str | Path, lines: Iterable[str]) -> None:
+    """Write each line with a ``\\n`` after it, whole or not at all."""
+    write_text(path, "".join(f"{line}\n" for line in lines))
+
+
+def write_json(path: str | Path, value: Any) -> None:
+    """Write one JSON document, indented by two blanks, whole or not at all."""
+    write_text(path, json.dumps(value, ensure_ascii=False, indent=2) + "\n")
+
+
+@contextmanager
+def staged_folder(target: str | Path) -> Iterator[Path]:
+    """Give an empty folder beside the files of ``target``; the caller moves out what it wants, the rest is deleted.
+
+    It lies inside ``target``, so that moving a file out is a rename on one file system.
+    """
+    target = require_writable(target)
+    stage = Path(tempfile.mkdtemp(prefix=".partial-", dir=target))
+    try:
+        yield stage
+    finally:
+        shutil.rmtree(stage, ignore_errors=True)

@@ -1,0 +1,99 @@
+"""From mentions to candidates: the one path that inference.py and the demo share."""
+
+import logging
+from collections.abc import Sequence
+from typing import Any
+
+from biosyn.config import InferenceConfig
+from biosyn.data.dictionary import DictionaryDataset, require_names
+from biosyn.devices import resolve_device
+from biosyn.errors import InputError
+from biosyn.model.biosyn import BioSyn
+from biosyn.model.candidates import to_candidates
+from biosyn.records import MentionPrediction
+from biosyn.text.preprocess import TextPreprocess
+
+logger = logging.getLogger(__name__)
+
+
+class Linker:
+    """Maps mentions to names of one dictionary, which is embedded once.
+
+    Parameters
+    ----------
+    biosyn
+        A loaded model.
+    dictionary
+        Taken as it is: its names are not cleaned.
+    """
+
+    def __init__(self, biosyn: BioSyn, dictionary: DictionaryDataset, *, show_progress: bool = False):
+        self.biosyn = biosyn
+        self.dictionary = dictionary
+        self.names = biosyn.embed(dictionary.names, what="names", progress="dictionary" if show_progress else None)
+
+    def link(self, mentions: Sequence[str], *, topk: int) -> list[MentionPrediction]:
+        """Return the ``topk`` best names of each mention; fewer where the dictionary is smaller.
+
+        Raises
+        ------
+        InputError
+            If a mention is empty, or nothing but punctuation.
+        """
+        if not mentions:
+            return []
+        vectors = self.biosyn.embed([clean_mention(mention) for mention in mentions], what="mentions")
+        found = self.biosyn.search(vectors, self.names, topk=min(topk, len(self.dictionary)))
+        return [
+            MentionPrediction(mention, candidates)
+            for mention, candidates in zip(mentions, to_candidates(found, self.dictionary), strict=True)
+        ]
+
+
+def clean_mention(mention: str) -> str:
+    """Return the mention as it is embedded: lower-case, punctuation to blanks; no abbreviations, no typos.
+
+    Raises
+    ------
+    InputError
+        If nothing is left.
+
+    Examples
+    --------
+    >>> clean_mention("Ataxia-Telangiectasia")
+    'ataxia telangiectasia'
+    """
+    cleaned = TextPreprocess().run(mention)
+    if not cleaned:
+        raise InputError(f"the mention {mention[:80]!r} holds no letter or digit: give a name such as 'ataxia'")
+    return cleaned
+
+
+def infer(config: InferenceConfig) -> dict[str, Any]:
+    """Run inference.py: return its JSON result.
+
+    Raises
+    ------
+    InputError
+        If the mention is empty, a file is missing or bad, or predictions are asked for without a dictionary.
+    """
+    device = resolve_device(config.device)
+    cleaned = clean_mention(config.mention)
+    dictionary = None
+    if config.wants_predictions and config.dictionary_path is not None:
+        dictionary = DictionaryDataset(config.dictionary_path)
+        require_names(dictionary, config.topk)
+    biosyn = BioSyn(device=device).load_model(config.model_name_or_path)
+    result: dict[str, Any] = {"mention": config.mention}
+    if config.wants_embeddings:
+        result["mention_sparse_embeds"] = biosyn.embed_sparse([cleaned])[0].tolist()
+        result["mention_dense_embeds"] = biosyn.embed_dense([cleaned])[0].tolist()
+    if dictionary is not None:
+        linker = Linker(biosyn, dictionary, show_progress=config.show_progress)
+        result["predictions"] = predictions_json(linker.link([config.mention], topk=config.topk)[0])
+    return result
+
+
+def predictions_json(prediction: MentionPrediction) -> list[dict[str, Any]]:
+    """Return the candidates as inference.py and the demo write them; the score comes after upstream's keys."""
+    return [{"name": found.name, "id": found.cui, "score": found.score} for found in prediction.candidates]

@@ -1,0 +1,1 @@
+"""Scores, loss and the facade that holds the two encoders together."""

@@ -1,0 +1,179 @@
+"""The facade: both encoders and the weight w, loaded and saved together; names in, arrays out."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from transformers import PreTrainedTokenizerBase
+
+from biosyn.checkpoint import Manifest, load_encoder, load_manifest, load_sparse_encoder, save_checkpoint
+from biosyn.config import MAX_LENGTH
+from biosyn.encoders.dense import DenseEncoder
+from biosyn.encoders.sparse import SparseEncoder
+from biosyn.encoders.tokens import TokenizedTexts
+from biosyn.retrieval.search import TopNames, top_names
+from biosyn.retrieval.vectors import SparseRows, Vectors
+
+
+class BioSyn:
+    """A sparse encoder, a dense encoder and the weight w between them.
+
+    Parameters
+    ----------
+    max_length
+        Tokens kept of a text, [CLS] and [SEP] included; None takes the checkpoint's own when one is loaded.
+    device
+        Where the encoder and the retrieval run.
+    initial_sparse_weight
+        w before training.
+    """
+
+    def __init__(
+        self,
+        max_length: int | None = None,
+        device: torch.device | str = "cpu",
+        *,
+        initial_sparse_weight: float = 0.0,
+    ):
+        self.max_length = max_length
+        self.device = torch.device(device)
+        self.sparse_weight = float(initial_sparse_weight)
+        self._sparse: SparseEncoder | None = None
+        self._dense: DenseEncoder | None = None
+
+    # -- making and loading
+
+    def init_sparse_encoder(self, corpus: Sequence[str]) -> SparseEncoder:
+        """Fit the TF-IDF on the names of the train dictionary."""
+        self._sparse = SparseEncoder().fit(corpus)
+        return self._sparse
+
+    def init_sparse_weight(self, initial_sparse_weight: float) -> float:
+        """Set w."""
+        self.sparse_weight = float(initial_sparse_weight)
+        return self.sparse_weight
+
+    def load_model(self, model_name_or_path: str | Path) -> "BioSyn":
+        """Load all parts of a checkpoint that `save_model` wrote; return self.
+
+        Raises
+        ------
+        InputError
+            If the folder is no BioSyn checkpoint, lacks a file, or a file is damaged.
+        """
+        manifest = load_manifest(model_name_or_path)
+        self.sparse_weight = manifest.sparse_weight
+        self.max_length = self.max_length or manifest.max_length
+        self.load_sparse_encoder(model_name_or_path)
+        self.load_dense_encoder(model_name_or_path)
+        return self
+
+    def load_dense_encoder(self, model_name_or_path: str | Path) -> DenseEncoder:
+        """Load the encoder and tokenizer from a folder or a Hub id."""
+        model, tokenizer = load_encoder(model_name_or_path, self.device)
+        self._dense = DenseEncoder(model, tokenizer, self.max_length or MAX_LENGTH)
+        return self._dense
+
+    def load_sparse_encoder(self, model_name_or_path: str | Path) -> SparseEncoder:
+        """Load the TF-IDF of a checkpoint."""
+        self._sparse = load_sparse_encoder(model_name_or_path)
+        return self._sparse
+
+    def load_sparse_weight(self, model_name_or_path: str | Path) -> float:
+        """Load w of a checkpoint."""
+        self.sparse_weight = load_manifest(model_name_or_path).sparse_weight
+        return self.sparse_weight
+
+    def save_model(self, path: str | Path, *, trained: dict[str, object] | None = None) -> None:
+        """Write the checkpoint; ``trained`` says in the manifest what it was trained on."""
+        dense = self.get_dense_encoder()
+        save_checkpoint(
+            path,
+            model=dense.model,
+            tokenizer=dense.tokenizer,
+            sparse_encoder=self.get_sparse_encoder(),
+            manifest=Manifest(self.sparse_weight, dense.max_length, trained=trained or {}),
+        )
+
+    # -- the parts
+
+    def get_dense_encoder(self) -> DenseEncoder:
+        """Return the dense encoder; a RuntimeError where none is loaded."""
+        if self._dense is None:
+            raise RuntimeError("no dense encoder yet: call load_model or load_dense_encoder")
+        return self._dense
+
+    def get_dense_tokenizer(self) -> PreTrainedTokenizerBase:
+        """Return the dense encoder's tokenizer."""
+        return self.get_dense_encoder().tokenizer
+
+    def get_sparse_encoder(self) -> SparseEncoder:
+        """Return the sparse encoder; a RuntimeError where none is fitted or loaded."""
+        if self._sparse is None:
+            raise RuntimeError("no sparse encoder yet: call load_model or init_sparse_encoder")
+        return self._sparse
+
+    def get_sparse_weight(self) -> float:
+        """Return w."""
+        return self.sparse_weight
+
+    # -- names in, arrays out
+
+    def embed_sparse(self, names: Sequence[str]) -> NDArray[np.float32]:
+        """Return the TF-IDF rows as a dense array of shape (N, V)."""
+        return self.get_sparse_encoder()(names)
+
+    def embed_dense(self, names: Sequence[str], *, show_progress: bool = False) -> NDArray[np.float32]:
+        """Return the [CLS] vectors, shape (N, H)."""
+        progress = "embedding" if show_progress else None
+        return np.asarray(self.get_dense_encoder().encode(names, progress=progress).cpu().numpy(), dtype=np.float32)
+
+    def get_score_matrix(
+        self, query_embeds: NDArray[np.float32], dict_embeds: NDArray[np.float32]
+    ) -> NDArray[np.float32]:
+        """Return the inner products of (M, D) and (N, D): shape (M, N). For small inputs; `search` needs no matrix."""
+        return query_embeds @ dict_embeds.T
+
+    def retrieve_candidate(self, score_matrix: NDArray[np.float32], topk: int) -> NDArray[np.int64]:
+        """Return the columns of the best ``topk`` scores of each row, best first, ties by column: shape (M, topk)."""
+        return np.argsort(-score_matrix, axis=1, kind="stable")[:, :topk]
+
+    def embed(
+        self,
+        texts: Sequence[str],
+        *,
+        score_mode: str = "hybrid",
+        tokens: TokenizedTexts | None = None,
+        what: str = "texts",
+        progress: str | None = None,
+    ) -> Vectors:
+        """Return the vectors of N texts that the score mode needs, on the device.
+
+        Parameters
+        ----------
+        score_mode
+            ``hybrid``, ``dense`` or ``sparse``.
+        tokens
+            The same texts already tokenized, where the caller embeds them more than once.
+        what
+            What the texts are, for the warning about cut ones.
+        """
+        dense, rows = None, None
+        if score_mode != "sparse":
+            encoder = self.get_dense_encoder()
+            dense = encoder.encode(
+                encoder.tokenize(texts, what=what) if tokens is None else tokens, progress=progress
+            )
+        if score_mode != "dense":
+            rows = SparseRows.from_scipy(self.get_sparse_encoder().transform(texts), self.device)
+        return Vectors(dense, rows)
+
+    def search(self, mentions: Vectors, names: Vectors, *, topk: int) -> TopNames:
+        """Return the ``topk`` best names of each mention, exactly, in bounded memory.
+
+        Hybrid vectors are scored by ``dense + w * sparse``; vectors with one half by that half alone.
+        """
+        sparse_weight = self.sparse_weight if names.score_mode == "hybrid" else 1.0
+        return top_names(mentions, names, topk=topk, sparse_weight=sparse_weight)

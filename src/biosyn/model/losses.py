@@ -1,0 +1,36 @@
+"""The marginal likelihood of synonyms, pure: scores in, loss out."""
+
+import torch
+from torch import Tensor
+
+PROBABILITY_FLOOR = 1e-9
+
+
+def marginal_nll(score: Tensor, target: Tensor) -> Tensor:
+    """Return the mean over mentions of ``-log(sum of P(candidate) over the positive candidates)``.
+
+    P is the softmax over a mention's K candidates in float32, the sum is clamped to [1e-9, 1]; a mention
+    without a positive candidate is left out, and a batch with none left gives 0.
+    Source: Sung et al., ACL 2020, section 3.2 (marginal maximum likelihood).
+
+    Parameters
+    ----------
+    score
+        Shape (B, K).
+    target
+        1 where the candidate is a synonym of the mention, else 0; shape (B, K).
+
+    Examples
+    --------
+    The scores log[1, 1, 2] give P = [1/4, 1/4, 1/2]; positives {0, 2} have 3/4, and -log 3/4 = 0.2877.
+
+    >>> score = torch.log(torch.tensor([[1.0, 1.0, 2.0]]))
+    >>> round(marginal_nll(score, torch.tensor([[1, 0, 1]])).item(), 4)
+    0.2877
+    """
+    probability = torch.softmax(score.float(), dim=-1)  # (B, K)
+    marginal = (probability * target).sum(dim=-1)  # (B,)
+    marginal = marginal[marginal > 0].clamp(PROBABILITY_FLOOR, 1.0)
+    if marginal.numel() == 0:
+        return score.float().sum() * 0.0  # keeps the graph, so that backward() works and moves nothing
+    return -marginal.log().mean()

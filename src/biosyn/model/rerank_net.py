@@ -1,0 +1,36 @@
+"""The trained part: one encoder for mentions and names, and the weight w of the sparse score."""
+
+import torch
+from torch import Tensor, nn
+
+from biosyn.data.candidates import CandidateBatch
+from biosyn.encoders.dense import cls_vectors
+
+
+class RerankNet(nn.Module):
+    """Scores of candidates: ``dense . dense + w * sparse . sparse``.
+
+    Parameters
+    ----------
+    encoder
+        A transformers encoder.
+    sparse_weight
+        The start value of w, the one scalar that is trained beside the encoder.
+    """
+
+    def __init__(self, encoder: nn.Module, sparse_weight: float = 0.0):
+        super().__init__()
+        self.encoder = encoder
+        device = next(encoder.parameters()).device
+        self.sparse_weight = nn.Parameter(torch.tensor([float(sparse_weight)], device=device))
+
+    def forward(self, batch: CandidateBatch) -> Tensor:
+        """Return the scores of the candidates, shape (B, K)."""
+        device = self.sparse_weight.device
+        vectors = torch.cat([cls_vectors(self.encoder, group) for group in batch.groups])  # (T, H)
+        # index_select, not vectors[rows]: its backward adds in a fixed order, so the same seed gives the same losses
+        mentions = vectors.index_select(0, batch.mention_rows.to(device))  # (B, H)
+        names = vectors.index_select(0, batch.candidate_rows.flatten().to(device))  # (B * K, H)
+        names = names.view(*batch.candidate_rows.shape, -1)  # (B, K, H)
+        dense_score = torch.einsum("bh,bkh->bk", mentions, names)  # (B, K)
+        return self.sparse_weight * batch.sparse_score.to(device) + dense_score  # (B, K)

@@ -1,0 +1,1 @@
+"""Vectors to candidate rows: exact top-k search in bounded memory."""

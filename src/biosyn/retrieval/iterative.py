@@ -1,0 +1,70 @@
+"""Iterative candidate retrieval: sparse candidates once, dense ones anew for each state of the encoder."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from biosyn.data.candidates import CandidateDataset, label_candidates, mix_candidates, pair_scores
+from biosyn.data.dictionary import DictionaryDataset
+from biosyn.encoders.sparse import SparseEncoder
+from biosyn.encoders.tokens import TokenizedTexts
+from biosyn.records import Query
+from biosyn.retrieval.search import top_names
+from biosyn.retrieval.vectors import SparseRows, Vectors
+
+
+class CandidateRetriever:
+    """Finds the candidates of M training mentions among N names.
+
+    Parameters
+    ----------
+    mention_tokens, name_tokens
+        The mentions and the names, tokenized once.
+    topk, dense_ratio
+        K candidates a mention, of which ``int(K * dense_ratio)`` come from the dense score.
+    device
+        Where the search runs.
+    """
+
+    def __init__(
+        self,
+        queries: Sequence[Query],
+        dictionary: DictionaryDataset,
+        sparse_encoder: SparseEncoder,
+        *,
+        mention_tokens: TokenizedTexts,
+        name_tokens: TokenizedTexts,
+        topk: int,
+        dense_ratio: float,
+        device: torch.device,
+    ):
+        self.cuis = [query.cui for query in queries]
+        self.dictionary = dictionary
+        self.tokens = mention_tokens.followed_by(name_tokens)
+        self.topk = topk
+        self.dense_ratio = dense_ratio
+        self.sparse_mentions = sparse_encoder.transform([query.mention for query in queries])  # (M, V)
+        self.sparse_names = sparse_encoder.transform(dictionary.names)  # (N, V)
+        self.sparse_rows = _rows(
+            Vectors(None, SparseRows.from_scipy(self.sparse_mentions, device)),
+            Vectors(None, SparseRows.from_scipy(self.sparse_names, device)),
+            topk,
+        )  # (M, K)
+
+    def retrieve(self, dense_mentions: Tensor, dense_names: Tensor) -> CandidateDataset:
+        """Return the candidate sets under the encoder that made the vectors, of shape (M, H) and (N, H)."""
+        dense_rows = _rows(Vectors(dense_mentions, None), Vectors(dense_names, None), self.topk)  # (M, K)
+        candidates = mix_candidates(self.sparse_rows, dense_rows, topk=self.topk, dense_ratio=self.dense_ratio)
+        return CandidateDataset(
+            self.tokens,
+            candidates=candidates,
+            sparse_scores=pair_scores(self.sparse_mentions, self.sparse_names, candidates),
+            labels=label_candidates(self.cuis, self.dictionary.cuis, candidates),
+        )
+
+
+def _rows(mentions: Vectors, names: Vectors, topk: int) -> NDArray[np.int64]:
+    return top_names(mentions, names, topk=topk).rows.cpu().numpy()

@@ -1,0 +1,113 @@
+"""Exact top-k names of each mention, in memory that does not grow with mentions x names."""
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from biosyn.retrieval.vectors import SparseRows, Vectors
+
+NAME_BLOCK = 16_384
+MENTION_BLOCK = 1_024
+
+
+class TopNames(NamedTuple):
+    """The K best names of each of M mentions, best first, ties by row of the dictionary."""
+
+    rows: Tensor  # (M, K) int64, rows of the dictionary
+    scores: Tensor  # (M, K) float32
+
+
+def top_names(
+    mentions: Vectors,
+    names: Vectors,
+    *,
+    topk: int,
+    sparse_weight: float = 1.0,
+    name_block: int = NAME_BLOCK,
+    mention_block: int = MENTION_BLOCK,
+) -> TopNames:
+    """Score every name for every mention, block by block, and keep the best.
+
+    The score is ``dense . dense + sparse_weight * sparse . sparse``; a half that is None is left out.
+    Source: Sung et al., ACL 2020, section 3.
+
+    Parameters
+    ----------
+    mentions, names
+        M mentions and N names on one device, with the same halves.
+    name_block, mention_block
+        Rows of a block: at most ``mention_block * name_block`` scores exist at a time.
+
+    Raises
+    ------
+    ValueError
+        If ``topk`` is not between 1 and N.
+
+    Examples
+    --------
+    >>> names = Vectors(torch.tensor([[1.0, 0.0], [0.0, 1.0], [1.0, 0.0]]), None)
+    >>> top_names(Vectors(torch.tensor([[2.0, 1.0]]), None), names, topk=2).rows.tolist()
+    [[0, 2]]
+    """
+    if not 1 <= topk <= names.count:
+        raise ValueError(f"topk {topk} is not between 1 and the number of names, {names.count}")
+    found = [
+        _search(mentions.slice(start, start + mention_block), names, topk, sparse_weight, name_block)
+        for start in range(0, mentions.count, mention_block)
+    ]
+    return TopNames(torch.cat([block.rows for block in found]), torch.cat([block.scores for block in found]))
+
+
+def _search(mentions: Vectors, names: Vectors, topk: int, sparse_weight: float, name_block: int) -> TopNames:
+    sparse_columns = None if mentions.sparse is None else mentions.sparse.matrix().to_dense().T  # (V, M)
+    best: TopNames | None = None
+    for start in range(0, names.count, name_block):
+        block = names.slice(start, start + name_block)
+        scores = _scores(mentions.dense, sparse_columns, block, sparse_weight)  # (M, N of the block)
+        found = _top_of(scores, min(topk, block.count))
+        found = TopNames(found.rows + start, found.scores)
+        best = found if best is None else _merge(best, found, topk)
+    assert best is not None  # there is at least one name, so at least one block
+    return best
+
+
+def _scores(dense: Tensor | None, sparse_columns: Tensor | None, names: Vectors, sparse_weight: float) -> Tensor:
+    if sparse_columns is None or names.sparse is None:
+        assert dense is not None and names.dense is not None
+        return dense @ names.dense.T  # (M, N)
+    sparse_scores = _sparse_product(names.sparse, sparse_columns).T  # (M, N)
+    if dense is None or names.dense is None:
+        return sparse_weight * sparse_scores
+    return torch.addmm(sparse_scores, dense, names.dense.T, beta=sparse_weight)  # (M, N)
+
+
+def _sparse_product(rows: SparseRows, columns: Tensor) -> Tensor:
+    """Multiply (N, V) by (V, M): gives (N, M)."""
+    matrix = rows.matrix()
+    if columns.device.type == "mps" or (columns.device.type == "cpu" and not torch.backends.mkl.is_available()):
+        matrix = matrix.to_dense()  # torch has no sparse product there; this block alone is small enough
+    return matrix @ columns
+
+
+def _top_of(scores: Tensor, topk: int) -> TopNames:
+    """Return the best of each row of scores (M, N); of equal scores the lower row comes first, also at the cut."""
+    values, rows = scores.topk(topk, dim=1)
+    # topk cuts ties at the k-th score anywhere: where more names share it than fit, sort that mention in full.
+    ambiguous = ((scores >= values[:, -1:]).sum(dim=1) > topk).nonzero().squeeze(1)
+    if len(ambiguous):
+        resolved = scores[ambiguous].sort(dim=1, descending=True, stable=True)
+        values[ambiguous] = resolved.values[:, :topk]
+        rows[ambiguous] = resolved.indices[:, :topk]
+    by_row = rows.sort(dim=1)
+    return _best_first(by_row.values, values.gather(1, by_row.indices), topk)
+
+
+def _merge(best: TopNames, found: TopNames, topk: int) -> TopNames:
+    # best holds the lower rows and stands first, so the stable sort keeps ties by row
+    return _best_first(torch.cat([best.rows, found.rows], 1), torch.cat([best.scores, found.scores], 1), topk)
+
+
+def _best_first(rows: Tensor, scores: Tensor, topk: int) -> TopNames:
+    order = scores.sort(dim=1, descending=True, stable=True)
+    return TopNames(rows.gather(1, order.indices)[:, :topk], order.values[:, :topk])

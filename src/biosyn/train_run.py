@@ -1,0 +1,85 @@
+"""The training run: files in, checkpoint and log out."""
+
+import logging
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from biosyn.config import TrainConfig
+from biosyn.data.dictionary import DictionaryDataset, require_names
+from biosyn.data.queries import QueryDataset
+from biosyn.devices import resolve_device, set_seed
+from biosyn.files import require_writable
+from biosyn.model.biosyn import BioSyn
+from biosyn.records import Query
+from biosyn.training import Trainer
+from biosyn.training_log import DevSet, TrainLog, load_dev_set
+
+logger = logging.getLogger(__name__)
+
+
+def train(config: TrainConfig) -> dict[str, Any]:
+    """Run train.py: fit the TF-IDF, train the encoder and w, save; return its JSON result.
+
+    Raises
+    ------
+    InputError
+        If a file is missing or bad, the device is not there, or the output folder cannot be written.
+    """
+    device = resolve_device(config.device)
+    dictionary = DictionaryDataset(config.train_dictionary_path, draft=config.draft)
+    require_names(dictionary, config.topk)
+    queries = QueryDataset(config.train_dir, True, True, True, draft=config.draft).queries
+    dev = load_dev_set(config.dev_dir, config.dev_dictionary_path)
+    output_dir = require_writable(config.output_dir.rstrip("/") + ("_draft" if config.draft else ""))
+    set_seed(config.seed)
+
+    biosyn = BioSyn(config.max_length, device, initial_sparse_weight=config.initial_sparse_weight)
+    biosyn.load_dense_encoder(config.model_name_or_path)
+    biosyn.init_sparse_encoder(dictionary.names)
+    logger.info("%d mentions, %d names, on %s", len(queries), len(dictionary), device)
+    rows = _train_epochs(config, biosyn, queries, dictionary, dev, output_dir)
+    logger.info("the model is in %s", output_dir)
+    return {"output_dir": str(output_dir), "mentions": len(queries), "names": len(dictionary), "epochs": rows}
+
+
+def _train_epochs(
+    config: TrainConfig,
+    biosyn: BioSyn,
+    queries: list[Query],
+    dictionary: DictionaryDataset,
+    dev: DevSet | None,
+    output_dir: Path,
+) -> list[dict[str, Any]]:
+    log = TrainLog(output_dir)
+    if config.epoch == 0:  # the sparse-only model: nothing to train, all to save
+        biosyn.save_model(output_dir, trained=_provenance(config, {"epoch": 0}))
+        return log.rows
+    trainer = Trainer(
+        biosyn,
+        queries,
+        dictionary,
+        dev=dev,
+        topk=config.topk,
+        dense_ratio=config.dense_ratio,
+        batch_size=config.train_batch_size,
+        learning_rate=config.learning_rate,
+        weight_decay=config.weight_decay,
+        seed=config.seed,
+        show_progress=config.show_progress,
+    )
+    if dev is not None:
+        log.add({"epoch": 0, **trainer.dev_accuracy()})
+    for epoch in range(1, config.epoch + 1):
+        row = {"epoch": epoch, **trainer.run_epoch(), **trainer.dev_accuracy()}
+        log.add(row)
+        if config.save_checkpoint_all:
+            biosyn.save_model(output_dir / f"checkpoint_{epoch}", trained=_provenance(config, row))
+        if log.is_best() if config.keep_best else epoch == config.epoch:
+            biosyn.save_model(output_dir, trained=_provenance(config, row))
+    return log.rows
+
+
+def _provenance(config: TrainConfig, row: dict[str, Any]) -> dict[str, Any]:
+    settings = {key: value for key, value in asdict(config).items() if key not in ("output_dir", "show_progress")}
+    return {"settings": settings, "last_epoch": row}
