@@ -20,6 +20,19 @@ def split_ids(cui: str) -> tuple[str, ...]:
     return tuple(part.strip() for part in _SEPARATOR.split(cui) if part.strip())
 
 
+def name_ids(cui: str) -> frozenset[str]:
+    """Return the ids of a dictionary's name, which is cut at ``|`` only.
+
+    A composite query ``x+y`` that entered the dictionary stays the one id "x+y" there, right for neither x nor y alone.
+
+    Examples
+    --------
+    >>> sorted(name_ids("D001260|208900")), sorted(name_ids("D009468+D030342"))
+    (['208900', 'D001260'], ['D009468+D030342'])
+    """
+    return frozenset(part.strip() for part in cui.split("|") if part.strip())
+
+
 def is_composite(cui: str) -> bool:
     """Say whether a query's field holds more than one id.
 
@@ -42,7 +55,7 @@ def covers_all(query_cui: str, name_cui: str) -> bool:
     (True, False)
     """
     query_ids = split_ids(query_cui)
-    return bool(query_ids) and NO_CONCEPT not in query_ids and set(query_ids) <= set(split_ids(name_cui))
+    return bool(query_ids) and NO_CONCEPT not in query_ids and name_ids(name_cui).issuperset(query_ids)
 
 
 def shares_any(gold_cui: str, name_cui: str) -> bool:
@@ -53,4 +66,4 @@ def shares_any(gold_cui: str, name_cui: str) -> bool:
     >>> shares_any("D010051+D001943", "D001943"), shares_any("-1", "-1")
     (True, False)
     """
-    return bool((set(split_ids(gold_cui)) - {NO_CONCEPT}) & set(split_ids(name_cui)))
+    return not name_ids(name_cui).isdisjoint(set(split_ids(gold_cui)) - {NO_CONCEPT})

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 from tqdm import tqdm
 
 from biosyn.data.candidates import CandidateDataset
@@ -80,17 +81,16 @@ class Trainer:
         )
         self.net = RerankNet(self.dense.model, biosyn.sparse_weight)
         self.optimizer = make_optimizer(self.net, learning_rate=learning_rate, weight_decay=weight_decay)
-        self.names.embed(progress=self._progress("names"))
 
     def run_epoch(self) -> dict[str, float]:
-        """Retrieve the candidates anew, take a step a batch, embed the names again; return the epoch's figures."""
+        """Retrieve the candidates anew, then take a step a batch; return the epoch's figures."""
         started = time.perf_counter()
-        candidates = self.retriever.retrieve(self.dense.encode(self.mention_tokens), self.names.vectors_of(_TRAIN))
+        candidates = self.retriever.retrieve(self.dense.encode(self.mention_tokens), self._name_vectors(_TRAIN))
         stepping = time.perf_counter()
         loss = self._take_steps(candidates)
         step_seconds = time.perf_counter() - stepping
         self.biosyn.init_sparse_weight(self.net.sparse_weight.item())
-        self.names.embed(progress=self._progress("names"))
+        self.names.forget()
         return {
             "loss": loss,
             "w": self.biosyn.sparse_weight,
@@ -104,8 +104,14 @@ class Trainer:
         if self.dev is None:
             return {}
         sparse = self.biosyn.get_sparse_encoder().transform(self.dev.dictionary.names)
-        names = Vectors(self.names.vectors_of(_DEV), SparseRows.from_scipy(sparse, self.biosyn.device))
+        names = Vectors(self._name_vectors(_DEV), SparseRows.from_scipy(sparse, self.biosyn.device))
         return {"dev": self.dev.accuracy(self.biosyn, names)}
+
+    def _name_vectors(self, dictionary: int) -> Tensor:
+        """Return the names' vectors (N, H): dev's measurement and the next epoch's retrieval share one embedding."""
+        if not self.names.is_embedded:
+            self.names.embed(progress="names" if self.show_progress else None)
+        return self.names.vectors_of(dictionary)
 
     def _take_steps(self, candidates: CandidateDataset) -> float:
         """Return the mean of the batches' losses."""
@@ -127,9 +133,6 @@ class Trainer:
         for start in range(0, n_mentions, self.batch_size):
             yield order[start : start + self.batch_size]
 
-    def _progress(self, title: str) -> str | None:
-        return title if self.show_progress else None
-
 
 def make_optimizer(net: RerankNet, *, learning_rate: float, weight_decay: float) -> torch.optim.Adam:
     """Return Adam (L2 decay inside, not AdamW) over the encoder, and over w at its own rate without decay."""
@@ -137,5 +140,6 @@ def make_optimizer(net: RerankNet, *, learning_rate: float, weight_decay: float)
         [
             {"params": list(net.encoder.parameters()), "lr": learning_rate, "weight_decay": weight_decay},
             {"params": [net.sparse_weight], "lr": SPARSE_WEIGHT_LEARNING_RATE, "weight_decay": 0.0},
-        ]
+        ],
+        fused=net.sparse_weight.device.type in ("cpu", "cuda"),  # the same arithmetic in one pass over memory
     )

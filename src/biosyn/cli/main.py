@@ -4,7 +4,7 @@ import sys
 from collections.abc import Sequence
 from importlib import import_module
 
-VERBS = ("preprocess", "train", "eval", "inference", "demo")
+VERBS = ("quickstart", "preprocess", "train", "eval", "inference", "demo")
 
 
 def main(argv: Sequence[str] | None = None) -> int:

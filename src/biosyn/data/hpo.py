@@ -2,11 +2,13 @@
 
 import warnings
 from importlib.util import find_spec
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 from biosyn.data.ontology import Concept
 from biosyn.errors import InputError, missing_extra
+from biosyn.files import read_lines
 
 # The preferred name first, then what means the same, then the looser synonyms.
 _SCOPES = ("EXACT", "NARROW", "BROAD", "RELATED")
@@ -40,28 +42,23 @@ def read_hpo(path: str | Path) -> list[Concept]:
     InputError
         If the file cannot be read as OBO or holds no term, or pronto is not installed.
     """
-    ontology = _load(Path(path))
-    source = str(ontology.metadata.data_version or Path(path).name)
-    concepts = [_concept(term, source) for term in ontology.terms() if term.name and not term.obsolete]
+    try:
+        from pronto.ontology import Ontology
+    except ImportError as error:
+        raise missing_extra("pronto", "obo") from error
+    text = "".join(f"{line}\n" for _, line in read_lines(path))
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # about clauses that we do not use
+            ontology = Ontology(BytesIO(text.encode()), import_depth=0)  # no import over the network
+            source = str(ontology.metadata.data_version or Path(path).name)
+            concepts = [_concept(term, source) for term in ontology.terms() if term.name and not term.obsolete]
+    except (SyntaxError, ValueError, KeyError, TypeError) as error:  # what pronto raises on a bad file
+        line = getattr(error, "lineno", None)
+        raise InputError(f"cannot be read as OBO ({getattr(error, 'msg', error)})", path=path, line=line) from error
     if not concepts:
         raise InputError("holds no term with a name", path=path)
     return sorted(concepts, key=lambda concept: concept.ids)
-
-
-def _load(path: Path) -> Any:
-    try:
-        import pronto
-    except ImportError as error:
-        raise missing_extra("pronto", "obo") from error
-    try:
-        with path.open("rb") as file, warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # about clauses that we do not use
-            return pronto.Ontology(file, import_depth=0)  # no import over the network
-    except OSError as error:
-        raise InputError(f"cannot be read: {error.strerror or error}", path=path) from error
-    except (SyntaxError, ValueError) as error:
-        line = getattr(error, "lineno", None)
-        raise InputError(f"cannot be read as OBO ({getattr(error, 'msg', error)})", path=path, line=line) from error
 
 
 def _concept(term: Any, source: str) -> Concept:

@@ -30,10 +30,18 @@ class NamePool:
         self.rows = [np.array([row_of[name] for name in names], dtype=np.int64) for names in dictionaries]
         self.dense: Tensor | None = None
 
+    @property
+    def is_embedded(self) -> bool:
+        """Whether `vectors_of` has something to give."""
+        return self.dense is not None
+
     def embed(self, *, progress: str | None = None) -> None:
         """Embed every name with the encoder as it is now."""
-        self.dense = None  # freed first: the old and the new vectors never stand side by side
         self.dense = self.encoder.encode(self.tokens, progress=progress)
+
+    def forget(self) -> None:
+        """Drop the vectors: call it when the encoder has changed."""
+        self.dense = None
 
     def tokens_of(self, dictionary: int) -> TokenizedTexts:
         """Return the tokens of one dictionary's names."""

@@ -1,0 +1,48 @@
+"""Writing documents: ``<pmid>.concept`` holds the mentions, one a line, ``<pmid>.txt`` the text."""
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import NamedTuple
+
+from biosyn.errors import InputError
+from biosyn.records import Query
+
+
+class Document(NamedTuple):
+    """A document as it stands in its ``.txt`` file, and its mentions in the order of the corpus."""
+
+    pmid: str
+    text: str
+    queries: tuple[Query, ...]
+
+
+def concept_line(query: Query) -> str:
+    """Return the query's line of a ``.concept`` file; one bar between start and end, as in the published corpora.
+
+    Examples
+    --------
+    >>> concept_line(Query("skin tumour", "D012878", pmid="10192393", start="15", end="26", type="DiseaseClass"))
+    '10192393||15|26||DiseaseClass||skin tumour||D012878'
+    """
+    return "||".join((query.pmid, f"{query.start}|{query.end}", query.type, query.mention, query.cui))
+
+
+def write_documents(folder: Path, documents: Iterable[Document]) -> None:
+    """Write both files of every document into a folder, which is made where needed.
+
+    The files are plain writes: write into a staged folder and move it when it is complete.
+
+    Raises
+    ------
+    InputError
+        If a file cannot be written.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for document in documents:
+            lines = "".join(f"{concept_line(query)}\n" for query in document.queries)
+            for suffix, content in ((".concept", lines), (".txt", document.text)):
+                with (folder / f"{document.pmid}{suffix}").open("w", encoding="utf-8", newline="\n") as file:
+                    file.write(content)
+    except OSError as error:
+        raise InputError(f"cannot be written: {error.strerror}", path=folder) from error

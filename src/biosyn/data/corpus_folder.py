@@ -1,0 +1,76 @@
+"""The folder of a preprocessed corpus: the names in it, and replacing them all or none."""
+
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+from biosyn.errors import InputError
+
+SPLITS = ("train", "dev", "test")
+TRAINDEV = "processed_traindev"
+FOLDERS = (*SPLITS, *(f"processed_{split}" for split in SPLITS), TRAINDEV)
+FILES = (*(f"{split}_dictionary.txt" for split in SPLITS), "concepts.jsonl")
+
+
+def require_replaceable(output_dir: str | Path, *, inputs: Iterable[str | Path] = ()) -> None:
+    """Refuse an output folder that holds, under one of our names, an input or something that we did not write.
+
+    Raises
+    ------
+    InputError
+        If it does: nothing of the user's is ever deleted.
+    """
+    output_dir = Path(output_dir)
+    targets = {(output_dir / name).resolve() for name in FILES}
+    for path in inputs:
+        if Path(path).resolve() in targets:
+            raise InputError("would be overwritten by the output: choose another --output_dir", path=path)
+    for name in FILES:
+        target = output_dir / name
+        if target.is_dir():
+            raise InputError("is a folder where a file is to be written: choose another --output_dir", path=target)
+    for name in FOLDERS:
+        folder = output_dir / name
+        if os.path.lexists(folder) and not _is_ours(folder):
+            raise InputError(
+                "holds other things than .concept files and their .txt: choose another --output_dir", path=folder
+            )
+
+
+def _is_ours(folder: Path) -> bool:
+    """Say whether a folder holds documents only: a ``.txt`` belongs to a ``.concept`` of the same name."""
+    if folder.is_symlink() or not folder.is_dir():
+        return False
+    paths = list(folder.iterdir())
+    documents = {path.stem for path in paths if path.suffix == ".concept"}
+    return all(path.is_file() and path.suffix in (".concept", ".txt") and path.stem in documents for path in paths)
+
+
+def move_into_place(stage: Path, output_dir: Path) -> None:
+    """Move the stage's files and folders to the output folder that it lies in; where one cannot be moved, undo all.
+
+    Raises
+    ------
+    InputError
+        If one cannot be moved.
+    """
+    replaced = stage / "replaced"
+    replaced.mkdir()
+    moves = [(stage / name, output_dir / name) for name in (*FOLDERS, *FILES)]
+    undo: list[tuple[Path, Path]] = []
+    try:
+        for source, target in moves:
+            if target.exists():
+                undo.append((_move(target, replaced / target.name), target))
+            undo.append((_move(source, target), source))
+    except BaseException as error:  # an interrupt too must not leave half of it
+        for moved, origin in reversed(undo):
+            os.rename(moved, origin)
+        if isinstance(error, OSError):
+            raise InputError(f"cannot be written to ({error.strerror})", path=output_dir) from error
+        raise
+
+
+def _move(source: Path, target: Path) -> Path:
+    os.rename(source, target)
+    return target

@@ -1,0 +1,1 @@
+"""String to string: cleaning, abbreviations, composite mentions."""

@@ -1,0 +1,177 @@
+"""Cutting a composite mention ("breast and ovarian cancer") into one part for each of its concepts.
+
+The number of gold ids decides whether a cut stands. That is part of the published set-up of the corpora; linking
+a mention without gold ids cannot use it.
+
+Everything works on blank-separated tokens in single passes, without regular expressions: a mention of any length
+takes linear time.
+"""
+
+from typing import NamedTuple
+
+
+class Composite(NamedTuple):
+    """A mention and its id field, both cut at ``|`` (the ids at ``+`` where they were) when the split stands."""
+
+    mention: str
+    cui: str
+
+
+def split_composite(mention: str, cui: str) -> Composite:
+    """Cut the mention into as many parts as it has ids, if one of the four known shapes allows it.
+
+    A mention that has ``|`` already is left. Ids of two vocabularies lose the ``OMIM`` ones, split or not.
+    The first shape that fits decides, also when its number of parts turns out wrong.
+
+    Parameters
+    ----------
+    mention
+        With its case; words separated by one blank.
+    cui
+        The gold ids with their prefixes.
+
+    Examples
+    --------
+    >>> split_composite("sporadic breast and ovarian cancers", "D001943|D010051").mention
+    'sporadic breast cancers|ovarian cancers'
+    >>> split_composite("Duchenne/Becker muscular dystrophy", "D020388+OMIM:300376")
+    Composite(mention='Duchenne/Becker muscular dystrophy', cui='D020388')
+    """
+    if "|" in mention:
+        return Composite(mention, cui)
+    separator = "|" if "|" in cui else "+"
+    ids = _one_vocabulary([part.strip() for part in cui.split(separator) if part.strip()])
+    if len(ids) > 1:
+        parts = _parts(mention, len(ids))
+        if len(parts) == len(ids) and all(parts):
+            mention = "|".join(parts)
+    return Composite(mention, separator.join(ids))
+
+
+def _one_vocabulary(ids: list[str]) -> list[str]:
+    others = [part for part in ids if "OMIM" not in part]
+    return others or ids
+
+
+def _parts(mention: str, count: int) -> list[str]:
+    tokens = mention.split()
+    return _of_shape(tokens) or _list_shape(tokens) or _slash_shape(tokens) or _words_shape(tokens, count)
+
+
+def _of_shape(tokens: list[str]) -> list[str]:
+    """Cut ``W of [both] [the] A and|or [the] B`` into "W of A" and "W of B"; text after B is dropped.
+
+    Examples
+    --------
+    >>> _of_shape("cancer of the breast and the ovary, or so".split())
+    ['cancer of breast', 'cancer of ovary']
+    """
+    if len(tokens) < 5 or not _is_word(tokens[0]) or tokens[1] != "of":
+        return []
+    for start in _starts(tokens, 2, "both", "the"):
+        end = _run_end(tokens, start)
+        for at in range(min(end, len(tokens) - 1) - 1, start, -1):  # the last conjunction first: A as long as can be
+            if tokens[at] in ("and", "or"):
+                second = _leading_words(tokens, at + 1)
+                if second:
+                    return [" ".join([tokens[0], "of", *words]) for words in (tokens[start:at], second)]
+    return []
+
+
+def _list_shape(tokens: list[str]) -> list[str]:
+    """Give every item of a list, and the head after ``and``, ``or`` or ``and/or``, the stem that follows.
+
+    Examples
+    --------
+    >>> _list_shape("breast, colon and ovarian cancer".split())
+    ['breast cancer', 'colon cancer', 'ovarian cancer']
+    >>> _list_shape("small and/or breast and ovarian cancer".split())
+    ['small cancer', 'breast and ovarian cancer']
+    """
+    items = 0
+    while items < len(tokens) and _is_word(tokens[items].removesuffix(",")):
+        items += 1
+    for at in range(min(items, len(tokens) - 1), 0, -1):  # the last conjunction that fits
+        if tokens[at] in ("and", "or", "and/or"):
+            head, stem = _head_and_stem(tokens, at + 1)
+            if stem:
+                listed = " ".join(tokens[:at]).split(",")
+                return [f"{part.strip()} {stem}" for part in [*listed, head] if part.strip()]
+    return []
+
+
+def _head_and_stem(tokens: list[str], start: int) -> tuple[str, str]:
+    """Return ``word and word`` or ``[the] word`` (the article stays) and the stem; two empty texts where none fits."""
+    ahead = tokens[start : start + 4]
+    if len(ahead) == 4 and ahead[1] == "and" and _is_word(ahead[0]) and _is_word(ahead[2]):
+        return " ".join(ahead[:3]), " ".join(tokens[start + 3 :])
+    for first in _starts(tokens, start, "the"):
+        if len(tokens) > first + 1 and _is_word(tokens[first]):
+            return " ".join(tokens[start : first + 1]), " ".join(tokens[first + 1 :])
+    return "", ""
+
+
+def _slash_shape(tokens: list[str]) -> list[str]:
+    """Cut at the last ``/``; what stands before its token goes to both halves, what follows to the second only.
+
+    Examples
+    --------
+    >>> _slash_shape("X-linked Duchenne/Becker muscular dystrophy".split())
+    ['X-linked Duchenne', 'X-linked Becker muscular dystrophy']
+    """
+    at = max((number for number, token in enumerate(tokens) if "/" in token), default=None)
+    if at is None or any("and/or" in token for token in tokens):
+        return []
+    first, _, second = tokens[at].rpartition("/")
+    return [" ".join([*tokens[:at], first]).strip(), " ".join([*tokens[:at], second, *tokens[at + 1 :]]).strip()]
+
+
+def _words_shape(tokens: list[str], count: int) -> list[str]:
+    """Make each token a part where there are as many as ids; here a token may hold digits ("C4 deficiency").
+
+    Examples
+    --------
+    >>> _words_shape(["C4", "deficiency"], 2), _words_shape(["lung", "disease"], 3)
+    (['C4', 'deficiency'], [])
+    """
+    return tokens if len(tokens) == count else []
+
+
+def _starts(tokens: list[str], start: int, *optional: str) -> list[int]:
+    """Where the next thing may start when each optional word is taken if it can be: the longest first."""
+    starts = [start]
+    for word in optional:
+        if start < len(tokens) and tokens[start] == word:
+            start += 1
+            starts.insert(0, start)
+    return starts
+
+
+def _run_end(tokens: list[str], start: int) -> int:
+    """Return the position after the words that follow each other from ``start``."""
+    while start < len(tokens) and _is_word(tokens[start]):
+        start += 1
+    return start
+
+
+def _leading_words(tokens: list[str], start: int) -> list[str]:
+    """Return the words from ``start`` on, less a leading ``the``; the last may come from a token like ``ovary,``."""
+    for first in _starts(tokens, start, "the"):
+        end = _run_end(tokens, first)
+        cut = _word_prefix(tokens[end]) if end < len(tokens) else ""
+        words = [*tokens[first:end], *([cut] if cut else [])]
+        if words:
+            return words
+    return []
+
+
+def _is_word(text: str) -> bool:
+    """Letters and hyphens only, at least one."""
+    return text.replace("-", "a").isalpha()
+
+
+def _word_prefix(token: str) -> str:
+    end = 0
+    while end < len(token) and _is_word(token[end]):
+        end += 1
+    return token[:end]

@@ -1,0 +1,37 @@
+"""The cleaning that every mention and every dictionary name goes through."""
+
+import re
+import string
+from collections.abc import Mapping
+
+
+class TextPreprocess:
+    """Lower-case, mend known misspellings, turn white space and punctuation into single blanks.
+
+    Parameters
+    ----------
+    typos
+        Misspelled token -> right spelling, both in lower case. A token is what stands between white space,
+        punctuation and all: ``tumour`` in the table does not mend ``tumour,``.
+    keep_pipe
+        Spare ``|``, which separates the parts of a composite query. Names of an ontology, and mentions that
+        a user types, have no parts: there it is punctuation.
+
+    Examples
+    --------
+    >>> TextPreprocess().run("Ataxia-Telangiectasia (AT),  type|1 ")
+    'ataxia telangiectasia at type 1'
+    >>> TextPreprocess({"tumour": "tumor"}, keep_pipe=True).run("Skin tumour|Wilms' tumour.")
+    'skin tumour|wilms tumour'
+    """
+
+    def __init__(self, typos: Mapping[str, str] | None = None, *, keep_pipe: bool = False):
+        self._typos = dict(typos or {})
+        punctuation = string.punctuation.replace("|", "") if keep_pipe else string.punctuation
+        self._blank = re.compile(rf"[\s{re.escape(punctuation)}]+")
+
+    def run(self, text: str) -> str:
+        """Return the cleaned text; it can be empty, when there was nothing but punctuation."""
+        tokens = text.lower().split()
+        mended = " ".join(self._typos.get(token, token) for token in tokens)
+        return self._blank.sub(" ", mended).strip()

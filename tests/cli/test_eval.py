@@ -1,0 +1,100 @@
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from biosyn.cli.eval import main
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def arguments(tiny_checkpoint, tiny_dictionary, tiny_queries, tmp_path):
+    """Function: further flags -> argv."""
+
+    def make(*flags):
+        required = {
+            "--model_name_or_path": tiny_checkpoint,
+            "--dictionary_path": tiny_dictionary,
+            "--data_dir": tiny_queries,
+            "--output_dir": tmp_path / "out",
+            "--device": "cpu",
+        }
+        return [*(str(part) for pair in required.items() for part in pair), *flags]
+
+    return make
+
+
+def test_stdout_is_one_json_object_and_nothing_else(arguments, capsys):
+    assert main(arguments("--topk", "3")) == 0
+    result = json.loads(capsys.readouterr().out)
+    assert list(result) == ["queries", "names", "score_mode", "acc1", "acc2", "acc3"]
+
+
+def test_twenty_names_are_kept_unless_asked_otherwise(arguments, capsys):
+    main(arguments())
+    assert "acc20" in json.loads(capsys.readouterr().out)
+
+
+def test_the_accuracies_go_to_stderr(arguments, capsys):
+    main(arguments())
+    captured = capsys.readouterr()
+    result = json.loads(captured.out)
+    assert re.search(rf"acc@1={re.escape(str(result['acc1']))}$", captured.err, re.MULTILINE)
+    assert re.search(rf"acc@5={re.escape(str(result['acc5']))}$", captured.err, re.MULTILINE)
+    assert "acc@" not in captured.out
+
+
+def test_there_is_no_progress_bar_where_stderr_is_no_terminal(arguments, capsys):
+    main(arguments())
+    assert "%|" not in capsys.readouterr().err
+
+
+def test_predictions_are_written_where_asked(arguments, capsys, tmp_path):
+    assert main(arguments("--save_predictions", "--topk", "4")) == 0
+    predictions = json.loads((tmp_path / "out" / "predictions_eval.json").read_text(encoding="utf-8"))
+    assert predictions["acc4"] == json.loads(capsys.readouterr().out)["acc4"]
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["predictions_eval.json"]
+
+
+@pytest.mark.parametrize("mode", ["hybrid", "dense", "sparse"])
+def test_every_published_flag_is_taken(arguments, capsys, mode):
+    flags = f"--topk 5 --score_mode {mode} --filter_composite --filter_duplicate --max_length 20".split()
+    assert main(arguments(*flags)) == 0
+    result = json.loads(capsys.readouterr().out)
+    assert (result["queries"], result["score_mode"]) == (17, mode)
+
+
+def test_an_unknown_score_mode_is_refused(arguments, capsys):
+    with pytest.raises(SystemExit, match="2"):
+        main(arguments("--score_mode", "fuzzy"))
+    assert "hybrid" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("flags", ["--topk 0", "--max_length 1", "--device gpu", "--use_cuda"])
+def test_a_bad_setting_is_one_line_and_exit_code_2(arguments, capsys, flags):
+    assert main(arguments(*flags.split())) == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    (line,) = captured.err.splitlines()
+    assert line.startswith("eval.py: error: ")
+
+
+def test_the_script_writes_json_to_stdout_and_its_log_to_stderr(arguments):
+    # the whole program, so that warnings of other packages are seen too
+    environment = {**os.environ, "PYTHONPATH": str(ROOT / "src")}
+    found = subprocess.run(
+        [sys.executable, ROOT / "eval.py", *arguments("--topk", "5")],
+        capture_output=True,
+        text=True,
+        check=True,
+        env=environment,
+        timeout=300,
+    )
+    assert json.loads(found.stdout)["queries"] == 21
+    for line in found.stderr.splitlines():
+        assert re.match(r"\d\d:\d\d:\d\d ", line), line

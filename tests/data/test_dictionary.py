@@ -1,0 +1,61 @@
+import pytest
+
+from biosyn.data.dictionary import DictionaryDataset, require_names
+from biosyn.errors import InputError
+from biosyn.records import Name
+
+
+def test_the_names_stand_in_file_order(write_dictionary):
+    dictionary = DictionaryDataset(write_dictionary("D2||b", "D1|D3||a", "D2||b"))
+    assert dictionary.names == ["b", "a", "b"]
+    assert dictionary.cuis == ["D2", "D1|D3", "D2"]
+    assert len(dictionary) == 3
+    assert dictionary[1] == Name("a", "D1|D3")
+    assert list(dictionary) == [Name("b", "D2"), Name("a", "D1|D3"), Name("b", "D2")]
+
+
+def test_blank_lines_are_skipped_and_blanks_trimmed(write_dictionary):
+    dictionary = DictionaryDataset(write_dictionary("", " D1 || a b ", "   "))
+    assert list(dictionary) == [Name("a b", "D1")]
+
+
+def test_a_byte_order_mark_and_windows_line_ends_are_accepted(tmp_path):
+    path = tmp_path / "d.txt"
+    path.write_bytes("D1||é\r\nD2||b\r\n".encode("utf-8-sig"))
+    assert list(DictionaryDataset(path)) == [Name("é", "D1"), Name("b", "D2")]
+
+
+@pytest.mark.parametrize("line", ["D1|a", "D1", "||a", "D1||", "D1||  ", "|||a", " | ||a"])
+def test_a_line_of_another_form_is_named(write_dictionary, line):
+    with pytest.raises(InputError, match=r"dictionary\.txt:2: expected 'cui\|\|name'"):
+        DictionaryDataset(write_dictionary("D1||a", line))
+
+
+def test_bytes_that_are_not_utf8_are_named(tmp_path):
+    path = tmp_path / "d.txt"
+    path.write_bytes("D1||a\nD2||é\n".encode("latin-1"))
+    with pytest.raises(InputError, match=r"d\.txt:2: not UTF-8"):
+        DictionaryDataset(path)
+
+
+@pytest.mark.parametrize("lines", [(), ("", " ")])
+def test_a_dictionary_without_a_name_is_refused(write_dictionary, lines):
+    with pytest.raises(InputError, match=r"dictionary\.txt: the dictionary is empty"):
+        DictionaryDataset(write_dictionary(*lines))
+
+
+def test_a_missing_file_is_named(tmp_path):
+    with pytest.raises(InputError, match=r"no\.txt: cannot be read"):
+        DictionaryDataset(tmp_path / "no.txt")
+
+
+def test_draft_keeps_a_hundred_names(write_dictionary):
+    path = write_dictionary(*(f"D{row}||name {row}" for row in range(150)))
+    assert DictionaryDataset(path, draft=True).names == [f"name {row}" for row in range(100)]
+
+
+def test_topk_may_be_the_size_of_the_dictionary_but_not_larger(write_dictionary):
+    dictionary = DictionaryDataset(write_dictionary("D1||a", "D2||b"))
+    require_names(dictionary, 2)
+    with pytest.raises(InputError, match=r"dictionary\.txt: --topk 3 is larger than the dictionary \(2 names\)"):
+        require_names(dictionary, 3)

@@ -1,0 +1,123 @@
+import logging
+
+import numpy as np
+import pytest
+import torch
+
+from biosyn.encoders.dense import DenseEncoder, cls_vectors
+
+TEXTS = ["ataxia", "breast cancer", "a", "ataxia telangiectasia syndrome", "ataxia", "cancer-of breast"]
+LONG = "a b c d e f g h i j k l m n o p q r s t u v w x y z"  # [CLS] + 26 + [SEP] = 28 tokens
+
+
+@pytest.fixture
+def expected(tiny_dense, plain_model, encode_alone):
+    with torch.no_grad():
+        return encode_alone(plain_model, tiny_dense.tokenizer, TEXTS)
+
+
+def test_vectors_equal_each_text_encoded_alone(tiny_dense, expected):
+    torch.testing.assert_close(tiny_dense.encode(TEXTS), expected, rtol=1e-5, atol=1e-5)
+
+
+def test_different_texts_have_clearly_different_vectors(expected):
+    # otherwise the comparisons of these tests would prove little
+    assert torch.pdist(expected[[0, 1, 2, 3, 5]]).min() > 1
+
+
+@pytest.mark.parametrize("batch_size", [1, 2, 4, 5, 100])
+def test_the_batch_size_does_not_matter(tiny_dense, expected, batch_size):
+    torch.testing.assert_close(tiny_dense.encode(TEXTS, batch_size=batch_size), expected, rtol=1e-5, atol=1e-5)
+
+
+def test_the_order_does_not_matter(tiny_dense, expected):
+    backwards = tiny_dense.encode(TEXTS[::-1], batch_size=2)
+    torch.testing.assert_close(backwards.flip(0), expected, rtol=1e-5, atol=1e-5)
+
+
+def test_texts_may_come_tokenized(tiny_dense, expected):
+    tokens = tiny_dense.tokenize(TEXTS)
+    torch.testing.assert_close(tiny_dense.encode(tokens), expected, rtol=1e-5, atol=1e-5)
+    part = tiny_dense.encode(tokens.take(np.array([3, 0])))
+    torch.testing.assert_close(part, expected[[3, 0]], rtol=1e-5, atol=1e-5)
+
+
+def test_a_long_text_is_encoded_by_its_beginning(tiny_dense, plain_model, encode_alone):
+    with torch.no_grad():
+        cut = encode_alone(plain_model, tiny_dense.tokenizer, [LONG], max_length=25)
+        whole = encode_alone(plain_model, tiny_dense.tokenizer, [LONG], max_length=28)
+    found = tiny_dense.encode([LONG])
+    torch.testing.assert_close(found, cut, rtol=1e-5, atol=1e-5)
+    assert not torch.allclose(found, whole, rtol=1e-3, atol=1e-3)
+
+
+def test_cut_texts_are_counted_in_one_warning(tiny_dense, caplog):
+    with caplog.at_level(logging.INFO, logger="biosyn"):
+        tiny_dense.encode([LONG, "ataxia", LONG + " z"], batch_size=1)
+    assert [record.levelname for record in caplog.records] == ["WARNING"]
+    assert caplog.records[0].getMessage() == "2 of 3 texts are cut at 25 tokens"
+
+
+def test_the_warning_says_what_the_texts_are(tiny_dense, caplog):
+    tiny_dense.tokenize([LONG], what="mentions")
+    assert "1 of 1 mentions" in caplog.text
+
+
+def test_there_is_no_warning_where_nothing_is_cut(tiny_dense, caplog):
+    tiny_dense.encode(TEXTS)
+    assert caplog.records == []
+
+
+def test_there_is_no_gradient(tiny_dense):
+    vectors = tiny_dense.encode(TEXTS)
+    assert not vectors.requires_grad
+    assert vectors.dtype == torch.float32
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_dropout_is_off_and_the_mode_is_restored(tiny_dense, expected, training):
+    tiny_dense.model.train(training)
+    torch.testing.assert_close(tiny_dense.encode(TEXTS), expected, rtol=1e-5, atol=1e-5)
+    assert tiny_dense.model.training is training
+    assert all(module.training is training for module in tiny_dense.model.modules())
+
+
+def test_the_mode_is_restored_after_an_error_too(tiny_dense, monkeypatch):
+    tiny_dense.model.train()
+
+    def fail(*args, **kwargs):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("biosyn.encoders.dense.cls_vectors", fail)
+    with pytest.raises(KeyboardInterrupt):
+        tiny_dense.encode(TEXTS)
+    assert tiny_dense.model.training
+
+
+def test_no_text_gives_no_vector(tiny_dense):
+    assert tiny_dense.encode([]).shape == (0, 32)
+
+
+def test_an_empty_text_has_a_vector(tiny_dense):
+    assert torch.isfinite(tiny_dense.encode([""])).all()
+
+
+def test_a_call_gives_a_numpy_array(tiny_dense, expected):
+    found = tiny_dense(TEXTS)
+    assert isinstance(found, np.ndarray)
+    np.testing.assert_allclose(found, expected.numpy(), rtol=1e-5, atol=1e-5)
+
+
+def test_cls_vectors_keep_the_gradient(tiny_dense):
+    batch = tiny_dense.tokenize(TEXTS).batch(np.array([0, 3]))
+    vectors = cls_vectors(tiny_dense.model, batch)
+    assert vectors.shape == (2, 32)
+    vectors.sum().backward()
+    assert any(parameter.grad is not None for parameter in tiny_dense.model.parameters())
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+def test_cuda_gives_the_same_vectors(tiny_dense, expected):
+    on_cuda = DenseEncoder(tiny_dense.model.cuda(), tiny_dense.tokenizer).encode(TEXTS)
+    assert on_cuda.device.type == "cuda"
+    torch.testing.assert_close(on_cuda.cpu(), expected, rtol=1e-4, atol=1e-4)

@@ -1,0 +1,173 @@
+import numpy as np
+import pytest
+import torch
+
+import biosyn
+from biosyn.encoders.dense import DenseEncoder
+from biosyn.encoders.sparse import SparseEncoder
+from biosyn.model.biosyn import BioSyn
+
+NAMES = ["ataxia", "ataxia syndrome", "breast cancer", "anemia"]
+MENTIONS = ["ataxias", "cancer of breast"]
+METHODS = [
+    "init_sparse_encoder",
+    "init_sparse_weight",
+    "load_model",
+    "load_dense_encoder",
+    "load_sparse_encoder",
+    "load_sparse_weight",
+    "save_model",
+    "get_dense_encoder",
+    "get_dense_tokenizer",
+    "get_sparse_encoder",
+    "get_sparse_weight",
+    "embed_sparse",
+    "embed_dense",
+    "get_score_matrix",
+    "retrieve_candidate",
+]
+PUBLIC_NAMES = [
+    "BioSyn",
+    "SparseEncoder",
+    "RerankNet",
+    "marginal_nll",
+    "QueryDataset",
+    "DictionaryDataset",
+    "CandidateDataset",
+    "TextPreprocess",
+]
+
+
+@pytest.fixture
+def model(tiny_encoder):
+    model = BioSyn(initial_sparse_weight=3.0)
+    model.load_dense_encoder(tiny_encoder)
+    model.init_sparse_encoder(NAMES)
+    return model
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_the_methods_that_users_know_are_there(name):
+    assert callable(getattr(BioSyn, name))
+
+
+@pytest.mark.parametrize("name", PUBLIC_NAMES)
+def test_the_names_that_users_know_are_there(name):
+    assert name in biosyn.__all__
+    assert getattr(biosyn, name).__name__ == name
+
+
+def test_a_name_that_is_not_there_is_an_attribute_error():
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        biosyn.nothing  # noqa: B018
+
+
+def test_sparse_embeddings_are_a_dense_array(model):
+    found = model.embed_sparse(MENTIONS)
+    assert isinstance(found, np.ndarray)
+    assert np.array_equal(found, SparseEncoder().fit(NAMES)(MENTIONS))
+
+
+def test_dense_embeddings_are_an_array(model, plain_model, encode_alone):
+    found = model.embed_dense(MENTIONS)
+    assert found.dtype == np.float32
+    with torch.no_grad():
+        expected = encode_alone(plain_model, model.get_dense_tokenizer(), MENTIONS).numpy()
+    np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-5)
+
+
+def test_the_score_matrix_holds_inner_products(model):
+    # [1, 2] . [3, 4] = 11, [1, 2] . [0, 1] = 2
+    queries, names = np.array([[1, 2]], dtype=np.float32), np.array([[3, 4], [0, 1]], dtype=np.float32)
+    assert model.get_score_matrix(queries, names).tolist() == [[11.0, 2.0]]
+
+
+def test_candidates_of_a_matrix_come_best_first_and_ties_by_column(model):
+    scores = np.array([[1, 3, 2, 3], [0, 0, 0, 0]], dtype=np.float32)
+    assert model.retrieve_candidate(scores, 3).tolist() == [[1, 3, 2], [0, 1, 2]]
+
+
+def test_the_search_agrees_with_upstreams_three_calls(model):
+    # embed, score matrix, retrieve: what a user of upstream would write for the hybrid score
+    hybrid = model.get_score_matrix(model.embed_dense(MENTIONS), model.embed_dense(NAMES))
+    hybrid = hybrid + 3.0 * model.get_score_matrix(model.embed_sparse(MENTIONS), model.embed_sparse(NAMES))
+    expected = model.retrieve_candidate(hybrid, 3)
+    found = model.search(model.embed(MENTIONS), model.embed(NAMES), topk=3)
+    assert found.rows.tolist() == expected.tolist()
+    np.testing.assert_allclose(found.scores.numpy(), np.take_along_axis(hybrid, expected, 1), rtol=1e-5)
+
+
+@pytest.mark.parametrize(("mode", "has_dense", "has_sparse"), [("hybrid", 1, 1), ("dense", 1, 0), ("sparse", 0, 1)])
+def test_a_mode_embeds_what_it_needs_and_nothing_else(model, mode, has_dense, has_sparse):
+    found = model.embed(NAMES, score_mode=mode)
+    assert (found.dense is not None, found.sparse is not None) == (has_dense, has_sparse)
+
+
+def test_the_sparse_mode_does_not_multiply_by_the_weight(model):
+    model.init_sparse_weight(-1.0)
+    names = model.embed(NAMES, score_mode="sparse")
+    found = model.search(model.embed(["ataxia"], score_mode="sparse"), names, topk=1)
+    assert found.rows.tolist() == [[0]]
+    assert found.scores.item() == pytest.approx(1.0, abs=1e-6)
+
+
+def test_the_sparse_mode_needs_no_dense_encoder():
+    model = BioSyn()
+    model.init_sparse_encoder(NAMES)
+    assert model.embed(NAMES, score_mode="sparse").count == 4
+
+
+@pytest.mark.parametrize("call", ["get_dense_encoder", "get_dense_tokenizer", "get_sparse_encoder"])
+def test_a_part_that_is_not_there_yet_is_named(call):
+    with pytest.raises(RuntimeError, match="encoder yet: call"):
+        getattr(BioSyn(), call)()
+
+
+def test_the_weight_can_be_set(model):
+    assert model.get_sparse_weight() == 3.0
+    assert model.init_sparse_weight(0.5) == 0.5
+    assert model.get_sparse_weight() == 0.5
+
+
+def test_a_saved_model_gives_the_same_vectors_and_scores(model, tmp_path):
+    model.save_model(tmp_path)
+    again = BioSyn().load_model(tmp_path)
+    assert again.get_sparse_weight() == 3.0
+    assert np.array_equal(again.embed_dense(MENTIONS), model.embed_dense(MENTIONS))
+    assert np.array_equal(again.embed_sparse(MENTIONS), model.embed_sparse(MENTIONS))
+    before = model.search(model.embed(MENTIONS), model.embed(NAMES), topk=4)
+    after = again.search(again.embed(MENTIONS), again.embed(NAMES), topk=4)
+    assert torch.equal(before.rows, after.rows)
+    assert torch.equal(before.scores, after.scores)
+
+
+def test_parts_can_be_loaded_one_by_one(model, tmp_path):
+    model.save_model(tmp_path)
+    again = BioSyn()
+    assert again.load_sparse_weight(tmp_path) == 3.0
+    assert isinstance(again.load_sparse_encoder(tmp_path), SparseEncoder)
+    assert isinstance(again.load_dense_encoder(tmp_path), DenseEncoder)
+    assert np.array_equal(again.embed_sparse(MENTIONS), model.embed_sparse(MENTIONS))
+
+
+@pytest.mark.parametrize(("given", "used"), [(None, 9), (5, 5)])
+def test_max_length_is_the_checkpoints_unless_given(tiny_encoder, tmp_path, given, used):
+    model = BioSyn(max_length=9)
+    model.load_dense_encoder(tiny_encoder)
+    model.init_sparse_encoder(NAMES)
+    model.save_model(tmp_path)
+    assert BioSyn(max_length=given).load_model(tmp_path).get_dense_encoder().max_length == used
+
+
+def test_max_length_is_25_where_nobody_says_otherwise(tiny_encoder):
+    assert BioSyn().load_dense_encoder(tiny_encoder).max_length == 25
+
+
+def test_a_second_checkpoint_brings_its_own_max_length(tiny_encoder, tmp_path):
+    for length in (9, 12):
+        model = BioSyn(max_length=length)
+        model.load_dense_encoder(tiny_encoder)
+        model.init_sparse_encoder(NAMES)
+        model.save_model(tmp_path / str(length))
+    model = BioSyn().load_model(tmp_path / "9")
+    assert model.load_model(tmp_path / "12").get_dense_encoder().max_length == 12

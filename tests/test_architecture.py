@@ -1,0 +1,133 @@
+"""The shape of the house: who may import whom, and habits that a reader cannot keep an eye on everywhere."""
+
+import ast
+import subprocess
+import sys
+from graphlib import TopologicalSorter
+from pathlib import Path
+
+import pytest
+
+SOURCE = Path(__file__).parents[1] / "src"
+PATHS = sorted((SOURCE / "biosyn").rglob("*.py"))
+
+# A module imports modules of a lower rank, or of its own package without a circle. The longest matching name counts,
+# so "biosyn.data" stands for everything in data/. A new module at the top needs a line here.
+RANKS = {
+    "biosyn.errors": 0,
+    "biosyn.records": 1,  # the words that everything is said in
+    "biosyn.concept_ids": 1,
+    "biosyn.config": 1,
+    "biosyn.files": 1,
+    "biosyn.devices": 1,
+    "biosyn.metrics": 2,
+    "biosyn.text": 2,  # string -> string
+    "biosyn.encoders": 3,  # strings -> vectors
+    "biosyn.data": 4,  # files -> rows; data.candidates holds the tokens of its rows
+    "biosyn.checkpoint": 4,  # files -> encoders
+    "biosyn.retrieval": 5,  # vectors -> candidate rows
+    "biosyn.model": 6,  # scores, loss, and the facade over all of the above
+    "biosyn.preprocessing": 7,  # the verbs
+    "biosyn.inference": 7,
+    "biosyn.evaluation": 7,
+    "biosyn.training_log": 8,  # dev accuracy is evaluation
+    "biosyn.training": 9,
+    "biosyn.train_run": 10,
+    "biosyn.quickstart": 11,  # all the verbs in a row
+    "biosyn.web": 11,
+    "biosyn.cli": 12,
+    "biosyn.__main__": 13,
+    "biosyn": 14,  # the package's own __init__ names everything, lazily
+}
+PICKLES = {"pickle", "_pickle", "cPickle", "cloudpickle", "dill", "joblib", "shelve", "marshal"}
+
+
+def module_of(path):
+    parts = path.relative_to(SOURCE).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+MODULES = {module_of(path): ast.parse(path.read_text(encoding="utf-8")) for path in PATHS}
+
+
+def layer_of(module):
+    """The name in RANKS that the module belongs to; a module of the top needs a name of its own."""
+    if module in RANKS:
+        return module
+    package = module.rpartition(".")[0]
+    return layer_of(package) if package and package != "biosyn" else None
+
+
+def imports_of(tree):
+    """Every module that a file imports, inside functions too."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, "imports are absolute here"
+            yield node.module
+            yield from (name for alias in node.names if (name := f"{node.module}.{alias.name}") in MODULES)
+
+
+def our_imports_of(module):
+    return {name for name in imports_of(MODULES[module]) if name.split(".")[0] == "biosyn"} - {module, "biosyn"}
+
+
+def public_definitions(tree):
+    """The module, its public functions and classes, and the public methods of those."""
+    yield "the module", tree
+    for node in tree.body:
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) and not node.name.startswith("_"):
+            yield node.name, node
+            for part in node.body if isinstance(node, ast.ClassDef) else ():
+                if isinstance(part, ast.FunctionDef | ast.AsyncFunctionDef) and not part.name.startswith("_"):
+                    yield f"{node.name}.{part.name}", part
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_every_module_has_a_rank(module):
+    assert layer_of(module) is not None, "add it to RANKS"
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_imports_go_downward_only(module):
+    rank = RANKS[layer_of(module)]
+    for imported in our_imports_of(module):
+        if layer_of(imported) != layer_of(module):
+            assert RANKS[layer_of(imported)] < rank, f"{module} (rank {rank}) imports {imported}"
+
+
+def test_no_imports_go_in_a_circle():
+    graph = {module: our_imports_of(module) & set(MODULES) for module in MODULES}
+    assert len(list(TopologicalSorter(graph).static_order())) == len(MODULES)  # raises CycleError
+
+
+@pytest.mark.parametrize("module", [name for name in MODULES if not name.startswith("biosyn.cli")])
+def test_only_the_commands_print(module):
+    calls = [node.func for node in ast.walk(MODULES[module]) if isinstance(node, ast.Call)]
+    assert not [call.lineno for call in calls if isinstance(call, ast.Name) and call.id == "print"]
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_nothing_unpickles(module):
+    assert not {name.split(".")[0] for name in imports_of(MODULES[module])} & PICKLES
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_everything_public_says_what_it_is(module):
+    missing = [name for name, node in public_definitions(MODULES[module]) if not ast.get_docstring(node)]
+    assert not missing
+
+
+@pytest.mark.parametrize("module", [name for name in MODULES if name.startswith("biosyn.cli.")])
+def test_a_command_starts_without_torch(module):
+    program = f"""
+import sys
+import {module}
+heavy = {{"torch", "transformers", "sklearn", "scipy"}} & set(sys.modules)
+sys.exit(f"imported: {{sorted(heavy)}}" if heavy else 0)
+"""
+    found = subprocess.run(
+        [sys.executable, "-c", program], env={"PYTHONPATH": str(SOURCE)}, capture_output=True, text=True, timeout=300
+    )
+    assert found.returncode == 0, found.stderr

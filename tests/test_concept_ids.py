@@ -1,0 +1,66 @@
+import pytest
+
+from biosyn.concept_ids import covers_all, is_composite, name_ids, shares_any, split_ids
+
+
+@pytest.mark.parametrize(
+    ("cui", "ids"),
+    [
+        ("D001260", ("D001260",)),
+        ("D001260|208900", ("D001260", "208900")),
+        ("D010051+D001943", ("D010051", "D001943")),
+        ("D1|D2+D3", ("D1", "D2", "D3")),
+        (" D1 | D2 ", ("D1", "D2")),
+        ("D1||D2|", ("D1", "D2")),
+        ("-1", ("-1",)),
+        ("", ()),
+        (" | ", ()),
+    ],
+)
+def test_a_field_is_cut_at_bars_and_plus_signs(cui, ids):
+    assert split_ids(cui) == ids
+
+
+def test_the_ids_of_a_name_are_cut_at_bars_only():
+    # a composite query x+y that entered the dictionary is one id there
+    assert name_ids(" D1 |D2+D3|") == {"D1", "D2+D3"}
+
+
+@pytest.mark.parametrize(("cui", "composite"), [("D1", False), ("D1|", False), ("D1|D2", True), ("D1+D2", True)])
+def test_composite_means_more_than_one_id(cui, composite):
+    assert is_composite(cui) is composite
+
+
+@pytest.mark.parametrize(
+    ("query", "name", "covered"),
+    [
+        ("D001260", "D001260", True),
+        ("D001260", "D001260|208900", True),
+        ("D1|D2", "D2|D1|D3", True),
+        ("D1|D2", "D1", False),
+        ("D00126", "D001260", False),  # upstream compares by substring and says yes
+        ("D001260", "D00126", False),
+        ("D1", "D1+D2", False),  # a name of the composite concept is none of its parts
+        ("-1", "-1", False),
+        ("D1|-1", "D1|-1", False),
+        ("", "D1", False),
+    ],
+)
+def test_training_wants_every_id_of_the_query(query, name, covered):
+    assert covers_all(query, name) is covered
+
+
+@pytest.mark.parametrize(
+    ("gold", "name", "shared"),
+    [
+        ("D1|D2", "D2", True),
+        ("D1+D2", "D2|D9", True),
+        ("D1|D2", "D1+D2", False),
+        ("D1", "D2", False),
+        ("D00126", "D001260", False),
+        ("-1", "-1", False),
+        ("-1|D1", "D1", True),
+    ],
+)
+def test_evaluation_wants_one_id_in_common(gold, name, shared):
+    assert shares_any(gold, name) is shared

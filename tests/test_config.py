@@ -1,0 +1,74 @@
+import dataclasses
+
+import pytest
+
+from biosyn.config import EvalConfig, TrainConfig
+from biosyn.errors import InputError
+
+TRAIN = {"model_name_or_path": "m", "train_dictionary_path": "d", "train_dir": "q", "output_dir": "o"}
+EVAL = {"model_name_or_path": "m", "dictionary_path": "d", "data_dir": "q"}
+DEV = {"dev_dir": "q", "dev_dictionary_path": "d"}
+
+
+def test_the_training_defaults_are_the_published_ones():
+    config = TrainConfig(**TRAIN)
+    assert (config.max_length, config.seed, config.topk, config.train_batch_size, config.epoch) == (25, 0, 20, 16, 10)
+    assert (config.learning_rate, config.weight_decay, config.initial_sparse_weight) == (1e-5, 0.01, 0.0)
+    assert config.dense_ratio == 0.5
+    assert (config.draft, config.save_checkpoint_all, config.keep_best) == (False, False, False)
+
+
+def test_the_evaluation_defaults_are_the_published_ones():
+    config = EvalConfig(**EVAL)
+    assert (config.topk, config.score_mode, config.output_dir) == (20, "hybrid", "./output/")
+    assert (config.filter_composite, config.filter_duplicate, config.save_predictions) == (False, False, False)
+
+
+@pytest.mark.parametrize("config", [TrainConfig(**TRAIN), EvalConfig(**EVAL)])
+def test_a_config_cannot_be_changed(config):
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        config.topk = 3
+
+
+@pytest.mark.parametrize(
+    ("changes", "flag"),
+    [
+        ({"max_length": 2}, "--max_length"),
+        ({"topk": 0}, "--topk"),
+        ({"train_batch_size": 0}, "--train_batch_size"),
+        ({"epoch": -1}, "--epoch"),
+        ({"weight_decay": -0.1}, "--weight_decay"),
+        ({"weight_decay": float("nan")}, "--weight_decay"),
+        ({"weight_decay": float("inf")}, "--weight_decay"),
+        ({"learning_rate": 0.0}, "--learning_rate"),
+        ({"learning_rate": float("nan")}, "--learning_rate"),
+        ({"learning_rate": float("inf")}, "--learning_rate"),
+        ({"dense_ratio": 1.1}, "--dense_ratio"),
+        ({"dense_ratio": -0.1}, "--dense_ratio"),
+        ({"dense_ratio": float("nan")}, "--dense_ratio"),
+        ({"initial_sparse_weight": float("nan")}, "--initial_sparse_weight"),
+        ({"initial_sparse_weight": float("inf")}, "--initial_sparse_weight"),
+        ({"dev_dir": "q"}, "--dev_dictionary_path"),
+        ({"dev_dictionary_path": "d"}, "--dev_dir"),
+        ({"keep_best": True}, "--dev_dir"),
+    ],
+)
+def test_a_bad_training_setting_is_named(changes, flag):
+    with pytest.raises(InputError, match=flag):
+        TrainConfig(**TRAIN, **changes)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"epoch": 0}, {"dense_ratio": 0.0}, {"dense_ratio": 1.0}, {"weight_decay": 0.0}, DEV | {"keep_best": True}],
+)
+def test_the_edge_of_what_is_allowed_is_allowed(changes):
+    TrainConfig(**TRAIN, **changes)
+
+
+@pytest.mark.parametrize(
+    ("changes", "flag"), [({"topk": 0}, "--topk"), ({"max_length": 2}, "--max_length"), ({"score_mode": "x"}, "hybrid")]
+)
+def test_a_bad_evaluation_setting_is_named(changes, flag):
+    with pytest.raises(InputError, match=flag):
+        EvalConfig(**EVAL, **changes)

@@ -1,0 +1,61 @@
+import random
+
+import numpy as np
+import pytest
+import torch
+
+from biosyn.devices import resolve_device, set_seed
+from biosyn.errors import InputError
+
+HAS_CUDA = torch.cuda.is_available()
+HAS_MPS = torch.backends.mps.is_available()
+
+
+def test_the_cpu_is_always_there():
+    assert resolve_device("cpu") == torch.device("cpu")
+
+
+def test_auto_takes_cuda_where_there_is_one():
+    assert resolve_device("auto").type == ("cuda" if HAS_CUDA else "cpu")
+
+
+@pytest.mark.skipif(not HAS_CUDA, reason="no CUDA device")
+def test_cuda_is_found_where_there_is_one():
+    assert resolve_device("cuda").type == "cuda"
+
+
+@pytest.mark.skipif(HAS_CUDA, reason="this machine has CUDA")
+@pytest.mark.parametrize("name", ["cuda", "cuda:0"])
+def test_without_cuda_the_message_says_what_to_do(name):
+    with pytest.raises(InputError, match="--device cpu"):
+        resolve_device(name)
+
+
+def test_a_cuda_device_that_is_not_there_is_refused():
+    with pytest.raises(InputError, match="cuda:99"):
+        resolve_device("cuda:99")
+
+
+@pytest.mark.skipif(HAS_MPS, reason="this machine has an Apple GPU")
+def test_without_an_apple_gpu_the_message_says_what_to_do():
+    with pytest.raises(InputError, match="--device cpu"):
+        resolve_device("mps")
+
+
+@pytest.mark.parametrize("name", ["gpu", "", "meta", "xpu"])
+def test_an_unknown_device_is_refused(name):
+    with pytest.raises(InputError, match="unknown device"):
+        resolve_device(name)
+
+
+def test_the_same_seed_gives_the_same_numbers_everywhere():
+    def draw():
+        set_seed(7)
+        return random.random(), np.random.rand(), torch.rand(1).item()
+
+    assert draw() == draw()
+
+
+@pytest.mark.parametrize("seed", [-1, 2**32])
+def test_a_seed_beyond_32_bits_works_too(seed):
+    set_seed(seed)

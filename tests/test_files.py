@@ -1,0 +1,120 @@
+import json
+
+import pytest
+
+from biosyn.errors import InputError
+from biosyn.files import (
+    read_lines,
+    require_folder,
+    require_writable,
+    staged_folder,
+    write_json,
+    write_lines,
+    write_text,
+)
+
+
+def lines_of(path, content):
+    path.write_bytes(content)
+    return list(read_lines(path))
+
+
+def test_lines_come_with_their_numbers(tmp_path):
+    assert lines_of(tmp_path / "a", b"one\n\ntwo") == [(1, "one"), (2, ""), (3, "two")]
+
+
+def test_a_byte_order_mark_and_windows_line_ends_are_accepted(tmp_path):
+    assert lines_of(tmp_path / "a", b"\xef\xbb\xbfone\r\ntwo\r\n") == [(1, "one"), (2, "two")]
+
+
+def test_only_a_newline_ends_a_line(tmp_path):
+    # a form feed, a vertical tab, U+0085 and U+2028 end a line for str.splitlines, but not in these files
+    content = "a\fb\vc\x85d\u2028e\n"
+    assert lines_of(tmp_path / "a", content.encode()) == [(1, content.rstrip("\n"))]
+
+
+def test_a_line_that_is_not_utf8_is_named(tmp_path):
+    with pytest.raises(InputError, match=r"a:2: not UTF-8 \(byte 0xe9\)"):
+        lines_of(tmp_path / "a", b"one\ncaf\xe9\n")
+
+
+def test_a_missing_file_is_named(tmp_path):
+    with pytest.raises(InputError, match="missing.txt: cannot be read"):
+        list(read_lines(tmp_path / "missing.txt"))
+
+
+def test_a_folder_in_place_of_a_file_is_named(tmp_path):
+    with pytest.raises(InputError, match="cannot be read"):
+        list(read_lines(tmp_path))
+
+
+def test_a_missing_folder_and_a_file_in_its_place_are_told_apart(tmp_path):
+    (tmp_path / "file").touch()
+    assert require_folder(tmp_path) == tmp_path
+    with pytest.raises(InputError, match="no such folder"):
+        require_folder(tmp_path / "missing")
+    with pytest.raises(InputError, match="is not a folder"):
+        require_folder(tmp_path / "file")
+
+
+def test_a_writable_folder_is_made_and_left_empty(tmp_path):
+    folder = require_writable(tmp_path / "a" / "b")
+    assert folder.is_dir()
+    assert list(folder.iterdir()) == []
+
+
+def test_a_folder_below_a_regular_file_cannot_be_written(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(InputError, match="file/out: cannot be written to"):
+        require_writable(tmp_path / "file" / "out")
+
+
+def test_text_is_written_as_utf8_with_plain_newlines(tmp_path):
+    write_lines(tmp_path / "a", ["é", "b"])
+    assert (tmp_path / "a").read_bytes() == b"\xc3\xa9\nb\n"
+
+
+def test_a_write_that_fails_keeps_the_old_content_and_leaves_nothing_beside_it(tmp_path, monkeypatch):
+    path = tmp_path / "a"
+    write_text(path, "old")
+
+    def fail(source, target):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.replace", fail)
+    with pytest.raises(InputError, match="a: cannot be written: No space left on device"):
+        write_text(path, "new")
+    assert path.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_file_below_a_regular_file_cannot_be_written(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(InputError, match="cannot be written"):
+        write_text(tmp_path / "file" / "a", "text")
+
+
+def test_json_reads_back_as_it_was(tmp_path):
+    value = {"name": "Sjögren", "score": 0.1, "rows": [1, None]}
+    write_json(tmp_path / "a.json", value)
+    assert json.loads((tmp_path / "a.json").read_text(encoding="utf-8")) == value
+
+
+def test_a_stage_lies_inside_its_target_and_is_gone_afterwards(tmp_path):
+    with staged_folder(tmp_path / "out") as stage:
+        assert stage.parent == tmp_path / "out"
+        (stage / "kept").touch()
+        (stage / "dropped").touch()
+        (stage / "kept").rename(tmp_path / "out" / "kept")
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["kept"]
+
+
+def test_a_stage_is_gone_after_an_error(tmp_path):
+    def fail_half_way():
+        with staged_folder(tmp_path) as stage:
+            (stage / "half").touch()
+            raise KeyError
+
+    with pytest.raises(KeyError):
+        fail_half_way()
+    assert list(tmp_path.iterdir()) == []

@@ -1,0 +1,59 @@
+import string
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from biosyn.text.preprocess import TextPreprocess
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("Ataxia-Telangiectasia", "ataxia telangiectasia"),
+        ("  (APC)  tumours. ", "apc tumours"),
+        ("a\tb\u00a0c\n", "a b c"),  # any Unicode white space
+        ("snake_case|pipe", "snake case pipe"),
+        ("Sjögren’s β-cell", "sjögren’s β cell"),  # only ASCII punctuation goes
+        ("(+)", ""),
+        ("", ""),
+    ],
+)
+def test_cleans(text, expected):
+    assert TextPreprocess().run(text) == expected
+
+
+def test_spares_the_pipe_of_a_query():
+    assert TextPreprocess(keep_pipe=True).run("Breast cancer|(Ovarian) cancer,") == "breast cancer| ovarian cancer"
+
+
+def test_mends_whole_tokens_before_punctuation_goes():
+    preprocess = TextPreprocess({"tumour": "tumor", "smallbowel": "small bowel"})
+    assert preprocess.run("Tumour smallbowel tumour, tumour-like") == "tumor small bowel tumour tumour like"
+
+
+def test_a_mended_token_is_not_mended_again():
+    assert TextPreprocess({"a": "b", "b": "c"}).run("a b") == "b c"
+
+
+def test_the_table_is_copied():
+    typos = {"a": "b"}
+    preprocess = TextPreprocess(typos)
+    typos["a"] = "c"
+    assert preprocess.run("a") == "b"
+
+
+@settings(deadline=None)  # machines are busy at times
+@given(st.text(), st.booleans())
+def test_result_is_tidy(text, keep_pipe):
+    result = TextPreprocess(keep_pipe=keep_pipe).run(text)
+    punctuation = set(string.punctuation) - ({"|"} if keep_pipe else set())
+    assert not punctuation & set(result)
+    assert result == " ".join(result.split())
+
+
+@settings(deadline=None)  # machines are busy at times
+@given(st.text(alphabet=string.printable))
+def test_a_second_cleaning_changes_nothing(text):
+    once = TextPreprocess().run(text)
+    assert TextPreprocess().run(once) == once
