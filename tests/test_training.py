@@ -11,6 +11,7 @@ from biosyn.config import EvalConfig
 from biosyn.data.dictionary import DictionaryDataset
 from biosyn.data.queries import QueryDataset
 from biosyn.encoders.sparse import SparseEncoder
+from biosyn.errors import InputError
 from biosyn.evaluation import evaluate
 from biosyn.model.biosyn import BioSyn
 from biosyn.train_run import train
@@ -273,6 +274,12 @@ def test_save_checkpoint_all_saves_every_epoch(tiny_config, tmp_path):
     last = weights_of(tmp_path / "checkpoint_2")
     assert all(torch.equal(value, last[name]) for name, value in weights_of(tmp_path).items())
     assert any(not torch.equal(value, last[name]) for name, value in weights_of(tmp_path / "checkpoint_1").items())
+
+
+def test_a_run_whose_loss_is_no_longer_a_number_stops_and_saves_nothing(tiny_config, tmp_path):
+    with pytest.raises(InputError, match="--learning_rate"):
+        train(tiny_config(tmp_path, epoch=2, learning_rate=1e30))
+    assert not (tmp_path / "biosyn.json").exists()
 
 
 def test_without_the_flag_one_checkpoint_is_saved(tiny_checkpoint):

@@ -4,6 +4,7 @@ import shutil
 
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 
 from biosyn.cli import eval as eval_command
 from biosyn.cli import train as train_command
@@ -163,6 +164,14 @@ def test_a_model_folder_with_a_file_cut_short(refused, tiny_checkpoint, tmp_path
     folder = shutil.copytree(tiny_checkpoint, tmp_path / "model")
     content = (folder / name).read_bytes()
     (folder / name).write_bytes(content[: len(content) // 2])
+    assert str(folder) in refused(model=folder)
+
+
+def test_a_model_whose_weights_lack_a_layer(refused, tiny_checkpoint, tmp_path):
+    folder = shutil.copytree(tiny_checkpoint, tmp_path / "model")
+    weights = load_file(folder / "model.safetensors")
+    kept = {name: value for name, value in weights.items() if "layer.1" not in name}
+    save_file(kept, folder / "model.safetensors", metadata={"format": "pt"})
     assert str(folder) in refused(model=folder)
 
 

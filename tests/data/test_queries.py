@@ -67,7 +67,14 @@ def test_draft_keeps_ten_of_what_the_filters_leave(write_queries):
 
 
 @pytest.mark.parametrize(
-    "line", ["1||0|6||Disease||ataxia", "1|0|6|Disease|ataxia|D1", "ataxia", "1||0||6||T||a||D1||x"]
+    "line",
+    [
+        "1||0|6||Disease||ataxia",
+        "1|0|6|Disease|ataxia|D1",
+        "ataxia",
+        "1||0||6||T||a||D1||x",
+        "1||0|6||T||a||b||D1",  # a mention that holds two bars: cut there, it would be read as "b"
+    ],
 )
 def test_a_line_of_another_form_is_named(tmp_path, line):
     (tmp_path / "1.concept").write_text(f"1||0|6||Disease||ataxia||D1\n{line}\n")
