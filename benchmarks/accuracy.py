@@ -1,4 +1,4 @@
-"""Acc@1 and Acc@5 of checkpoints by the hybrid, the dense and the sparse score, the dictionary embedded once for all three.
+"""Acc@1 and Acc@5 of checkpoints by the hybrid, the dense and the sparse score, from one embedding of the dictionary.
 
 python benchmarks/accuracy.py --dictionary_path DATA/test_dictionary.txt --data_dir DATA/processed_test CHECKPOINT...
 """

@@ -45,7 +45,7 @@ def is_composite(cui: str) -> bool:
 
 
 def covers_all(query_cui: str, name_cui: str) -> bool:
-    """Training label: every id of the query is among the ids of the candidate's name.
+    """Label for training: every id of the query is among the ids of the candidate's name.
 
     Upstream tests this by substring, which takes ``D00126`` for ``D001260``; here id sets are compared.
 
@@ -59,7 +59,7 @@ def covers_all(query_cui: str, name_cui: str) -> bool:
 
 
 def shares_any(gold_cui: str, name_cui: str) -> bool:
-    """Evaluation label: the gold field and the name have at least one id in common; ``-1`` is never right.
+    """Label for evaluation: the gold field and the name have at least one id in common; ``-1`` is never right.
 
     Examples
     --------

@@ -15,7 +15,7 @@ from biosyn.errors import InputError
 def read_lines(path: str | Path) -> Iterator[tuple[int, str]]:
     """Yield ``(line number from 1, line without its end)``; a BOM and CRLF are accepted.
 
-    Only ``\\n`` and ``\\r\\n`` end a line, so that a form feed or U+2028 inside a name does not cut it.
+    Only LF and CRLF end a line, so that a form feed or U+2028 inside a name does not cut it.
 
     Raises
     ------
@@ -81,7 +81,7 @@ def write_text(path: str | Path, text: str) -> None:
 
 
 def write_lines(path: str | Path, lines: Iterable[str]) -> None:
-    """Write each line with a ``\\n`` after it, whole or not at all."""
+    """Write each line with a newline after it, whole or not at all."""
     write_text(path, "".join(f"{line}\n" for line in lines))
 
 

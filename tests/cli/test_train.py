@@ -57,7 +57,7 @@ def test_every_published_flag_is_taken(arguments, capsys, tmp_path):
     flags += " --epoch 1 --initial_sparse_weight 0.5 --dense_ratio 0.25 --save_checkpoint_all"
     assert main(arguments(*flags.split())) == 0
     assert json.loads(capsys.readouterr().out)["mentions"] == 10
-    assert BioSyn().load_model(tmp_path / "out_draft" / "checkpoint_1").max_length == 20
+    assert BioSyn().load_model(tmp_path / "out_draft" / "checkpoint_1").get_dense_encoder().max_length == 20
     settings = json.loads((tmp_path / "out_draft" / "biosyn.json").read_text())["trained"]["settings"]
     for flag, value in {"seed": 1, "weight_decay": 0.02, "train_batch_size": 2, "dense_ratio": 0.25, "topk": 4}.items():
         assert settings[flag] == value

@@ -73,9 +73,7 @@ def read_queries(data_dir: str | Path) -> list[Query]:
     paths = sorted(require_folder(data_dir).glob("*.concept"))
     if not paths:
         raise InputError("holds no .concept file: give a folder such as processed_train", path=data_dir)
-    queries = [
-        _parse_query(line, path, number) for path in paths for number, line in read_lines(path) if line.strip()
-    ]
+    queries = [_parse_query(line, path, number) for path in paths for number, line in read_lines(path) if line.strip()]
     if not queries:
         raise InputError("its .concept files hold no query", path=data_dir)
     return queries

@@ -84,5 +84,6 @@ def cls_vectors(model: nn.Module, batch: TokenBatch) -> Tensor:
     """Return the last hidden state at [CLS] of each text of a batch, shape (B, H); keeps the gradient."""
     device = next(model.parameters()).device
     mask = None if batch.attention_mask is None else batch.attention_mask.to(device)
-    hidden: Tensor = model(input_ids=batch.input_ids.to(device), attention_mask=mask).last_hidden_state  # (B, L or 1, H)
+    output = model(input_ids=batch.input_ids.to(device), attention_mask=mask)
+    hidden: Tensor = output.last_hidden_state  # (B, L or 1, H)
     return hidden[:, 0]

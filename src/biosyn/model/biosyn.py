@@ -163,9 +163,7 @@ class BioSyn:
         dense, rows = None, None
         if score_mode != "sparse":
             encoder = self.get_dense_encoder()
-            dense = encoder.encode(
-                encoder.tokenize(texts, what=what) if tokens is None else tokens, progress=progress
-            )
+            dense = encoder.encode(encoder.tokenize(texts, what=what) if tokens is None else tokens, progress=progress)
         if score_mode != "dense":
             rows = SparseRows.from_scipy(self.get_sparse_encoder().transform(texts), self.device)
         return Vectors(dense, rows)

@@ -73,13 +73,14 @@ def _search(mentions: Vectors, names: Vectors, topk: int, sparse_weight: float, 
 
 
 def _scores(dense: Tensor | None, sparse_columns: Tensor | None, names: Vectors, sparse_weight: float) -> Tensor:
+    dense_halves = None if dense is None or names.dense is None else (dense, names.dense.T)
     if sparse_columns is None or names.sparse is None:
-        assert dense is not None and names.dense is not None
-        return dense @ names.dense.T  # (M, N)
+        assert dense_halves is not None  # texts without either half have no score
+        return torch.mm(*dense_halves)  # (M, N)
     sparse_scores = _sparse_product(names.sparse, sparse_columns).T  # (M, N)
-    if dense is None or names.dense is None:
+    if dense_halves is None:
         return sparse_weight * sparse_scores
-    return torch.addmm(sparse_scores, dense, names.dense.T, beta=sparse_weight)  # (M, N)
+    return torch.addmm(sparse_scores, *dense_halves, beta=sparse_weight)  # (M, N)
 
 
 def _sparse_product(rows: SparseRows, columns: Tensor) -> Tensor:
