@@ -32,6 +32,24 @@ class Linker:
         self.dictionary = dictionary
         self.names = biosyn.embed(dictionary.names, what="names", progress="dictionary" if show_progress else None)
 
+    @classmethod
+    def load(
+        cls, model_name_or_path: str, dictionary_path: str, *, topk: int, device: str, show_progress: bool = False
+    ) -> "Linker":
+        """Read the dictionary and the model and embed the names; the cheap checks come first.
+
+        Raises
+        ------
+        InputError
+            If a file is missing or bad, the dictionary holds fewer than ``topk`` names, or the device is not there.
+        """
+        resolved = resolve_device(device)
+        dictionary = DictionaryDataset(dictionary_path)
+        require_names(dictionary, topk)
+        biosyn = BioSyn(device=resolved).load_model(model_name_or_path)
+        logger.info("embedding %d names on %s", len(dictionary), resolved)
+        return cls(biosyn, dictionary, show_progress=show_progress)
+
     def link(self, mentions: Sequence[str], *, topk: int) -> list[MentionPrediction]:
         """Return the ``topk`` best names of each mention; fewer where the dictionary is smaller.
 
@@ -64,7 +82,7 @@ def clean_mention(mention: str) -> str:
     'ataxia telangiectasia'
     """
     cleaned = TextPreprocess().run(mention)
-    if not cleaned:
+    if not any(map(str.isalnum, cleaned)):
         raise InputError(f"the mention {mention[:80]!r} holds no letter or digit: give a name such as 'ataxia'")
     return cleaned
 
@@ -77,19 +95,24 @@ def infer(config: InferenceConfig) -> dict[str, Any]:
     InputError
         If the mention is empty, a file is missing or bad, or predictions are asked for without a dictionary.
     """
-    device = resolve_device(config.device)
     cleaned = clean_mention(config.mention)
-    dictionary = None
+    linker = None
     if config.wants_predictions and config.dictionary_path is not None:
-        dictionary = DictionaryDataset(config.dictionary_path)
-        require_names(dictionary, config.topk)
-    biosyn = BioSyn(device=device).load_model(config.model_name_or_path)
+        linker = Linker.load(
+            config.model_name_or_path,
+            config.dictionary_path,
+            topk=config.topk,
+            device=config.device,
+            show_progress=config.show_progress,
+        )
+        biosyn = linker.biosyn
+    else:
+        biosyn = BioSyn(device=resolve_device(config.device)).load_model(config.model_name_or_path)
     result: dict[str, Any] = {"mention": config.mention}
     if config.wants_embeddings:
         result["mention_sparse_embeds"] = biosyn.embed_sparse([cleaned])[0].tolist()
         result["mention_dense_embeds"] = biosyn.embed_dense([cleaned])[0].tolist()
-    if dictionary is not None:
-        linker = Linker(biosyn, dictionary, show_progress=config.show_progress)
+    if linker is not None:
         result["predictions"] = predictions_json(linker.link([config.mention], topk=config.topk)[0])
     return result
 

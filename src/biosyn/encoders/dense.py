@@ -36,6 +36,7 @@ class DenseEncoder:
         self.model = model
         self.tokenizer = tokenizer
         self.max_length = max_length
+        self._told: set[str] = set()
 
     @property
     def device(self) -> torch.device:
@@ -43,10 +44,12 @@ class DenseEncoder:
         return next(self.model.parameters()).device
 
     def tokenize(self, texts: Sequence[str], *, what: str = "texts") -> TokenizedTexts:
-        """Tokenize the texts once; those cut at ``max_length`` are counted in one warning."""
+        """Tokenize the texts once; those cut at ``max_length`` are counted in one warning, which is not repeated."""
         tokens = tokenize(self.tokenizer, texts, self.max_length)
-        if tokens.n_cut:
-            logger.warning("%d of %d %s are cut at %d tokens", tokens.n_cut, len(tokens), what, self.max_length)
+        warning = f"{tokens.n_cut} of {len(tokens)} {what} are cut at {self.max_length} tokens"
+        if tokens.n_cut and warning not in self._told:
+            self._told.add(warning)
+            logger.warning(warning)
         return tokens
 
     def encode(

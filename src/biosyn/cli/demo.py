@@ -1,0 +1,45 @@
+"""demo.py: a page on which mentions are mapped to names of a dictionary."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+from biosyn.cli.common import add_device, add_quiet, chosen_device, run_command, show_progress
+from biosyn.config import DemoConfig
+from biosyn.errors import InputError
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command until Ctrl-C or SIGTERM; return its exit code."""
+    return run_command(_demo, _parser(), argv)
+
+
+def _parser() -> argparse.ArgumentParser:
+    default = DemoConfig.__dataclass_fields__
+    parser = argparse.ArgumentParser(prog="demo.py", description=__doc__)
+    add = parser.add_argument
+    add("--model_name_or_path", required=True, help="checkpoint folder that train.py wrote")
+    add("--dictionary_path", help="dictionary, a line 'cui||name' each; a demo needs one")
+    add(
+        "--host", default=default["host"].default, help="address to listen on (default: %(default)s, this machine only)"
+    )
+    add("--port", type=int, default=default["port"].default, help="0 takes a free one (default: %(default)s)")
+    add("--topk", type=int, default=default["topk"].default, help="names to show (default: %(default)s)")
+    add("--show_predictions", action="store_true", help="taken for old command lines: they are always shown")
+    add_device(parser)
+    add_quiet(parser)
+    return parser
+
+
+def _demo(args: argparse.Namespace) -> None:
+    if args.dictionary_path is None:
+        raise InputError("the demo shows names of a dictionary: give one with --dictionary_path")
+    values = {key: value for key, value in vars(args).items() if key in DemoConfig.__dataclass_fields__}
+    config = DemoConfig(**{**values, "device": chosen_device(args), "show_progress": show_progress(args)})
+    from biosyn.web.server import demo  # here, so that --help does not wait for torch
+
+    demo(config)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

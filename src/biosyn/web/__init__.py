@@ -1,0 +1,1 @@
+"""The demo: a small server and its page, which needs no network."""

@@ -1,0 +1,107 @@
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+from urllib.request import urlopen
+
+import pytest
+
+import biosyn
+from biosyn.cli.demo import main
+
+ROOT = Path(__file__).parents[2]
+PATIENCE = 300  # seconds; importing torch takes ten on a quiet machine, minutes on a busy one
+
+
+@pytest.fixture
+def start(tmp_path, tiny_checkpoint, tiny_dictionary):
+    """Function: flags -> (running demo.py, function that reads its log)."""
+    processes = []
+    log = tmp_path / "log"
+
+    def run(*flags):
+        command = [sys.executable, ROOT / "demo.py", "--model_name_or_path", tiny_checkpoint]
+        command += ["--dictionary_path", tiny_dictionary, "--device", "cpu", *flags]
+        environment = {**os.environ, "PYTHONPATH": str(Path(biosyn.__file__).parents[1])}
+        with log.open("w") as file:
+            processes.append(subprocess.Popen(command, stdout=subprocess.PIPE, stderr=file, env=environment))
+        return processes[-1], log.read_text
+
+    yield run
+    for process in processes:
+        process.kill()
+        process.communicate()
+
+
+@pytest.fixture
+def busy_port():
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        yield taken.getsockname()[1]
+
+
+def test_it_serves_until_it_is_told_to_stop(start):
+    process, log = start("--port", "0", "--topk", "3", "--show_predictions")
+    url = wait_for_url(process, log)
+    with urlopen(url, timeout=PATIENCE) as response:
+        assert b"<title>BioSyn</title>" in response.read()
+    with urlopen(f"{url}normalize/?string=ataxia", timeout=PATIENCE) as response:
+        assert len(json.load(response)["predictions"]) == 3
+    process.send_signal(signal.SIGTERM)
+    assert process.communicate(timeout=PATIENCE)[0] == b""
+    assert process.returncode == 0, log()
+    assert "Traceback" not in log()
+
+
+def test_a_port_in_use_is_found_before_anything_is_loaded(busy_port, capsys):
+    flags = ["--model_name_or_path", "no_such_model", "--dictionary_path", "no_such_file", "--port", str(busy_port)]
+    assert main(flags) == 2
+    assert error_line(capsys).startswith(f"demo.py: error: cannot listen on http://127.0.0.1:{busy_port}/ (")
+
+
+@pytest.mark.parametrize(
+    ("flags", "said"),
+    [
+        ([], "--dictionary_path"),
+        (["--dictionary_path", "no_such_file"], "no_such_file: cannot be read"),
+        (["--dictionary_path", "d", "--host", ""], "--host is empty"),
+        (["--dictionary_path", "d", "--host", "192.0.2.1"], "cannot listen on http://192.0.2.1:0/"),
+        (["--dictionary_path", "d", "--host", f"{'a' * 100}.b"], "cannot listen on"),
+        (["--dictionary_path", "d", "--topk", "0"], "--topk must be at least 1"),
+        (["--dictionary_path", "d", "--port", "65536"], "--port must be between 0 and 65535"),
+    ],
+)
+def test_bad_input_is_one_line_and_exit_code_2(flags, said, capsys):
+    assert main(["--model_name_or_path", "no_such_model", "--port", "0", *flags]) == 2
+    assert said in error_line(capsys)
+
+
+def test_topk_beyond_the_dictionary_is_refused(tiny_dictionary, capsys):
+    assert (
+        main(["--model_name_or_path", "m", "--dictionary_path", str(tiny_dictionary), "--port", "0", "--topk", "99"])
+        == 2
+    )
+    assert "--topk 99 is larger than the dictionary" in error_line(capsys)
+
+
+def wait_for_url(process, log):
+    deadline = time.monotonic() + PATIENCE
+    while not (found := re.search(r"serving (http://127\.0\.0\.1:[1-9]\d*/)$", log(), re.MULTILINE)):
+        assert process.poll() is None, log()
+        assert time.monotonic() < deadline, log()
+        time.sleep(0.1)
+    return found[1]
+
+
+def error_line(capsys):
+    """Return the only line of stderr; stdout is empty."""
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    (line,) = captured.err.splitlines()
+    return line
