@@ -5,6 +5,7 @@ while saving leaves a folder that does not load rather than a mixture of two mod
 """
 
 import json
+import math
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
 from transformers import AutoModel, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
 from transformers.utils import logging as transformers_logging
 
@@ -30,6 +32,7 @@ class CheckpointFiles:
     manifest: str = "biosyn.json"
     sparse_encoder: str = "sparse_encoder.json"
     encoder_config: str = "config.json"
+    tokenizer: str = "tokenizer.json"
 
 
 FILES = CheckpointFiles()
@@ -62,14 +65,17 @@ def save_checkpoint(
         If the folder cannot be written.
     """
     folder = Path(folder)
-    with staged_folder(folder) as stage, _no_bars():
-        model.save_pretrained(stage)
-        tokenizer.save_pretrained(stage)
-        write_json(stage / FILES.sparse_encoder, _sparse_to_json(sparse_encoder))
-        (folder / FILES.manifest).unlink(missing_ok=True)
-        for path in sorted(stage.iterdir()):
-            os.replace(path, folder / path.name)
-        write_json(folder / FILES.manifest, asdict(manifest))
+    try:
+        with staged_folder(folder) as stage, _no_bars():
+            model.save_pretrained(stage)
+            tokenizer.save_pretrained(stage)
+            write_json(stage / FILES.sparse_encoder, _sparse_to_json(sparse_encoder))
+            (folder / FILES.manifest).unlink(missing_ok=True)
+            for path in sorted(stage.iterdir()):
+                os.replace(path, folder / path.name)
+            write_json(folder / FILES.manifest, asdict(manifest))
+    except (OSError, SafetensorError) as error:
+        raise InputError(f"the model cannot be written ({error}): choose another folder", path=folder) from error
 
 
 def load_manifest(folder: str | Path) -> Manifest:
@@ -84,11 +90,11 @@ def load_manifest(folder: str | Path) -> Manifest:
     values = _read_json(path)
     if values.get("format_version") != FORMAT_VERSION:
         raise InputError(
-            f"format_version is {values.get('format_version')}, this program reads {FORMAT_VERSION}: update biosyn",
+            f"format_version is {values.get('format_version')}, this program reads {FORMAT_VERSION}: use the biosyn that wrote it, or a newer one",
             path=path,
         )
     try:
-        return Manifest(
+        manifest = Manifest(
             sparse_weight=float(values["sparse_weight"]),
             max_length=int(values["max_length"]),
             pooling=str(values["pooling"]),
@@ -96,6 +102,9 @@ def load_manifest(folder: str | Path) -> Manifest:
         )
     except (KeyError, TypeError, ValueError) as error:
         raise InputError(f"is damaged ({error!r}): save the model again", path=path) from error
+    if not math.isfinite(manifest.sparse_weight) or manifest.max_length < 3 or manifest.pooling != "cls":
+        raise InputError("is damaged (sparse_weight, max_length or pooling is no value of ours)", path=path)
+    return manifest
 
 
 def load_sparse_encoder(folder: str | Path) -> SparseEncoder:
@@ -114,35 +123,57 @@ def load_sparse_encoder(folder: str | Path) -> SparseEncoder:
         raise InputError(f"is damaged ({error!r}): save the model again", path=path) from error
 
 
-def load_encoder(name_or_path: str | Path, device: torch.device) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
+def load_encoder(
+    name_or_path: str | Path, device: torch.device, *, max_length: int = 0
+) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
     """Load an encoder and its tokenizer, from a folder or a Hub id, in float32; never runs remote code.
 
     Raises
     ------
     InputError
-        If a file of the folder is missing or cannot be read, or the Hub has no such model.
+        If a file of the folder is missing or cannot be read, the Hub has no such model, the weights lack some of the
+        encoder's, or it has fewer positions than ``max_length``.
     """
     name = os.fspath(name_or_path)
     if os.path.isdir(name):
         _require(name, FILES.encoder_config)
+        _require_tokenizer(Path(name))
     try:
         with _no_bars():
-            model = AutoModel.from_pretrained(name, dtype=torch.float32, trust_remote_code=False)
+            model, report = AutoModel.from_pretrained(
+                name, dtype=torch.float32, trust_remote_code=False, output_loading_info=True
+            )
             tokenizer = AutoTokenizer.from_pretrained(name, trust_remote_code=False)
-    except (OSError, ValueError) as error:
+    # besides OSError and ValueError, a damaged file makes transformers fail in whatever way it happens to
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, SafetensorError) as error:
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise InputError(f"no encoder can be loaded ({reason}): give a model folder or a Hub id", path=name) from error
+    missing = sorted(key for key in report["missing_keys"] if not key.startswith("pooler."))
+    if missing:  # transformers has filled them with random numbers
+        raise InputError(f"the weights lack {missing[0]} and {len(missing) - 1} more: save the model again", path=name)
+    positions = getattr(model.config, "max_position_embeddings", max_length)
+    if max_length > positions:
+        raise InputError(f"--max_length {max_length} is more than the encoder's {positions} positions", path=name)
     return model.to(device), tokenizer
+
+
+def _require_tokenizer(folder: Path) -> None:
+    # without its files transformers makes an empty tokenizer, to which every text is unknown, and says nothing
+    known = (FILES.tokenizer, "vocab.txt", "vocab.json", "spiece.model", "sentencepiece.bpe.model", "tokenizer.model")
+    if not any((folder / name).is_file() for name in known):
+        raise InputError(f"the model folder lacks {FILES.tokenizer} (or vocab.txt)", path=folder)
 
 
 @contextmanager
 def _no_bars() -> Iterator[None]:
-    """Keep transformers' own progress bars off stderr: they say nothing that a user waits for."""
-    enabled = transformers_logging.is_progress_bar_enabled()
+    """Keep transformers' own progress bars and its table of missing weights off stderr: we say what matters."""
+    enabled, verbosity = transformers_logging.is_progress_bar_enabled(), transformers_logging.get_verbosity()
     transformers_logging.disable_progress_bar()
+    transformers_logging.set_verbosity_error()
     try:
         yield
     finally:
+        transformers_logging.set_verbosity(verbosity)
         if enabled:
             transformers_logging.enable_progress_bar()
 

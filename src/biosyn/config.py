@@ -3,6 +3,7 @@
 A config stops at the door: a verb unpacks it, and nothing below takes one.
 """
 
+import math
 from dataclasses import dataclass
 
 from biosyn.errors import InputError
@@ -43,7 +44,12 @@ class TrainConfig:
         _at_least("--max_length", self.max_length, 3)
         _at_least("--topk", self.topk, 1)
         _at_least("--train_batch_size", self.train_batch_size, 1)
+        if not self.output_dir:
+            raise InputError("--output_dir is empty: name a folder")
         _at_least("--epoch", self.epoch, 0)
+        _finite("--learning_rate", self.learning_rate)
+        _finite("--weight_decay", self.weight_decay)
+        _finite("--initial_sparse_weight", self.initial_sparse_weight)
         _at_least("--weight_decay", self.weight_decay, 0)
         if not self.learning_rate > 0:
             raise InputError(f"--learning_rate must be above 0, found {self.learning_rate}")
@@ -128,6 +134,11 @@ class DemoConfig:
         _at_least("--topk", self.topk, 1)
         if not 0 <= self.port <= 65535:
             raise InputError(f"--port must be between 0 and 65535, found {self.port}")
+
+
+def _finite(flag: str, value: float) -> None:
+    if not math.isfinite(value):
+        raise InputError(f"{flag} must be a finite number, found {value}")
 
 
 def _at_least(flag: str, value: float, least: float) -> None:

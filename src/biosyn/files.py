@@ -5,7 +5,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -77,7 +77,8 @@ def write_text(path: str | Path, text: str) -> None:
     except OSError as error:
         raise InputError(f"cannot be written: {error.strerror}", path=path) from error
     finally:
-        partial.unlink(missing_ok=True)
+        with suppress(OSError):  # it may be that not even its folder is there
+            partial.unlink(missing_ok=True)
 
 
 def write_lines(path: str | Path, lines: Iterable[str]) -> None:

@@ -31,7 +31,7 @@ def train(config: TrainConfig) -> dict[str, Any]:
     require_names(dictionary, config.topk)
     queries = QueryDataset(config.train_dir, True, True, True, draft=config.draft).queries
     dev = load_dev_set(config.dev_dir, config.dev_dictionary_path)
-    output_dir = require_writable(config.output_dir.rstrip("/") + ("_draft" if config.draft else ""))
+    output_dir = require_writable(_output_dir(config))
     set_seed(config.seed)
 
     biosyn = BioSyn(config.max_length, device, initial_sparse_weight=config.initial_sparse_weight)
@@ -78,6 +78,11 @@ def _train_epochs(
         if log.is_best() if config.keep_best else epoch == config.epoch:
             biosyn.save_model(output_dir, trained=_provenance(config, row))
     return log.rows
+
+
+def _output_dir(config: TrainConfig) -> Path:
+    path = Path(config.output_dir)
+    return path.with_name(f"{path.name}_draft") if config.draft else path
 
 
 def _provenance(config: TrainConfig, row: dict[str, Any]) -> dict[str, Any]:

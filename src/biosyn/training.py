@@ -1,5 +1,6 @@
 """Training by synonym marginalization with iterative candidate retrieval (Sung et al., ACL 2020, section 3)."""
 
+import math
 import time
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -12,6 +13,7 @@ from tqdm import tqdm
 
 from biosyn.data.candidates import CandidateDataset
 from biosyn.data.dictionary import DictionaryDataset
+from biosyn.errors import InputError
 from biosyn.model.biosyn import BioSyn
 from biosyn.model.losses import marginal_nll
 from biosyn.model.rerank_net import RerankNet
@@ -88,6 +90,8 @@ class Trainer:
         candidates = self.retriever.retrieve(self.dense.encode(self.mention_tokens), self._name_vectors(_TRAIN))
         stepping = time.perf_counter()
         loss = self._take_steps(candidates)
+        if not math.isfinite(loss):
+            raise InputError(f"the loss is {loss}: the training has diverged, lower --learning_rate")
         step_seconds = time.perf_counter() - stepping
         self.biosyn.init_sparse_weight(self.net.sparse_weight.item())
         self.names.forget()

@@ -51,6 +51,7 @@ class TrainLog:
 
     def __init__(self, output_dir: Path):
         self.path = output_dir / LOG_FILE
+        self.path.unlink(missing_ok=True)  # of an earlier run: its rows would not be those of the model saved here
         self.rows: list[dict[str, Any]] = []
 
     def add(self, row: dict[str, Any]) -> None:

@@ -47,7 +47,10 @@ class QueryDataset:
         if filter_cuiless:
             queries = [query for query in queries if NO_CONCEPT not in split_ids(query.cui)]
         if filter_duplicate:
-            queries = list({(query.mention, query.cui): query for query in reversed(queries)}.values())[::-1]
+            firsts: dict[tuple[str, str], Query] = {}
+            for query in queries:
+                firsts.setdefault((query.mention, query.cui), query)
+            queries = list(firsts.values())
         if not queries:
             raise InputError("no query is left after the filters: check the folder and the filter flags", path=data_dir)
         self.queries = queries[:DRAFT_QUERIES] if draft else queries
@@ -81,7 +84,7 @@ def read_queries(data_dir: str | Path) -> list[Query]:
 
 def _parse_query(line: str, path: Path, number: int) -> Query:
     fields = [field.strip() for field in line.split("||")]
-    if len(fields) == 6:  # both `start||end` and `start|end` are found in the wild
+    if len(fields) == 6 and "|" not in fields[1]:  # both `start||end` and `start|end` are found in the wild
         fields[1:3] = [f"{fields[1]}|{fields[2]}"]
     if len(fields) != 5:
         raise InputError(f"expected 'pmid||start|end||type||mention||cui', found '{line[:80]}'", path=path, line=number)

@@ -71,11 +71,14 @@ class DenseEncoder:
         vectors = torch.empty(len(tokens), self.model.config.hidden_size, device=self.device)  # (N, H)
         was_training = self.model.training
         self.model.eval()
-        with torch.inference_mode(), tqdm(total=len(tokens), desc=progress, disable=progress is None) as bar:
-            for rows in tokens.like_length_batches(batch_size):
-                vectors[torch.from_numpy(rows).to(self.device)] = cls_vectors(self.model, tokens.batch(rows)).float()
-                bar.update(len(rows))
-        self.model.train(was_training)
+        try:
+            with torch.inference_mode(), tqdm(total=len(tokens), desc=progress, disable=progress is None) as bar:
+                for rows in tokens.like_length_batches(batch_size):
+                    found = cls_vectors(self.model, tokens.batch(rows))
+                    vectors[torch.from_numpy(rows).to(self.device)] = found.float()
+                    bar.update(len(rows))
+        finally:
+            self.model.train(was_training)
         return vectors
 
     def __call__(self, texts: Sequence[str]) -> np.ndarray:

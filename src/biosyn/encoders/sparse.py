@@ -61,6 +61,8 @@ class SparseEncoder:
 
     def transform(self, texts: Sequence[str]) -> sparse.csr_matrix:
         """Return the TF-IDF rows of the texts, CSR float32 of shape (N, V)."""
+        if not len(texts):  # scikit-learn refuses none
+            return sparse.csr_matrix((0, len(self.idf)), dtype=np.float32)
         return sparse.csr_matrix(self._vectorizer.transform(texts), dtype=np.float32)
 
     def __call__(self, texts: Sequence[str]) -> NDArray[np.float32]:

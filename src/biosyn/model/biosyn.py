@@ -65,15 +65,17 @@ class BioSyn:
         """
         manifest = load_manifest(model_name_or_path)
         self.sparse_weight = manifest.sparse_weight
-        self.max_length = self.max_length or manifest.max_length
         self.load_sparse_encoder(model_name_or_path)
-        self.load_dense_encoder(model_name_or_path)
+        self._load_dense(model_name_or_path, self.max_length or manifest.max_length)
         return self
 
     def load_dense_encoder(self, model_name_or_path: str | Path) -> DenseEncoder:
         """Load the encoder and tokenizer from a folder or a Hub id."""
-        model, tokenizer = load_encoder(model_name_or_path, self.device)
-        self._dense = DenseEncoder(model, tokenizer, self.max_length or MAX_LENGTH)
+        return self._load_dense(model_name_or_path, self.max_length or MAX_LENGTH)
+
+    def _load_dense(self, model_name_or_path: str | Path, max_length: int) -> DenseEncoder:
+        model, tokenizer = load_encoder(model_name_or_path, self.device, max_length=max_length)
+        self._dense = DenseEncoder(model, tokenizer, max_length)
         return self._dense
 
     def load_sparse_encoder(self, model_name_or_path: str | Path) -> SparseEncoder:

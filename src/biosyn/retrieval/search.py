@@ -52,6 +52,8 @@ def top_names(
     """
     if not 1 <= topk <= names.count:
         raise ValueError(f"topk {topk} is not between 1 and the number of names, {names.count}")
+    if mentions.count == 0:
+        return TopNames(torch.empty(0, topk, dtype=torch.int64), torch.empty(0, topk))
     found = [
         _search(mentions.slice(start, start + mention_block), names, topk, sparse_weight, name_block)
         for start in range(0, mentions.count, mention_block)
