@@ -90,7 +90,8 @@ def load_manifest(folder: str | Path) -> Manifest:
     values = _read_json(path)
     if values.get("format_version") != FORMAT_VERSION:
         raise InputError(
-            f"format_version is {values.get('format_version')}, this program reads {FORMAT_VERSION}: use the biosyn that wrote it, or a newer one",
+            f"format_version is {values.get('format_version')}, this program reads {FORMAT_VERSION}: "
+            "use the biosyn that wrote it, or a newer one",
             path=path,
         )
     try:

@@ -32,5 +32,5 @@ def marginal_nll(score: Tensor, target: Tensor) -> Tensor:
     marginal = (probability * target).sum(dim=-1)  # (B,)
     marginal = marginal[marginal > 0].clamp(PROBABILITY_FLOOR, 1.0)
     if marginal.numel() == 0:
-        return marginal.sum()  # 0, and part of the graph, so that backward() works: its gradients are all 0
+        return score.float().sum() * 0.0  # 0 with a graph, so that backward() works; but nan where the scores are nan
     return -marginal.log().mean()
