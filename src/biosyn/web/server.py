@@ -4,7 +4,7 @@ import asyncio
 import logging
 import signal
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from socket import socket
 
 from tornado.httpserver import HTTPServer
@@ -75,15 +75,19 @@ async def serve(app: Application, sockets: Sequence[socket], *, host: str) -> No
 def _stop_signals() -> Iterator[asyncio.Event]:
     """Turn SIGINT and SIGTERM into an event of the running loop; their old handlers come back afterwards."""
     stopped, loop = asyncio.Event(), asyncio.get_running_loop()
-
-    def stop(*_: object) -> None:
-        loop.call_soon_threadsafe(stopped.set)
-
-    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    for number in before:
+        try:
+            # the loop's own way: a plain handler that is set off just before the loop goes to sleep does not wake it
+            loop.add_signal_handler(number, stopped.set)
+        except NotImplementedError:  # Windows, whose loop watches for signals by itself
+            signal.signal(number, lambda *_: loop.call_soon_threadsafe(stopped.set))
     try:
         yield stopped
     finally:
         for number, handler in before.items():
+            with suppress(NotImplementedError):
+                loop.remove_signal_handler(number)
             signal.signal(number, handler)
 
 
