@@ -70,6 +70,8 @@ class Trainer:
         self.show_progress = show_progress
         self.order = torch.Generator().manual_seed(seed)
         self.mention_tokens = self.dense.tokenize([query.mention for query in queries], what="mentions")
+        dev_rows = biosyn.get_sparse_encoder().transform(dev.dictionary.names if dev else [])
+        self.dev_sparse = SparseRows.from_scipy(dev_rows, biosyn.device)  # never changes during training
         self.names = NamePool(self.dense, dictionary.names, dev.dictionary.names if dev else [])
         self.retriever = CandidateRetriever(
             queries,
@@ -107,9 +109,7 @@ class Trainer:
         """Return ``{"dev": Acc@k by score mode}`` under the present encoder, or nothing without a dev set."""
         if self.dev is None:
             return {}
-        sparse = self.biosyn.get_sparse_encoder().transform(self.dev.dictionary.names)
-        names = Vectors(self._name_vectors(_DEV), SparseRows.from_scipy(sparse, self.biosyn.device))
-        return {"dev": self.dev.accuracy(self.biosyn, names)}
+        return {"dev": self.dev.accuracy(self.biosyn, Vectors(self._name_vectors(_DEV), self.dev_sparse))}
 
     def _name_vectors(self, dictionary: int) -> Tensor:
         """Return the names' vectors (N, H): dev's measurement and the next epoch's retrieval share one embedding."""

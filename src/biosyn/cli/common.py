@@ -1,15 +1,18 @@
 """What every command shares: logging to stderr, the result as JSON on stdout, bad input as exit code 2."""
 
 import argparse
+import inspect
 import json
 import logging
 import sys
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 from biosyn.errors import InputError
 
 logger = logging.getLogger("biosyn")
+
+Config = TypeVar("Config")
 
 
 def run_command(
@@ -59,6 +62,13 @@ def chosen_device(args: argparse.Namespace) -> str:
 def show_progress(args: argparse.Namespace) -> bool:
     """Say whether progress bars are wanted: not with ``--quiet``, not where stderr is no terminal."""
     return not args.quiet and sys.stderr.isatty()
+
+
+def make_config(config: Callable[..., Config], args: argparse.Namespace) -> Config:
+    """Return the verb's config from the flags that bear the names of its fields."""
+    known = inspect.signature(config).parameters
+    values = {key: value for key, value in vars(args).items() if key in known}
+    return config(**{**values, "device": chosen_device(args), "show_progress": show_progress(args)})
 
 
 def _configure_logging(*, quiet: bool) -> None:

@@ -4,7 +4,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from biosyn.cli.common import add_device, add_quiet, chosen_device, run_command, show_progress
+from biosyn.cli.common import add_device, add_quiet, make_config, run_command
 from biosyn.config import DemoConfig
 from biosyn.errors import InputError
 
@@ -34,8 +34,7 @@ def _parser() -> argparse.ArgumentParser:
 def _demo(args: argparse.Namespace) -> None:
     if args.dictionary_path is None:
         raise InputError("the demo shows names of a dictionary: give one with --dictionary_path")
-    values = {key: value for key, value in vars(args).items() if key in DemoConfig.__dataclass_fields__}
-    config = DemoConfig(**{**values, "device": chosen_device(args), "show_progress": show_progress(args)})
+    config = make_config(DemoConfig, args)
     from biosyn.web.server import demo  # here, so that --help does not wait for torch
 
     demo(config)

@@ -5,7 +5,7 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
-from biosyn.cli.common import add_device, add_quiet, chosen_device, run_command, show_progress
+from biosyn.cli.common import add_device, add_quiet, make_config, run_command
 from biosyn.config import SCORE_MODES, EvalConfig
 
 
@@ -34,8 +34,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _eval(args: argparse.Namespace) -> dict[str, Any]:
-    values = {key: value for key, value in vars(args).items() if key in EvalConfig.__dataclass_fields__}
-    config = EvalConfig(**{**values, "device": chosen_device(args), "show_progress": show_progress(args)})
+    config = make_config(EvalConfig, args)
     from biosyn.evaluation import evaluate  # here, so that --help does not wait for torch
 
     return evaluate(config)

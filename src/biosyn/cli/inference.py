@@ -5,7 +5,7 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
-from biosyn.cli.common import add_device, add_quiet, chosen_device, run_command, show_progress
+from biosyn.cli.common import add_device, add_quiet, make_config, run_command
 from biosyn.config import INFERENCE_TOPK, InferenceConfig
 
 
@@ -29,8 +29,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _infer(args: argparse.Namespace) -> dict[str, Any]:
-    values = {key: value for key, value in vars(args).items() if key in InferenceConfig.__dataclass_fields__}
-    config = InferenceConfig(**{**values, "device": chosen_device(args), "show_progress": show_progress(args)})
+    config = make_config(InferenceConfig, args)
     from biosyn.inference import infer  # here, so that --help does not wait for torch
 
     return infer(config)

@@ -5,7 +5,7 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
-from biosyn.cli.common import add_device, add_quiet, chosen_device, run_command, show_progress
+from biosyn.cli.common import add_device, add_quiet, make_config, run_command
 from biosyn.config import TrainConfig
 
 
@@ -45,8 +45,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _train(args: argparse.Namespace) -> dict[str, Any]:
-    values = {key: value for key, value in vars(args).items() if key in TrainConfig.__dataclass_fields__}
-    config = TrainConfig(**{**values, "device": chosen_device(args), "show_progress": show_progress(args)})
+    config = make_config(TrainConfig, args)
     from biosyn.train_run import train  # here, so that --help does not wait for torch
 
     return train(config)
