@@ -167,7 +167,7 @@ def tiny_dense(tiny_encoder):
     """A DenseEncoder of the tiny encoder, fresh for each test."""
     import torch
 
-    from biosyn.checkpoint import load_encoder
+    from biosyn.checkpoint.encoder import load_encoder
     from biosyn.encoders.dense import DenseEncoder
 
     return DenseEncoder(*load_encoder(tiny_encoder, torch.device("cpu")), max_length=25)

@@ -8,7 +8,8 @@ import torch
 from numpy.typing import NDArray
 from transformers import PreTrainedTokenizerBase
 
-from biosyn.checkpoint import Manifest, load_encoder, load_manifest, load_sparse_encoder, save_checkpoint
+from biosyn.checkpoint.encoder import load_encoder
+from biosyn.checkpoint.folder import Manifest, load_manifest, load_sparse_encoder, save_checkpoint
 from biosyn.config import MAX_LENGTH
 from biosyn.encoders.dense import DenseEncoder
 from biosyn.encoders.sparse import SparseEncoder

@@ -7,7 +7,9 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from biosyn.checkpoint import FILES, Manifest, load_encoder, load_manifest, load_sparse_encoder, save_checkpoint
+from biosyn.checkpoint.encoder import load_encoder
+from biosyn.checkpoint.files import FILES
+from biosyn.checkpoint.folder import Manifest, load_manifest, load_sparse_encoder, save_checkpoint
 from biosyn.encoders.dense import DenseEncoder
 from biosyn.encoders.sparse import SparseEncoder
 from biosyn.errors import InputError
