@@ -13,6 +13,7 @@ TOPK = 20
 INFERENCE_TOPK = 5
 DEMO_TOPK = 10
 SCORE_MODES = ("hybrid", "dense", "sparse")
+CHECKPOINT_FORMATS = ("biosyn", "upstream")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,6 +24,7 @@ class TrainConfig:
     train_dictionary_path: str
     train_dir: str
     output_dir: str
+    revision: str | None = None
     max_length: int = MAX_LENGTH
     seed: int = 0
     device: str = "auto"
@@ -33,6 +35,7 @@ class TrainConfig:
     train_batch_size: int = 16
     epoch: int = 10
     initial_sparse_weight: float = 0.0
+    keep_sparse_weight: bool = False
     dense_ratio: float = 0.5
     save_checkpoint_all: bool = False
     dev_dir: str | None = None
@@ -68,6 +71,7 @@ class EvalConfig:
     model_name_or_path: str
     dictionary_path: str
     data_dir: str
+    revision: str | None = None
     device: str = "auto"
     topk: int = TOPK
     score_mode: str = "hybrid"
@@ -75,10 +79,13 @@ class EvalConfig:
     filter_composite: bool = False
     filter_duplicate: bool = False
     save_predictions: bool = False
+    record_as: str | None = None
     max_length: int | None = None
     show_progress: bool = False
 
     def __post_init__(self) -> None:
+        if self.record_as is not None and not self.record_as.strip():
+            raise InputError("--record_as is empty: name the data set, for example test")
         if self.max_length is not None:
             _at_least("--max_length", self.max_length, 3)
         _at_least("--topk", self.topk, 1)
@@ -96,6 +103,7 @@ class InferenceConfig:
     model_name_or_path: str
     mention: str
     dictionary_path: str | None = None
+    revision: str | None = None
     device: str = "auto"
     topk: int = INFERENCE_TOPK
     show_predictions: bool = False
@@ -124,6 +132,7 @@ class DemoConfig:
 
     model_name_or_path: str
     dictionary_path: str
+    revision: str | None = None
     device: str = "auto"
     host: str = "127.0.0.1"
     port: int = 8888
@@ -134,6 +143,25 @@ class DemoConfig:
         _at_least("--topk", self.topk, 1)
         if not 0 <= self.port <= 65535:
             raise InputError(f"--port must be between 0 and 65535, found {self.port}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConvertConfig:
+    """Settings of biosyn convert. ``max_length`` None means the checkpoint's own; a published one keeps none: 25."""
+
+    model_name_or_path: str
+    output_dir: str
+    revision: str | None = None
+    to: str = "biosyn"
+    max_length: int | None = None
+
+    def __post_init__(self) -> None:
+        if not self.output_dir:
+            raise InputError("--output_dir is empty: name a folder")
+        if self.max_length is not None:
+            _at_least("--max_length", self.max_length, 3)
+        if self.to not in CHECKPOINT_FORMATS:
+            raise InputError(f"--to must be one of {', '.join(CHECKPOINT_FORMATS)}, found {self.to}")
 
 
 def _finite(flag: str, value: float) -> None:

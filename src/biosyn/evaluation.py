@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from biosyn.checkpoint.folder import record_figures
+from biosyn.checkpoint.manifest import load_manifest
 from biosyn.concept_ids import shares_any
 from biosyn.config import EvalConfig
 from biosyn.data.dictionary import DictionaryDataset, require_names
@@ -14,6 +16,7 @@ from biosyn.files import require_writable, write_json
 from biosyn.metrics import accuracy_at_k
 from biosyn.model.biosyn import BioSyn
 from biosyn.model.candidates import to_candidates
+from biosyn.provenance import describe_data
 from biosyn.records import MentionPrediction, Query, QueryPrediction
 from biosyn.retrieval.vectors import Vectors
 
@@ -36,7 +39,9 @@ def evaluate(config: EvalConfig) -> dict[str, Any]:
     require_names(dictionary, config.topk)
     if config.save_predictions:
         require_writable(config.output_dir)
-    biosyn = BioSyn(config.max_length, device).load_model(config.model_name_or_path)
+    if config.record_as is not None:
+        load_manifest(config.model_name_or_path)  # before the minutes that the embedding takes
+    biosyn = BioSyn(config.max_length, device).load_model(config.model_name_or_path, revision=config.revision)
 
     progress = "dictionary" if config.show_progress else None
     names = biosyn.embed(dictionary.names, score_mode=config.score_mode, what="names", progress=progress)
@@ -48,7 +53,22 @@ def evaluate(config: EvalConfig) -> dict[str, Any]:
         path = Path(config.output_dir) / PREDICTIONS_FILE
         write_json(path, {"queries": [_to_json(prediction) for prediction in predictions], **accuracy})
         logger.info("predictions are in %s", path)
+    if config.record_as is not None:
+        _record(config, accuracy, mentions=len(queries), names=len(dictionary))
     return {"queries": len(queries), "names": len(dictionary), "score_mode": config.score_mode, **accuracy}
+
+
+def _record(config: EvalConfig, accuracy: dict[str, float], *, mentions: int, names: int) -> None:
+    """Add Acc@1 and Acc@5 to the checkpoint's manifest, beside the other score modes' on the same data."""
+    data_set = str(config.record_as)
+    data = describe_data(config.data_dir, config.dictionary_path, mentions=mentions, names=names)
+    data["filters"] = [name for name in ("filter_composite", "filter_duplicate") if getattr(config, name)]
+    earlier = load_manifest(config.model_name_or_path).figures.get(data_set, {})
+    if any(earlier.get(key) != value for key, value in data.items()):
+        earlier = data  # measured on something else: its figures do not belong beside these
+    figures = {key: accuracy[key] for key in ("acc1", "acc5") if key in accuracy}
+    record_figures(config.model_name_or_path, data_set, {**earlier, config.score_mode: figures})
+    logger.info("recorded as '%s' in the checkpoint's manifest and model card", data_set)
 
 
 def split_mention(query: Query) -> list[str]:

@@ -1,5 +1,6 @@
 """Reading and writing text files so that bad input is named and nothing is ever half-written."""
 
+import hashlib
 import json
 import os
 import shutil
@@ -36,6 +37,27 @@ def read_lines(path: str | Path) -> Iterator[tuple[int, str]]:
                 yield number, line.rstrip("\n").removesuffix("\r")
     except OSError as error:
         raise InputError(f"cannot be read: {error.strerror}", path=path) from error
+
+
+def sha256_of(path: str | Path) -> str:
+    """Return the sha256 of a file's bytes, in hexadecimal.
+
+    Raises
+    ------
+    InputError
+        If the file cannot be read.
+    """
+    try:
+        with Path(path).open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise InputError(f"cannot be read: {error.strerror}", path=path) from error
+
+
+def sha256_of_files(paths: Iterable[Path]) -> str:
+    """Return one sha256 for several files: that of the lines which ``sha256sum`` prints for them, sorted by name."""
+    lines = [f"{sha256_of(path)}  {path.name}\n" for path in sorted(paths, key=lambda path: path.name)]
+    return hashlib.sha256("".join(lines).encode()).hexdigest()
 
 
 def require_folder(path: str | Path) -> Path:

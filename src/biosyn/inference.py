@@ -34,7 +34,14 @@ class Linker:
 
     @classmethod
     def load(
-        cls, model_name_or_path: str, dictionary_path: str, *, topk: int, device: str, show_progress: bool = False
+        cls,
+        model_name_or_path: str,
+        dictionary_path: str,
+        *,
+        topk: int,
+        device: str,
+        revision: str | None = None,
+        show_progress: bool = False,
     ) -> "Linker":
         """Read the dictionary and the model and embed the names; the cheap checks come first.
 
@@ -46,7 +53,7 @@ class Linker:
         resolved = resolve_device(device)
         dictionary = DictionaryDataset(dictionary_path)
         require_names(dictionary, topk)
-        biosyn = BioSyn(device=resolved).load_model(model_name_or_path)
+        biosyn = BioSyn.from_pretrained(model_name_or_path, revision=revision, device=resolved)
         logger.info("embedding %d names on %s", len(dictionary), resolved)
         return cls(biosyn, dictionary, show_progress=show_progress)
 
@@ -103,11 +110,13 @@ def infer(config: InferenceConfig) -> dict[str, Any]:
             config.dictionary_path,
             topk=config.topk,
             device=config.device,
+            revision=config.revision,
             show_progress=config.show_progress,
         )
         biosyn = linker.biosyn
     else:
-        biosyn = BioSyn(device=resolve_device(config.device)).load_model(config.model_name_or_path)
+        device = resolve_device(config.device)
+        biosyn = BioSyn.from_pretrained(config.model_name_or_path, revision=config.revision, device=device)
     result: dict[str, Any] = {"mention": config.mention}
     if config.wants_embeddings:
         result["mention_sparse_embeds"] = biosyn.embed_sparse([cleaned])[0].tolist()

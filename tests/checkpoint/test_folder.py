@@ -1,6 +1,10 @@
+import hashlib
 import json
 import os
 import shutil
+from dataclasses import replace
+from importlib.metadata import version
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -9,16 +13,19 @@ from safetensors.torch import load_file, save_file
 
 from biosyn.checkpoint.encoder import load_encoder
 from biosyn.checkpoint.files import FILES
-from biosyn.checkpoint.folder import Manifest, load_manifest, load_sparse_encoder, save_checkpoint
+from biosyn.checkpoint.folder import load_sparse_encoder, record_figures, save_checkpoint
+from biosyn.checkpoint.manifest import FORMAT_VERSION, Manifest, load_manifest
 from biosyn.encoders.dense import DenseEncoder
 from biosyn.encoders.sparse import SparseEncoder
 from biosyn.errors import InputError
+from biosyn.files import sha256_of
 from biosyn.model.biosyn import BioSyn
 
 CPU = torch.device("cpu")
 NAMES = ["ataxia", "sjögren syndrome", "β thalassemia"]
 OWN_FILES = ["biosyn.json", "sparse_encoder.json"]
 ENCODER_FILES = ["config.json", "model.safetensors", "tokenizer.json"]
+OTHER_FILES = ["tokenizer_config.json", "modules.json", "sentence_bert_config.json", "1_Pooling/config.json"]
 
 
 @pytest.fixture
@@ -42,13 +49,20 @@ def change_json(path, **values):
     path.write_text(json.dumps({**content, **values}), encoding="utf-8")
 
 
+def seal(folder):
+    """Make the manifest's sha256 those of the files as they are, so that a test gets past that check."""
+    files = {name: sha256_of(folder / name) for name in load_manifest(folder).files if (folder / name).exists()}
+    change_json(folder / FILES.manifest, files=files)
+
+
 # -- round trip
 
 
 def test_everything_comes_back_bit_by_bit(parts, tmp_path):
     manifest = Manifest(sparse_weight=0.1 + 0.2, max_length=17, trained={"settings": {"seed": 3}})
     save_checkpoint(tmp_path, **parts, manifest=manifest)
-    assert load_manifest(tmp_path) == manifest
+    found = load_manifest(tmp_path)
+    assert replace(found, files={}, libraries={}) == manifest
     sparse = load_sparse_encoder(tmp_path)
     assert np.array_equal(sparse(NAMES), parts["sparse_encoder"](NAMES))
     model, tokenizer = load_encoder(tmp_path, CPU)
@@ -70,13 +84,15 @@ def test_a_checkpoint_loads_wherever_it_is_moved(folder, tmp_path):
 
 
 def test_there_is_no_pickle_in_it(tiny_checkpoint):
-    assert {path.suffix for path in tiny_checkpoint.iterdir()} == {".json", ".jsonl", ".safetensors"}
+    suffixes = {path.suffix for path in tiny_checkpoint.rglob("*") if path.is_file()}
+    assert suffixes == {".json", ".jsonl", ".md", ".safetensors"}
 
 
 def test_our_files_are_utf8_json_that_a_person_can_read(parts, tmp_path):
     save_checkpoint(tmp_path, **parts, manifest=Manifest(1.0, 25))
     manifest = json.loads((tmp_path / FILES.manifest).read_text(encoding="utf-8"))
-    assert list(manifest) == ["sparse_weight", "max_length", "pooling", "format_version", "trained"]
+    keys = ["format_version", "sparse_weight", "max_length", "pooling", "trained", "figures", "libraries", "files"]
+    assert list(manifest) == keys
     assert "β" in (tmp_path / FILES.sparse_encoder).read_text(encoding="utf-8")
 
 
@@ -88,9 +104,68 @@ def test_other_files_in_the_folder_stay(parts, tmp_path):
 
 def test_nothing_else_is_left_behind(parts, tmp_path):
     save_checkpoint(tmp_path, **parts, manifest=Manifest(1.0, 25))
-    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(
-        [*OWN_FILES, *ENCODER_FILES, "tokenizer_config.json"]
-    )
+    found = [path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*") if path.is_file()]
+    assert sorted(found) == sorted([*OWN_FILES, *ENCODER_FILES, *OTHER_FILES, "README.md"])
+
+
+def test_the_manifest_has_the_sha256_of_every_file_but_itself_and_the_card(parts, tmp_path):
+    save_checkpoint(tmp_path, **parts, manifest=Manifest(1.0, 25))
+    files = load_manifest(tmp_path).files
+    assert sorted(files) == sorted(["sparse_encoder.json", *ENCODER_FILES, *OTHER_FILES])
+    assert all(hashlib.sha256((tmp_path / name).read_bytes()).hexdigest() == found for name, found in files.items())
+
+
+def test_the_manifest_tells_the_libraries(parts, tmp_path):
+    save_checkpoint(tmp_path, **parts, manifest=Manifest(1.0, 25))
+    libraries = load_manifest(tmp_path).libraries
+    assert libraries["torch"] == version("torch")
+    assert set(libraries) == {"biosyn", "python", "torch", "transformers", "tokenizers", "scikit-learn", "numpy"}
+
+
+# -- swapped files
+
+
+@pytest.mark.parametrize("name", ["sparse_encoder.json", *ENCODER_FILES, "1_Pooling/config.json"])
+def test_a_file_of_another_model_is_refused(folder, name):
+    content = (folder / name).read_bytes()
+    (folder / name).write_bytes(content[:-2] + bytes(reversed(content[-2:])))  # of the same length
+    with pytest.raises(InputError, match=rf"{name}: is not the file that biosyn\.json was saved with"):
+        load(folder)
+
+
+@pytest.mark.parametrize("name", ["../dictionary.txt", "/etc/passwd", "a/../../b", "..", "", "a\\..\\b"])
+def test_a_manifest_that_lists_files_outside_the_folder_is_refused(folder, name):
+    change_json(folder / FILES.manifest, files={name: "0" * 64})
+    with pytest.raises(InputError, match="outside the folder"):
+        load(folder)
+
+
+def test_a_checkpoint_of_format_1_loads(folder):
+    # it had no sha256, figures or libraries
+    content = json.loads((folder / FILES.manifest).read_text(encoding="utf-8"))
+    for key in ("files", "figures", "libraries"):
+        del content[key]
+    (folder / FILES.manifest).write_text(json.dumps({**content, "format_version": 1}), encoding="utf-8")
+    assert load(folder).get_sparse_weight() == content["sparse_weight"]
+
+
+# -- figures
+
+
+def test_recorded_figures_go_to_the_manifest_and_the_card(folder):
+    before = load_manifest(folder)
+    figures = {"queries": {"mentions": 21}, "dictionary": {"names": 40}, "hybrid": {"acc1": 0.75, "acc5": 0.875}}
+    record_figures(folder, "test", figures)
+    assert load_manifest(folder) == replace(before, figures={"test": figures})
+    assert "| test | 21 | 40 | hybrid | 0.7500 | 0.8750 |" in (folder / FILES.card).read_text(encoding="utf-8")
+    load(folder)
+
+
+def test_a_card_that_the_user_wrote_stays(parts, folder):
+    (folder / FILES.card).write_text("# My model")
+    save_checkpoint(folder, **parts, manifest=Manifest(1.0, 25))
+    record_figures(folder, "test", {})
+    assert (folder / FILES.card).read_text() == "# My model"
 
 
 # -- a crash while saving
@@ -104,7 +179,7 @@ def replace_fails_at(folder, monkeypatch):
         moves, replace = [], os.replace
 
         def flaky(source, target):
-            if os.path.dirname(target) == str(folder):
+            if Path(target).is_relative_to(folder) and ".partial-" not in str(target):
                 moves.append(target)
                 if len(moves) == nth:
                     raise OSError(28, "No space left on device")
@@ -115,7 +190,7 @@ def replace_fails_at(folder, monkeypatch):
     return arm
 
 
-@pytest.mark.parametrize("nth", [1, 2, 3, 5, 6])
+@pytest.mark.parametrize("nth", range(1, 11))  # eight files, the card, the manifest
 def test_a_crash_leaves_a_folder_that_does_not_load(parts, folder, replace_fails_at, nth):
     replace_fails_at(nth)
     with pytest.raises(InputError, match="No space left on device"):
@@ -172,16 +247,21 @@ def test_a_missing_file_is_named(folder, name):
 def test_a_damaged_file_is_an_input_error_that_names_the_folder(folder, name, keep):
     content = (folder / name).read_bytes()
     (folder / name).write_bytes(content[: int(len(content) * keep)])
-    with pytest.raises(InputError) as caught:
-        load(folder)
-    assert str(caught.value).startswith(str(folder))
-    assert "\n" not in str(caught.value)
+    for past_the_sha256 in (False, name != FILES.manifest):
+        if past_the_sha256:
+            seal(folder)
+        with pytest.raises(InputError) as caught:
+            load(folder)
+        assert str(caught.value).startswith(str(folder))
+        assert "\n" not in str(caught.value)
 
 
 @pytest.mark.parametrize("name", [*OWN_FILES, "config.json", "tokenizer.json"])
 @pytest.mark.parametrize("content", ["{}", "[]", "null"])
 def test_json_of_another_kind_is_an_input_error(folder, name, content):
     (folder / name).write_text(content)
+    if name != FILES.manifest:
+        seal(folder)
     with pytest.raises(InputError, match="checkpoint"):
         load(folder)
 
@@ -189,6 +269,8 @@ def test_json_of_another_kind_is_an_input_error(folder, name, content):
 @pytest.mark.parametrize("name", OWN_FILES)
 def test_bytes_that_are_not_utf8_are_named(folder, name):
     (folder / name).write_bytes(b'{\n"a": "\xe9"}')
+    if name != FILES.manifest:
+        seal(folder)
     with pytest.raises(InputError, match=rf"{name}:2: not UTF-8"):
         load(folder)
 
@@ -198,6 +280,7 @@ def test_weights_that_lack_a_layer_are_refused(folder):
     weights = load_file(folder / "model.safetensors")
     kept = {name: value for name, value in weights.items() if "layer.1" not in name}
     save_file(kept, folder / "model.safetensors", metadata={"format": "pt"})
+    seal(folder)
     with pytest.raises(InputError, match="layer.1"):
         load(folder)
 
@@ -208,10 +291,11 @@ def test_weights_without_a_pooler_load(folder):
     kept = {name: value for name, value in weights.items() if "pooler" not in name}
     assert len(kept) < len(weights)
     save_file(kept, folder / "model.safetensors", metadata={"format": "pt"})
+    seal(folder)
     load(folder)
 
 
-@pytest.mark.parametrize("version", [0, 2, "1.0", None])
+@pytest.mark.parametrize("version", [0, FORMAT_VERSION + 1, "1.0", None, True])
 def test_another_format_version_is_refused(folder, version):
     change_json(folder / FILES.manifest, format_version=version)
     with pytest.raises(InputError, match=r"biosyn\.json: format_version is"):
@@ -242,6 +326,7 @@ def test_a_manifest_that_makes_no_sense_is_refused(folder, values):
 )
 def test_a_sparse_encoder_that_makes_no_sense_is_refused(folder, values):
     change_json(folder / FILES.sparse_encoder, **values)
+    seal(folder)
     with pytest.raises(InputError, match=r"sparse_encoder\.json: is damaged"):
         load(folder)
 
@@ -251,8 +336,8 @@ def test_a_folder_that_is_not_there_is_named(tmp_path):
         load(tmp_path / "nowhere")
 
 
-def test_an_encoder_that_neither_a_folder_nor_the_hub_has_is_named():
-    with pytest.raises(InputError, match="no/such/model: no encoder can be loaded"):
+def test_an_encoder_that_is_not_there_is_named():
+    with pytest.raises(InputError, match="no/such/model: no such model folder"):
         load_encoder("no/such/model", CPU)
 
 

@@ -15,20 +15,19 @@ from biosyn.errors import InputError
 
 
 def load_encoder(
-    name_or_path: str | Path, device: torch.device, *, max_length: int = 0
+    folder: str | Path, device: torch.device, *, max_length: int = 0
 ) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
-    """Load an encoder and its tokenizer, from a folder or a Hub id, in float32; never runs remote code.
+    """Load an encoder and its tokenizer from a folder, in float32; never runs remote code.
 
     Raises
     ------
     InputError
-        If a file of the folder is missing or cannot be read, the Hub has no such model, the weights lack some of the
-        encoder's, or it has fewer positions than ``max_length``.
+        If a file of the folder is missing or cannot be read, the weights lack some of the encoder's, or it has fewer
+        positions than ``max_length``.
     """
-    name = os.fspath(name_or_path)
-    if os.path.isdir(name):
-        require(name, FILES.encoder_config)
-        _require_tokenizer(Path(name))
+    name = os.fspath(folder)
+    require(name, FILES.encoder_config)
+    _require_tokenizer(Path(name))
     try:
         with no_bars():
             model, report = AutoModel.from_pretrained(
@@ -38,7 +37,7 @@ def load_encoder(
     # besides OSError and ValueError, a damaged file makes transformers fail in whatever way it happens to
     except (OSError, ValueError, KeyError, TypeError, AttributeError, SafetensorError) as error:
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise InputError(f"no encoder can be loaded ({reason}): give a model folder or a Hub id", path=name) from error
+        raise InputError(f"no encoder can be loaded ({reason}): copy or download the model again", path=name) from error
     missing = sorted(key for key in report["missing_keys"] if not key.startswith("pooler."))
     if missing:  # transformers has filled them with random numbers
         raise InputError(f"the weights lack {missing[0]} and {len(missing) - 1} more: save the model again", path=name)

@@ -1,36 +1,24 @@
-"""The files of a checkpoint: no pickle, the encoder's and tokenizer's own files, the rest as JSON.
+"""A checkpoint folder of ours, written and read: no pickle, the encoder's and tokenizer's own files, the rest as JSON.
 
 A folder is a checkpoint when it holds the manifest, which is removed first and written last: a crash
 while saving leaves a folder that does not load rather than a mixture of two models.
 """
 
-import math
 import os
-from dataclasses import asdict, dataclass, field
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from safetensors import SafetensorError
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
+from biosyn.checkpoint.card import is_own_card, model_card
 from biosyn.checkpoint.encoder import no_bars
 from biosyn.checkpoint.files import FILES, read_json, require
+from biosyn.checkpoint.manifest import Manifest, library_versions, load_manifest, write_manifest
 from biosyn.encoders.sparse import SparseEncoder
 from biosyn.errors import InputError
-from biosyn.files import staged_folder, write_json
-
-FORMAT_VERSION = 1
-
-
-@dataclass(frozen=True)
-class Manifest:
-    """What a checkpoint is beside its weights."""
-
-    sparse_weight: float
-    max_length: int
-    pooling: str = "cls"
-    format_version: int = FORMAT_VERSION
-    trained: dict[str, Any] = field(default_factory=dict)
+from biosyn.files import sha256_of, staged_folder, write_json, write_text
 
 
 def save_checkpoint(
@@ -41,7 +29,9 @@ def save_checkpoint(
     sparse_encoder: SparseEncoder,
     manifest: Manifest,
 ) -> None:
-    """Write the checkpoint into the folder; other files there stay.
+    """Write the checkpoint into the folder, as one of sentence-transformers too; other files there stay.
+
+    The manifest's ``libraries`` and ``files`` are filled in here.
 
     Raises
     ------
@@ -54,42 +44,33 @@ def save_checkpoint(
             model.save_pretrained(stage)
             tokenizer.save_pretrained(stage)
             write_json(stage / FILES.sparse_encoder, _sparse_to_json(sparse_encoder))
+            _write_sentence_transformers(stage, hidden=model.config.hidden_size, max_length=manifest.max_length)
+            names = sorted(path.relative_to(stage).as_posix() for path in stage.rglob("*") if path.is_file())
+            files = {name: sha256_of(stage / name) for name in names}
+            manifest = replace(manifest, libraries=library_versions(), files=files)
             (folder / FILES.manifest).unlink(missing_ok=True)
-            for path in sorted(stage.iterdir()):
-                os.replace(path, folder / path.name)
-            write_json(folder / FILES.manifest, asdict(manifest))
+            for name in names:
+                (folder / name).parent.mkdir(exist_ok=True)
+                os.replace(stage / name, folder / name)
+            _write_card(folder, manifest)
+            write_manifest(folder, manifest)
     except (OSError, SafetensorError) as error:
         raise InputError(f"the model cannot be written ({error}): choose another folder", path=folder) from error
 
 
-def load_manifest(folder: str | Path) -> Manifest:
-    """Read ``biosyn.json``.
+def record_figures(folder: str | Path, data_set: str, figures: dict[str, Any]) -> None:
+    """Add the accuracy measured on a data set to the manifest and the model card; an earlier one of it is replaced.
 
     Raises
     ------
     InputError
-        If the folder is no BioSyn checkpoint, or one of a newer format.
+        If the folder is no checkpoint of ours, or cannot be written.
     """
-    path = require(folder, FILES.manifest)
-    values = read_json(path)
-    if values.get("format_version") != FORMAT_VERSION:
-        raise InputError(
-            f"format_version is {values.get('format_version')}, this program reads {FORMAT_VERSION}: "
-            "use the biosyn that wrote it, or a newer one",
-            path=path,
-        )
-    try:
-        manifest = Manifest(
-            sparse_weight=float(values["sparse_weight"]),
-            max_length=int(values["max_length"]),
-            pooling=str(values["pooling"]),
-            trained=dict(values["trained"]),
-        )
-    except (KeyError, TypeError, ValueError) as error:
-        raise InputError(f"is damaged ({error!r}): save the model again", path=path) from error
-    if not math.isfinite(manifest.sparse_weight) or manifest.max_length < 3 or manifest.pooling != "cls":
-        raise InputError("is damaged (sparse_weight, max_length or pooling is no value of ours)", path=path)
-    return manifest
+    folder = Path(folder)
+    manifest = load_manifest(folder)
+    manifest = replace(manifest, figures={**manifest.figures, data_set: figures})
+    write_manifest(folder, manifest)
+    _write_card(folder, manifest)
 
 
 def load_sparse_encoder(folder: str | Path) -> SparseEncoder:
@@ -111,3 +92,31 @@ def load_sparse_encoder(folder: str | Path) -> SparseEncoder:
 def _sparse_to_json(encoder: SparseEncoder) -> dict[str, Any]:
     vocabulary = dict(sorted(encoder.vocabulary.items(), key=lambda item: item[1]))
     return {"analyzer": "char", "ngram_range": [1, 2], "vocabulary": vocabulary, "idf": encoder.idf.tolist()}
+
+
+def _write_sentence_transformers(folder: Path, *, hidden: int, max_length: int) -> None:
+    """Say in that library's files what ours say: the encoder at the top of the folder, then [CLS]."""
+    pooling = Path(FILES.pooling)
+    modules = [
+        {"idx": 0, "name": "0", "path": "", "type": "sentence_transformers.models.Transformer"},
+        {"idx": 1, "name": "1", "path": str(pooling.parent), "type": "sentence_transformers.models.Pooling"},
+    ]
+    (folder / pooling.parent).mkdir()
+    write_json(folder / FILES.modules, modules)
+    write_json(folder / FILES.transformer_settings, {"max_seq_length": max_length, "do_lower_case": False})
+    write_json(
+        folder / pooling,
+        {
+            "word_embedding_dimension": hidden,
+            "pooling_mode_cls_token": True,
+            "pooling_mode_mean_tokens": False,
+            "pooling_mode_max_tokens": False,
+            "pooling_mode_mean_sqrt_len_tokens": False,
+        },
+    )
+
+
+def _write_card(folder: Path, manifest: Manifest) -> None:
+    path = folder / FILES.card
+    if not path.exists() or is_own_card(path.read_text(encoding="utf-8", errors="replace")):
+        write_text(path, model_card(manifest))

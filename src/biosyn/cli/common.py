@@ -12,6 +12,8 @@ from biosyn.errors import InputError
 
 logger = logging.getLogger("biosyn")
 
+MODEL_HELP = "a BioSyn model: a folder that train.py wrote, a published checkpoint, or a Hub id"
+
 Config = TypeVar("Config")
 
 
@@ -42,6 +44,11 @@ def run_command(
 def add_quiet(parser: argparse.ArgumentParser) -> None:
     """Add ``--quiet``: no progress bars, warnings only."""
     parser.add_argument("--quiet", action="store_true", help="no progress bars, warnings only")
+
+
+def add_revision(parser: argparse.ArgumentParser) -> None:
+    """Add ``--revision``."""
+    parser.add_argument("--revision", help="branch, tag or commit of a Hub id (default: main)")
 
 
 def add_device(parser: argparse.ArgumentParser) -> None:

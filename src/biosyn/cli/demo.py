@@ -4,7 +4,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from biosyn.cli.common import add_device, add_quiet, make_config, run_command
+from biosyn.cli.common import MODEL_HELP, add_device, add_quiet, add_revision, make_config, run_command
 from biosyn.config import DemoConfig
 from biosyn.errors import InputError
 
@@ -18,7 +18,7 @@ def _parser() -> argparse.ArgumentParser:
     default = DemoConfig.__dataclass_fields__
     parser = argparse.ArgumentParser(prog="demo.py", description=__doc__)
     add = parser.add_argument
-    add("--model_name_or_path", required=True, help="checkpoint folder that train.py wrote")
+    add("--model_name_or_path", required=True, help=MODEL_HELP)
     add("--dictionary_path", help="dictionary, a line 'cui||name' each; a demo needs one")
     add(
         "--host", default=default["host"].default, help="address to listen on (default: %(default)s, this machine only)"
@@ -26,6 +26,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--port", type=int, default=default["port"].default, help="0 takes a free one (default: %(default)s)")
     add("--topk", type=int, default=default["topk"].default, help="names to show (default: %(default)s)")
     add("--show_predictions", action="store_true", help="taken for old command lines: they are always shown")
+    add_revision(parser)
     add_device(parser)
     add_quiet(parser)
     return parser

@@ -5,7 +5,7 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
-from biosyn.cli.common import add_device, add_quiet, make_config, run_command
+from biosyn.cli.common import MODEL_HELP, add_device, add_quiet, add_revision, make_config, run_command
 from biosyn.config import SCORE_MODES, EvalConfig
 
 
@@ -18,7 +18,7 @@ def _parser() -> argparse.ArgumentParser:
     default = EvalConfig.__dataclass_fields__
     parser = argparse.ArgumentParser(prog="eval.py", description=__doc__)
     add = parser.add_argument
-    add("--model_name_or_path", required=True, help="checkpoint folder that train.py wrote")
+    add("--model_name_or_path", required=True, help=MODEL_HELP)
     add("--dictionary_path", required=True, help="dictionary, a line 'cui||name' each")
     add("--data_dir", required=True, help="folder of .concept files, e.g. processed_test")
     add("--topk", type=int, default=default["topk"].default, help="names kept of a mention (default: %(default)s)")
@@ -27,7 +27,13 @@ def _parser() -> argparse.ArgumentParser:
     add("--filter_composite", action="store_true", help="leave out the mentions with several ids")
     add("--filter_duplicate", action="store_true", help="keep the first of each (mention, id) pair")
     add("--save_predictions", action="store_true", help="write predictions_eval.json into --output_dir")
+    add(
+        "--record_as",
+        metavar="NAME",
+        help="add Acc@1 and Acc@5 to the checkpoint's manifest and model card, e.g. as test",
+    )
     add("--max_length", type=int, help="tokens kept of a text (default: the checkpoint's)")
+    add_revision(parser)
     add_device(parser)
     add_quiet(parser)
     return parser

@@ -5,7 +5,7 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
-from biosyn.cli.common import add_device, add_quiet, make_config, run_command
+from biosyn.cli.common import MODEL_HELP, add_device, add_quiet, add_revision, make_config, run_command
 from biosyn.config import INFERENCE_TOPK, InferenceConfig
 
 
@@ -18,11 +18,12 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="inference.py", description=__doc__)
     add = parser.add_argument
     add("--mention", required=True, help="the text to map, as it stands in a document")
-    add("--model_name_or_path", required=True, help="checkpoint folder that train.py wrote")
+    add("--model_name_or_path", required=True, help=MODEL_HELP)
     add("--dictionary_path", help="dictionary, a line 'cui||name' each")
     add("--show_predictions", action="store_true", help="give the best names (the default with a dictionary)")
     add("--show_embeddings", action="store_true", help="give the mention's vectors (the default without one)")
     add("--topk", type=int, default=INFERENCE_TOPK, help="names to give (default: %(default)s)")
+    add_revision(parser)
     add_device(parser)
     add_quiet(parser)
     return parser

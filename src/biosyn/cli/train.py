@@ -5,7 +5,7 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
-from biosyn.cli.common import add_device, add_quiet, make_config, run_command
+from biosyn.cli.common import add_device, add_quiet, add_revision, make_config, run_command
 from biosyn.config import TrainConfig
 
 
@@ -18,7 +18,7 @@ def _parser() -> argparse.ArgumentParser:
     default = TrainConfig.__dataclass_fields__
     parser = argparse.ArgumentParser(prog="train.py", description=__doc__)
     add = parser.add_argument
-    add("--model_name_or_path", required=True, help="encoder to start from: a folder or a Hub id")
+    add("--model_name_or_path", required=True, help="encoder to start from, or a BioSyn model: a folder or a Hub id")
     add("--train_dictionary_path", required=True, help="dictionary, a line 'cui||name' each")
     add("--train_dir", required=True, help="folder of .concept files, e.g. processed_traindev")
     add("--output_dir", required=True, help="where the checkpoint and train_log.jsonl go")
@@ -37,8 +37,10 @@ def _parser() -> argparse.ArgumentParser:
         ("dense_ratio", float, "share of the candidates that come from the dense score"),
     ):
         add(f"--{flag}", type=kind, default=default[flag].default, help=f"{text} (default: %(default)s)")
+    add("--keep_sparse_weight", action="store_true", help="start from the w of the BioSyn model given")
     add("--draft", action="store_true", help="100 names, 10 mentions, output in <output_dir>_draft: a trial run")
     add("--save_checkpoint_all", action="store_true", help="also save checkpoint_N/ after each epoch")
+    add_revision(parser)
     add_device(parser)
     add_quiet(parser)
     return parser

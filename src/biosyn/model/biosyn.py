@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -9,7 +10,9 @@ from numpy.typing import NDArray
 from transformers import PreTrainedTokenizerBase
 
 from biosyn.checkpoint.encoder import load_encoder
-from biosyn.checkpoint.folder import Manifest, load_manifest, load_sparse_encoder, save_checkpoint
+from biosyn.checkpoint.folder import save_checkpoint
+from biosyn.checkpoint.manifest import Manifest
+from biosyn.checkpoint.reading import open_checkpoint, open_encoder
 from biosyn.config import MAX_LENGTH
 from biosyn.encoders.dense import DenseEncoder
 from biosyn.encoders.sparse import SparseEncoder
@@ -41,6 +44,7 @@ class BioSyn:
         self.max_length = max_length
         self.device = torch.device(device)
         self.sparse_weight = float(initial_sparse_weight)
+        self.manifest: Manifest | None = None  # of the checkpoint that was loaded
         self._sparse: SparseEncoder | None = None
         self._dense: DenseEncoder | None = None
 
@@ -56,48 +60,80 @@ class BioSyn:
         self.sparse_weight = float(initial_sparse_weight)
         return self.sparse_weight
 
-    def load_model(self, model_name_or_path: str | Path) -> "BioSyn":
-        """Load all parts of a checkpoint that `save_model` wrote; return self.
+    @classmethod
+    def from_pretrained(
+        cls,
+        model_name_or_path: str | Path,
+        *,
+        revision: str | None = None,
+        max_length: int | None = None,
+        device: torch.device | str = "cpu",
+    ) -> "BioSyn":
+        """Load a checkpoint: a folder that `save_model` wrote, a published one, or a Hub id of either.
+
+        Parameters
+        ----------
+        revision
+            Branch, tag or commit of a Hub id.
+        max_length
+            Tokens kept of a text; None takes the checkpoint's own (a published one: 25).
 
         Raises
         ------
         InputError
-            If the folder is no BioSyn checkpoint, lacks a file, or a file is damaged.
+            If there is no such checkpoint, or one of its files is missing or damaged.
         """
-        manifest = load_manifest(model_name_or_path)
-        self.sparse_weight = manifest.sparse_weight
-        self.load_sparse_encoder(model_name_or_path)
-        self._load_dense(model_name_or_path, self.max_length or manifest.max_length)
+        return cls(max_length, device).load_model(model_name_or_path, revision=revision)
+
+    def load_model(self, model_name_or_path: str | Path, *, revision: str | None = None) -> "BioSyn":
+        """Load all parts of a checkpoint, as `from_pretrained`; return self."""
+        checkpoint = open_checkpoint(model_name_or_path, revision=revision)
+        self._sparse = checkpoint.sparse_encoder
+        self.sparse_weight = checkpoint.manifest.sparse_weight
+        self.manifest = checkpoint.manifest
+        self._load_dense(checkpoint.folder, self.max_length or checkpoint.manifest.max_length)
         return self
 
-    def load_dense_encoder(self, model_name_or_path: str | Path) -> DenseEncoder:
-        """Load the encoder and tokenizer from a folder or a Hub id."""
-        return self._load_dense(model_name_or_path, self.max_length or MAX_LENGTH)
+    def load_dense_encoder(self, model_name_or_path: str | Path, *, revision: str | None = None) -> DenseEncoder:
+        """Load the encoder and tokenizer of a plain encoder or of a checkpoint, from a folder or a Hub id."""
+        return self._load_dense(open_encoder(model_name_or_path, revision=revision), self.max_length or MAX_LENGTH)
 
-    def _load_dense(self, model_name_or_path: str | Path, max_length: int) -> DenseEncoder:
-        model, tokenizer = load_encoder(model_name_or_path, self.device, max_length=max_length)
+    def _load_dense(self, folder: Path, max_length: int) -> DenseEncoder:
+        model, tokenizer = load_encoder(folder, self.device, max_length=max_length)
         self._dense = DenseEncoder(model, tokenizer, max_length)
         return self._dense
 
-    def load_sparse_encoder(self, model_name_or_path: str | Path) -> SparseEncoder:
+    def load_sparse_encoder(self, model_name_or_path: str | Path, *, revision: str | None = None) -> SparseEncoder:
         """Load the TF-IDF of a checkpoint."""
-        self._sparse = load_sparse_encoder(model_name_or_path)
+        self._sparse = open_checkpoint(model_name_or_path, revision=revision).sparse_encoder
         return self._sparse
 
-    def load_sparse_weight(self, model_name_or_path: str | Path) -> float:
+    def load_sparse_weight(self, model_name_or_path: str | Path, *, revision: str | None = None) -> float:
         """Load w of a checkpoint."""
-        self.sparse_weight = load_manifest(model_name_or_path).sparse_weight
+        self.sparse_weight = open_checkpoint(model_name_or_path, revision=revision).manifest.sparse_weight
         return self.sparse_weight
 
-    def save_model(self, path: str | Path, *, trained: dict[str, object] | None = None) -> None:
-        """Write the checkpoint; ``trained`` says in the manifest what it was trained on."""
+    def save_model(
+        self,
+        path: str | Path,
+        *,
+        trained: dict[str, Any] | None = None,
+        figures: dict[str, Any] | None = None,
+    ) -> None:
+        """Write the checkpoint.
+
+        Parameters
+        ----------
+        trained, figures
+            For the manifest: what it was trained on, and its accuracy by data set.
+        """
         dense = self.get_dense_encoder()
         save_checkpoint(
             path,
             model=dense.model,
             tokenizer=dense.tokenizer,
             sparse_encoder=self.get_sparse_encoder(),
-            manifest=Manifest(self.sparse_weight, dense.max_length, trained=trained or {}),
+            manifest=Manifest(self.sparse_weight, dense.max_length, trained=trained or {}, figures=figures or {}),
         )
 
     # -- the parts

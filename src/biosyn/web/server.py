@@ -37,6 +37,7 @@ def demo(config: DemoConfig) -> None:
         config.dictionary_path,
         topk=config.topk,
         device=config.device,
+        revision=config.revision,
         show_progress=config.show_progress,
     )
     asyncio.run(serve(make_app(linker, topk=config.topk), sockets, host=config.host))

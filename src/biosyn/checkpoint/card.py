@@ -1,0 +1,114 @@
+"""The model card: a checkpoint's ``README.md``, made from its manifest alone."""
+
+import json
+import re
+from typing import Any
+
+from biosyn.checkpoint.manifest import Manifest
+
+MARK = "<!-- Written by biosyn from biosyn.json. Without this line it is yours, and is left as it is. -->"
+_HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+")
+
+
+def is_own_card(text: str) -> bool:
+    """Say whether the card is one that this program wrote, and may write again."""
+    return MARK in text
+
+
+def model_card(manifest: Manifest) -> str:
+    """Return the card as Markdown with the Hub's YAML header."""
+    sections = [
+        _header(manifest),
+        MARK,
+        "# A BioSyn model",
+        "It maps a mention of a biomedical concept to a name of a dictionary.\n"
+        "Score = dense · dense + w · sparse · sparse: the dense vector is the encoder's last hidden state at [CLS]\n"
+        f"(texts cut at {manifest.max_length} tokens), the sparse one the TF-IDF of character 1- and 2-grams,\n"
+        f"and w is {manifest.sparse_weight:.6g}.",
+        _figures(manifest.figures),
+        _trained(manifest.trained),
+        _USE,
+        _versions(manifest.libraries),
+    ]
+    return "\n\n".join(section for section in sections if section) + "\n"
+
+
+def _header(manifest: Manifest) -> str:
+    lines = ["library_name: biosyn", "pipeline_tag: feature-extraction"]
+    lines += ["tags:", *(f"- {tag}" for tag in ("biosyn", "entity-linking", "biomedical", "sentence-transformers"))]
+    encoder = manifest.trained.get("encoder")
+    name = encoder.get("name") if isinstance(encoder, dict) else None
+    if isinstance(name, str) and _HUB_ID.fullmatch(name):
+        lines.append(f"base_model: {name}")
+    return "\n".join(["---", *lines, "---"])
+
+
+def _figures(figures: dict[str, Any]) -> str:
+    rows = [
+        f"| {_text(data_set)} | {_count(found, 'queries', 'mentions')} | {_count(found, 'dictionary', 'names')} "
+        f"| {mode} | {_share(scores.get('acc1'))} | {_share(scores.get('acc5'))} |"
+        for data_set, found in figures.items()
+        if isinstance(found, dict)
+        for mode in ("hybrid", "dense", "sparse")
+        if isinstance(scores := found.get(mode), dict)
+    ]
+    if not rows:
+        return ""
+    head = ["| data | mentions | names | score | Acc@1 | Acc@5 |", "|---|---|---|---|---|---|"]
+    return "\n".join(["## Figures", "", *head, *rows])
+
+
+def _trained(trained: dict[str, Any]) -> str:
+    rows = [
+        f"- {key}: {', '.join(f'{_text(name)} {_text(value)}' for name, value in part.items() if value is not None)}"
+        for key in ("encoder", "dictionary", "queries", "converted_from", "settings")
+        if isinstance(part := trained.get(key), dict) and part
+    ]
+    return "\n".join(["## Training", "", *rows]) if rows else ""
+
+
+_USE = """## Use
+
+With [biosyn](https://arxiv.org/abs/2005.00239):
+
+```
+python inference.py --model_name_or_path THIS_MODEL --dictionary_path dictionary.txt --mention "ataxia telangiectasia"
+```
+
+```python
+from biosyn import BioSyn
+biosyn = BioSyn.from_pretrained("THIS_MODEL")
+vectors = biosyn.embed_dense(["ataxia telangiectasia"])
+```
+
+The dense vectors alone, with sentence-transformers:
+
+```python
+from sentence_transformers import SentenceTransformer
+vectors = SentenceTransformer("THIS_MODEL").encode(["ataxia telangiectasia"])
+```
+
+A mapped concept is a suggestion; the model is no medical device."""
+
+
+def _versions(libraries: dict[str, str]) -> str:
+    return (
+        f"Saved with {', '.join(f'{_text(name)} {_text(found)}' for name, found in libraries.items())}."
+        if libraries
+        else ""
+    )
+
+
+def _count(found: dict[str, Any], part: str, what: str) -> str:
+    described = found.get(part)
+    return _text(described.get(what, "")) if isinstance(described, dict) else ""
+
+
+def _share(value: Any) -> str:
+    return f"{value:.4f}" if isinstance(value, int | float) else ""
+
+
+def _text(value: Any) -> str:
+    """Return a value of the manifest as one line that no Markdown or HTML in it can leave."""
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return re.sub(r"[\s|<>`\[\]]+", " ", text).strip()

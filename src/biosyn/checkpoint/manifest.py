@@ -1,0 +1,129 @@
+"""``biosyn.json``: what a checkpoint is beside its weights, and the sha256 of every file that goes with it."""
+
+import math
+from dataclasses import asdict, dataclass, field
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path, PurePosixPath
+from platform import python_version
+from typing import Any
+
+from biosyn import __version__
+from biosyn.checkpoint.files import FILES, read_json, require
+from biosyn.errors import InputError
+from biosyn.files import sha256_of, write_json
+
+FORMAT_VERSION = 2
+READABLE_VERSIONS = (1, 2)  # 1 had no figures, no libraries and no sha256 of the files
+
+# what a vector depends on
+LIBRARIES = ("torch", "transformers", "tokenizers", "scikit-learn", "numpy")
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """What a checkpoint is beside its weights.
+
+    Parameters
+    ----------
+    sparse_weight
+        w.
+    max_length
+        Tokens kept of a text, [CLS] and [SEP] included.
+    pooling
+        Always ``cls``: a text's vector is the last hidden state at [CLS].
+    trained
+        What it was trained on and how: JSON.
+    figures
+        Accuracy by data set: ``{"dev": {...}, "test": {...}}``, where known.
+    libraries
+        Versions that it was saved with.
+    files
+        Path inside the folder -> sha256; empty in format 1.
+    """
+
+    sparse_weight: float
+    max_length: int
+    pooling: str = "cls"
+    trained: dict[str, Any] = field(default_factory=dict)
+    figures: dict[str, Any] = field(default_factory=dict)
+    libraries: dict[str, str] = field(default_factory=dict)
+    files: dict[str, str] = field(default_factory=dict)
+    format_version: int = FORMAT_VERSION
+
+
+def library_versions() -> dict[str, str]:
+    """Return the versions of this program, of Python and of what the vectors depend on."""
+    found = {"biosyn": __version__, "python": python_version()}
+    for name in LIBRARIES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:  # a vendored or renamed build
+            found[name] = "unknown"
+    return found
+
+
+def write_manifest(folder: Path, manifest: Manifest) -> None:
+    """Write ``biosyn.json``, whole or not at all."""
+    values = asdict(manifest)
+    write_json(folder / FILES.manifest, {"format_version": values.pop("format_version"), **values})
+
+
+def load_manifest(folder: str | Path) -> Manifest:
+    """Read ``biosyn.json``.
+
+    Raises
+    ------
+    InputError
+        If the folder is no BioSyn checkpoint of ours, or one of a newer format.
+    """
+    path = require(folder, FILES.manifest)
+    values = read_json(path)
+    found = values.get("format_version")
+    if found not in READABLE_VERSIONS or isinstance(found, bool):
+        raise InputError(
+            f"format_version is {found}, this program reads {' and '.join(map(str, READABLE_VERSIONS))}: "
+            "use the biosyn that wrote it, or a newer one",
+            path=path,
+        )
+    try:
+        manifest = Manifest(
+            sparse_weight=float(values["sparse_weight"]),
+            max_length=int(values["max_length"]),
+            pooling=str(values["pooling"]),
+            trained=dict(values["trained"]),
+            figures=dict(values.get("figures", {})),
+            libraries=dict(values.get("libraries", {})),
+            files={str(name): str(digest) for name, digest in dict(values.get("files", {})).items()},
+            format_version=int(found),
+        )
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
+        raise InputError(f"is damaged ({error!r}): save the model again", path=path) from error
+    if not math.isfinite(manifest.sparse_weight) or manifest.max_length < 3 or manifest.pooling != "cls":
+        raise InputError("is damaged (sparse_weight, max_length or pooling is no value of ours)", path=path)
+    if any(not _stays_inside(name) for name in manifest.files):
+        raise InputError("is damaged (it lists files outside the folder)", path=path)
+    return manifest
+
+
+def verify_files(folder: str | Path, manifest: Manifest) -> None:
+    """Check that every file is the one that was saved with the manifest.
+
+    A file cut short, or taken from another model, is found here; a second or less for a gigabyte.
+
+    Raises
+    ------
+    InputError
+        If a file is missing or another one.
+    """
+    for name, digest in manifest.files.items():
+        if sha256_of(require(folder, name)) != digest:
+            raise InputError(
+                f"is not the file that {FILES.manifest} was saved with (its sha256 differs): "
+                "copy or download the model again",
+                path=Path(folder, name),
+            )
+
+
+def _stays_inside(name: str) -> bool:
+    path = PurePosixPath(name)
+    return bool(path.parts) and not path.is_absolute() and ".." not in path.parts and "\\" not in name

@@ -1,0 +1,75 @@
+"""A model folder or Hub id opened, whichever kind it is: ours, or a published one of upstream's."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from biosyn.checkpoint.files import FILES
+from biosyn.checkpoint.folder import load_sparse_encoder
+from biosyn.checkpoint.hub import resolve_folder
+from biosyn.checkpoint.manifest import Manifest, load_manifest, verify_files
+from biosyn.checkpoint.published import is_published, load_published_sparse_encoder, load_published_sparse_weight
+from biosyn.config import MAX_LENGTH
+from biosyn.encoders.sparse import SparseEncoder
+from biosyn.errors import InputError
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """All of a checkpoint but its encoder, which lies in the folder."""
+
+    folder: Path
+    manifest: Manifest
+    sparse_encoder: SparseEncoder
+
+
+def open_checkpoint(name_or_path: str | Path, *, revision: str | None = None) -> Checkpoint:
+    """Open a BioSyn checkpoint; a published one gets the manifest that it lacks.
+
+    Parameters
+    ----------
+    name_or_path
+        A folder, or a Hub id, of which the files needed are downloaded once.
+    revision
+        Branch, tag or commit of the Hub id.
+
+    Raises
+    ------
+    InputError
+        If there is no such folder or id, a file is missing, damaged or not the one that was saved, or the folder
+        holds an encoder alone.
+    """
+    folder = resolve_folder(name_or_path, revision=revision)
+    if (folder / FILES.manifest).is_file():
+        manifest = load_manifest(folder)
+        verify_files(folder, manifest)
+        return Checkpoint(folder, manifest, load_sparse_encoder(folder))
+    if is_published(folder):
+        # upstream keeps no max_length: its examples and its default are 25
+        manifest = Manifest(load_published_sparse_weight(folder), MAX_LENGTH)
+        return Checkpoint(folder, manifest, load_published_sparse_encoder(folder))
+    raise InputError(_why_not(folder), path=name_or_path)
+
+
+def open_encoder(name_or_path: str | Path, *, revision: str | None = None) -> Path:
+    """Return the folder of an encoder, plain or a checkpoint's; ours is checked against its manifest.
+
+    Raises
+    ------
+    InputError
+        If there is no such folder or id, or a file of a checkpoint is missing or not the one that was saved.
+    """
+    folder = resolve_folder(name_or_path, revision=revision)
+    if (folder / FILES.manifest).is_file():
+        verify_files(folder, load_manifest(folder))
+    return folder
+
+
+def _why_not(folder: Path) -> str:
+    if (folder / FILES.encoder_config).is_file():
+        if (folder / FILES.sparse_encoder).is_file():
+            return f"the model folder lacks {FILES.manifest}: saving it was not finished, save or copy the model again"
+        return (
+            f"is an encoder alone (neither {FILES.manifest} nor {FILES.published_sparse_encoder} is there): "
+            "train a BioSyn model from it with train.py (--epoch 0 only adds the TF-IDF of a dictionary)"
+        )
+    return f"the model folder lacks {FILES.manifest}: give a folder that train.py wrote, or a published checkpoint"

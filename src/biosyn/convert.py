@@ -1,0 +1,42 @@
+"""From one checkpoint format to the other: published models to ours, ours to the one that upstream's users read."""
+
+import logging
+from typing import Any
+
+from biosyn.checkpoint.upstream_export import save_upstream
+from biosyn.config import ConvertConfig
+from biosyn.files import require_writable
+from biosyn.model.biosyn import BioSyn
+from biosyn.provenance import describe_model
+
+logger = logging.getLogger(__name__)
+
+
+def convert(config: ConvertConfig) -> dict[str, Any]:
+    """Run biosyn convert: read any checkpoint, write it in the format asked for; return its JSON result.
+
+    Raises
+    ------
+    InputError
+        If there is no such checkpoint, one of its files is damaged, or the output folder cannot be written.
+    """
+    biosyn = BioSyn.from_pretrained(
+        config.model_name_or_path, revision=config.revision, max_length=config.max_length, device="cpu"
+    )
+    output_dir = require_writable(config.output_dir)
+    if config.to == "upstream":
+        dense = biosyn.get_dense_encoder()
+        save_upstream(
+            output_dir,
+            model=dense.model,
+            tokenizer=dense.tokenizer,
+            sparse_encoder=biosyn.get_sparse_encoder(),
+            sparse_weight=biosyn.sparse_weight,
+        )
+    else:
+        source = describe_model(config.model_name_or_path, config.revision)
+        trained = biosyn.manifest.trained if biosyn.manifest else {}
+        figures = biosyn.manifest.figures if biosyn.manifest else {}
+        biosyn.save_model(output_dir, trained=trained or {"converted_from": source}, figures=figures)
+    logger.info("the model is in %s", output_dir)
+    return {"output_dir": str(output_dir), "format": config.to, "sparse_weight": biosyn.sparse_weight}
