@@ -31,6 +31,7 @@ setup(
     install_requires=[
         "torch>=2.6",
         "transformers>=5.0",
+        "huggingface_hub>=2.0",
         "numpy>=2.0",
         "scikit-learn>=1.6",
         "tqdm>=4.60",

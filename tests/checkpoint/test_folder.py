@@ -1,7 +1,12 @@
 import hashlib
 import json
 import os
+import re
 import shutil
+import signal
+import subprocess
+import sys
+import time
 from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
@@ -198,6 +203,38 @@ def test_a_crash_leaves_a_folder_that_does_not_load(parts, folder, replace_fails
     with pytest.raises(InputError, match=r"lacks biosyn\.json"):
         load(folder)
     assert not [path for path in folder.iterdir() if path.name.startswith(".")]
+
+
+SAVES_FOR_EVER = """
+import sys
+from itertools import count
+from biosyn.model.biosyn import BioSyn
+
+biosyn = BioSyn.from_pretrained(sys.argv[1])
+for number in count(1):
+    biosyn.init_sparse_encoder(["x" * number])
+    biosyn.init_sparse_weight(number)
+    print(number, flush=True)
+    biosyn.save_model(sys.argv[2], trained={"idf": number})
+"""
+
+
+@pytest.mark.parametrize("milliseconds", [0, 7, 19])
+def test_a_process_killed_while_saving_leaves_a_whole_model_or_none(tiny_checkpoint, tmp_path, milliseconds):
+    target = tmp_path / "model"
+    command = [sys.executable, "-c", SAVES_FOR_EVER, str(tiny_checkpoint), str(target)]
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2] / "src")}
+    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE) as process:
+        for _ in range(4):  # three are saved, the fourth begins
+            process.stdout.readline()
+        time.sleep(milliseconds / 1000)
+        process.send_signal(signal.SIGKILL)
+    try:
+        manifest = load(target).manifest
+    except InputError as error:
+        assert re.search(r"lacks biosyn\.json|sha256 differs", str(error))
+    else:
+        assert manifest.sparse_weight == manifest.trained["idf"] >= 3
 
 
 def test_a_crash_before_anything_is_moved_leaves_the_old_checkpoint(parts, folder, monkeypatch):

@@ -1,12 +1,14 @@
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from biosyn.checkpoint.manifest import load_manifest
 from biosyn.cli.eval import main
 
 ROOT = Path(__file__).parents[2]
@@ -98,3 +100,43 @@ def test_the_script_writes_json_to_stdout_and_its_log_to_stderr(arguments):
     assert json.loads(found.stdout)["queries"] == 21
     for line in found.stderr.splitlines():
         assert re.match(r"\d\d:\d\d:\d\d ", line), line
+
+
+# -- figures for the manifest
+
+
+@pytest.fixture
+def checkpoint(tiny_checkpoint, tmp_path):
+    """A copy of the tiny checkpoint that a test may change."""
+    return shutil.copytree(tiny_checkpoint, tmp_path / "checkpoint")
+
+
+def test_figures_are_recorded_by_score_mode_and_data_set(arguments, checkpoint, capsys):
+    flags = ("--model_name_or_path", str(checkpoint), "--record_as", "test")
+    assert main(arguments(*flags)) == 0
+    result = json.loads(capsys.readouterr().out)
+    assert main(arguments(*flags, "--score_mode", "sparse")) == 0
+    found = load_manifest(checkpoint).figures["test"]
+    assert found["hybrid"] == {"acc1": result["acc1"], "acc5": result["acc5"]}
+    assert set(found) == {"queries", "dictionary", "filters", "hybrid", "sparse"}
+    assert (found["queries"]["mentions"], found["dictionary"]["names"]) == (21, 40)
+
+
+def test_figures_of_other_data_replace_those_of_the_same_name(arguments, checkpoint):
+    flags = ("--model_name_or_path", str(checkpoint), "--record_as", "test")
+    assert main(arguments(*flags)) == 0
+    assert main(arguments(*flags, "--score_mode", "sparse", "--filter_composite")) == 0
+    found = load_manifest(checkpoint).figures["test"]
+    assert found["filters"] == ["filter_composite"]
+    assert "hybrid" not in found
+
+
+def test_nothing_is_recorded_unless_asked(arguments, checkpoint):
+    before = (checkpoint / "biosyn.json").read_bytes()
+    assert main(arguments("--model_name_or_path", str(checkpoint))) == 0
+    assert (checkpoint / "biosyn.json").read_bytes() == before
+
+
+def test_figures_cannot_be_recorded_where_there_is_no_manifest(arguments, tiny_encoder, capsys):
+    assert main(arguments("--model_name_or_path", str(tiny_encoder), "--record_as", "test")) == 2
+    assert "lacks biosyn.json" in capsys.readouterr().err

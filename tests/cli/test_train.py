@@ -1,7 +1,10 @@
+import hashlib
 import json
 
+import numpy as np
 import pytest
 
+from biosyn.checkpoint.manifest import load_manifest
 from biosyn.cli.train import main
 from biosyn.model.biosyn import BioSyn
 
@@ -116,3 +119,52 @@ def test_an_error_of_our_own_keeps_its_traceback(arguments, monkeypatch):
     monkeypatch.setattr("biosyn.train_run.train", fail)
     with pytest.raises(KeyError, match="ours"):
         main(arguments())
+
+
+# -- starting from a BioSyn model
+
+
+def test_a_warm_start_takes_the_encoder_and_resets_w(arguments, tiny_checkpoint, tmp_path):
+    assert main(arguments("--model_name_or_path", str(tiny_checkpoint), "--epoch", "0")) == 0
+    warm, start = BioSyn.from_pretrained(tmp_path / "out"), BioSyn.from_pretrained(tiny_checkpoint)
+    assert np.array_equal(warm.embed_dense(["ataxia"]), start.embed_dense(["ataxia"]))
+    assert warm.sparse_weight == 0.0
+
+
+def test_a_warm_start_keeps_w_by_flag(arguments, tiny_checkpoint, tmp_path):
+    start = BioSyn.from_pretrained(tiny_checkpoint)
+    assert start.sparse_weight != 0.0
+    flags = ("--model_name_or_path", str(tiny_checkpoint), "--epoch", "0", "--keep_sparse_weight")
+    assert main(arguments(*flags)) == 0
+    assert BioSyn.from_pretrained(tmp_path / "out").sparse_weight == start.sparse_weight
+
+
+def test_a_warm_start_fits_the_tfidf_anew(arguments, tiny_checkpoint, tmp_path):
+    other = tmp_path / "other.txt"
+    other.write_text("".join(f"D{number}||xyz {number}\n" for number in range(10)))
+    flags = ("--model_name_or_path", str(tiny_checkpoint), "--epoch", "0", "--train_dictionary_path", str(other))
+    assert main(arguments(*flags)) == 0
+    assert "xy" in BioSyn.from_pretrained(tmp_path / "out").get_sparse_encoder().vocabulary
+    assert "at" not in BioSyn.from_pretrained(tmp_path / "out").get_sparse_encoder().vocabulary
+
+
+def test_the_w_of_a_plain_encoder_cannot_be_kept(arguments, capsys):
+    assert main(arguments("--epoch", "0", "--keep_sparse_weight")) == 2
+    assert "is an encoder alone" in capsys.readouterr().err
+
+
+def test_the_manifest_says_what_it_was_trained_on(arguments, tiny_dictionary, tiny_queries, tmp_path):
+    dev = ("--dev_dir", str(tiny_queries), "--dev_dictionary_path", str(tiny_dictionary))
+    assert main(arguments("--epoch", "1", "--seed", "3", *dev)) == 0
+    manifest = load_manifest(tmp_path / "out")
+    trained = manifest.trained
+    assert trained["dictionary"] == {
+        "name": "train_dictionary.txt",
+        "sha256": hashlib.sha256(tiny_dictionary.read_bytes()).hexdigest(),
+        "names": 40,
+    }
+    assert (trained["queries"]["documents"], trained["queries"]["mentions"]) == (3, 16)
+    assert (trained["settings"]["seed"], trained["last_epoch"]["epoch"]) == (3, 1)
+    assert str(tmp_path) not in json.dumps(trained), "paths of this machine are nobody's business"
+    assert manifest.figures["dev"]["hybrid"] == trained["last_epoch"]["dev"]["hybrid"]
+    assert manifest.figures["dev"]["queries"]["mentions"] == 21

@@ -6,7 +6,6 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError
 from transformers import AutoModel, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
 from transformers.utils import logging as transformers_logging
 
@@ -34,10 +33,10 @@ def load_encoder(
                 name, dtype=torch.float32, trust_remote_code=False, output_loading_info=True
             )
             tokenizer = AutoTokenizer.from_pretrained(name, trust_remote_code=False)
-    # besides OSError and ValueError, a damaged file makes transformers fail in whatever way it happens to
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, SafetensorError) as error:
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+    except Exception as error:  # a damaged file makes transformers and torch fail in whatever way they happen to
+        reason = _reason(error)
         raise InputError(f"no encoder can be loaded ({reason}): copy or download the model again", path=name) from error
+    tokenizer.chat_template = None  # of no use to names, and saving it would make files that the foreign model names
     missing = sorted(key for key in report["missing_keys"] if not key.startswith("pooler."))
     if missing:  # transformers has filled them with random numbers
         raise InputError(f"the weights lack {missing[0]} and {len(missing) - 1} more: save the model again", path=name)
@@ -45,6 +44,22 @@ def load_encoder(
     if max_length > positions:
         raise InputError(f"--max_length {max_length} is more than the encoder's {positions} positions", path=name)
     return model.to(device), tokenizer
+
+
+def _reason(error: Exception) -> str:
+    if type(error).__name__ == "UnpicklingError":  # torch goes on to tell how the file could be trusted
+        return "its weights are damaged, or hold more than tensors, which is not opened"
+    return str(error).strip().partition("\n")[0] or type(error).__name__
+
+
+def save_tokenizer(tokenizer: PreTrainedTokenizerBase, folder: Path) -> None:
+    """Write the tokenizer's files; a full disk is an OSError here too."""
+    try:
+        tokenizer.save_pretrained(folder)
+    except Exception as error:
+        if type(error) is not Exception:
+            raise
+        raise OSError(str(error)) from error  # a bare one: so tokenizers calls a full disk
 
 
 def _require_tokenizer(folder: Path) -> None:

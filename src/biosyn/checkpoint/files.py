@@ -52,7 +52,10 @@ def require(folder: str | Path, name: str) -> Path:
     if not folder.is_dir():
         raise InputError("no such model folder", path=folder)
     if not (folder / name).is_file():
-        raise InputError(f"the model folder lacks {name}: give a folder that train.py wrote, or download the model again", path=folder)
+        raise InputError(
+            f"the model folder lacks {name}: give a folder that train.py wrote, or download the model again",
+            path=folder,
+        )
     return folder / name
 
 

@@ -13,7 +13,7 @@ from safetensors import SafetensorError
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from biosyn.checkpoint.card import is_own_card, model_card
-from biosyn.checkpoint.encoder import no_bars
+from biosyn.checkpoint.encoder import no_bars, save_tokenizer
 from biosyn.checkpoint.files import FILES, read_json, require
 from biosyn.checkpoint.manifest import Manifest, library_versions, load_manifest, write_manifest
 from biosyn.encoders.sparse import SparseEncoder
@@ -42,7 +42,7 @@ def save_checkpoint(
     try:
         with staged_folder(folder) as stage, no_bars():
             model.save_pretrained(stage)
-            tokenizer.save_pretrained(stage)
+            save_tokenizer(tokenizer, stage)
             write_json(stage / FILES.sparse_encoder, _sparse_to_json(sparse_encoder))
             _write_sentence_transformers(stage, hidden=model.config.hidden_size, max_length=manifest.max_length)
             names = sorted(path.relative_to(stage).as_posix() for path in stage.rglob("*") if path.is_file())

@@ -22,7 +22,7 @@ from sklearn.feature_extraction.text import TfidfTransformer, TfidfVectorizer
 from tokenizers.models import WordPiece
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-from biosyn.checkpoint.encoder import no_bars
+from biosyn.checkpoint.encoder import no_bars, save_tokenizer
 from biosyn.checkpoint.files import FILES, read_json
 from biosyn.encoders.sparse import SparseEncoder
 from biosyn.errors import InputError
@@ -108,12 +108,7 @@ def _write_encoder(stage: Path, model: PreTrainedModel) -> None:
 
 
 def _write_tokenizer(stage: Path, tokenizer: PreTrainedTokenizerBase) -> None:
-    try:
-        tokenizer.save_pretrained(stage)
-    except Exception as error:
-        if type(error) is not Exception:
-            raise
-        raise OSError(str(error)) from error  # a bare one: so tokenizers calls a full disk
+    save_tokenizer(tokenizer, stage)
     backend = getattr(tokenizer, "backend_tokenizer", None)
     if backend is None or not isinstance(backend.model, WordPiece):
         return  # its slow tokenizer has files of its own
