@@ -191,7 +191,8 @@ class Page:
             time.sleep(0.02)
 
     def type(self, text):
-        """Type where the focus is."""
+        """Type where the focus is; the browser gives it to a field a moment after the page is complete."""
+        self.wait_for("document.activeElement && document.activeElement !== document.body")
         self.call("Input.insertText", text=text)
 
     def press_enter(self):
