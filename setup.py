@@ -36,6 +36,7 @@ setup(
         "scikit-learn>=1.6",
         "tqdm>=4.60",
         "tornado>=6.4",
+        "filelock>=3.12",
     ],
     extras_require=EXTRAS,
     entry_points={"console_scripts": ["biosyn = biosyn.cli.main:main"]},

@@ -1,12 +1,17 @@
 """Shared fixtures: a tiny encoder, dictionary, corpus and checkpoint, all made offline from a fixed seed."""
 
+import atexit
 import logging
 import os
+import shutil
 import string
+import tempfile
 from pathlib import Path
 
 os.environ["HF_HUB_OFFLINE"] = "1"  # before anything imports huggingface_hub: a test never reaches the network
 os.environ["TOKENIZERS_PARALLELISM"] = "false"
+os.environ["BIOSYN_CACHE"] = tempfile.mkdtemp(prefix="biosyn-test-cache-")  # never the user's; tests share it
+atexit.register(shutil.rmtree, os.environ["BIOSYN_CACHE"], ignore_errors=True)
 
 import pytest  # noqa: E402
 

@@ -73,6 +73,7 @@ class EvalConfig:
     data_dir: str
     revision: str | None = None
     device: str = "auto"
+    cache_dir: str | None = None
     topk: int = TOPK
     score_mode: str = "hybrid"
     output_dir: str = "./output/"
@@ -105,6 +106,7 @@ class InferenceConfig:
     dictionary_path: str | None = None
     revision: str | None = None
     device: str = "auto"
+    cache_dir: str | None = None
     topk: int = INFERENCE_TOPK
     show_predictions: bool = False
     show_embeddings: bool = False
@@ -134,6 +136,7 @@ class DemoConfig:
     dictionary_path: str
     revision: str | None = None
     device: str = "auto"
+    cache_dir: str | None = None
     host: str = "127.0.0.1"
     port: int = 8888
     topk: int = DEMO_TOPK

@@ -44,7 +44,11 @@ def evaluate(config: EvalConfig) -> dict[str, Any]:
     biosyn = BioSyn(config.max_length, device).load_model(config.model_name_or_path, revision=config.revision)
 
     progress = "dictionary" if config.show_progress else None
-    names = biosyn.embed(dictionary.names, score_mode=config.score_mode, what="names", progress=progress)
+    if config.score_mode == "sparse":  # a second of work, and no encoder in it
+        names = biosyn.embed(dictionary.names, score_mode="sparse")
+    else:
+        index = biosyn.index(dictionary, cache_dir=config.cache_dir, progress=progress)
+        names = index.vectors(device, score_mode=config.score_mode)
     predictions = predict(biosyn, queries, dictionary, names, topk=config.topk)
     accuracy = accuracy_at_k(predictions, config.topk)
     for k in sorted({1, min(5, config.topk)}):

@@ -1,6 +1,5 @@
 """From mentions to candidates: the one path that inference.py and the demo share."""
 
-import logging
 from collections.abc import Sequence
 from typing import Any
 
@@ -13,8 +12,6 @@ from biosyn.model.candidates import to_candidates
 from biosyn.records import MentionPrediction
 from biosyn.text.preprocess import TextPreprocess
 
-logger = logging.getLogger(__name__)
-
 
 class Linker:
     """Maps mentions to names of one dictionary, which is embedded once.
@@ -25,12 +22,22 @@ class Linker:
         A loaded model.
     dictionary
         Taken as it is: its names are not cleaned.
+    cache_dir
+        Where the embedded dictionary is kept from one run to the next; None takes the usual place.
     """
 
-    def __init__(self, biosyn: BioSyn, dictionary: DictionaryDataset, *, show_progress: bool = False):
+    def __init__(
+        self,
+        biosyn: BioSyn,
+        dictionary: DictionaryDataset,
+        *,
+        cache_dir: str | None = None,
+        show_progress: bool = False,
+    ):
         self.biosyn = biosyn
         self.dictionary = dictionary
-        self.names = biosyn.embed(dictionary.names, what="names", progress="dictionary" if show_progress else None)
+        index = biosyn.index(dictionary, cache_dir=cache_dir, progress="dictionary" if show_progress else None)
+        self.names = index.vectors(biosyn.device)
 
     @classmethod
     def load(
@@ -41,6 +48,7 @@ class Linker:
         topk: int,
         device: str,
         revision: str | None = None,
+        cache_dir: str | None = None,
         show_progress: bool = False,
     ) -> "Linker":
         """Read the dictionary and the model and embed the names; the cheap checks come first.
@@ -54,8 +62,7 @@ class Linker:
         dictionary = DictionaryDataset(dictionary_path)
         require_names(dictionary, topk)
         biosyn = BioSyn.from_pretrained(model_name_or_path, revision=revision, device=resolved)
-        logger.info("embedding %d names on %s", len(dictionary), resolved)
-        return cls(biosyn, dictionary, show_progress=show_progress)
+        return cls(biosyn, dictionary, cache_dir=cache_dir, show_progress=show_progress)
 
     def link(self, mentions: Sequence[str], *, topk: int) -> list[MentionPrediction]:
         """Return the ``topk`` best names of each mention; fewer where the dictionary is smaller.
@@ -111,6 +118,7 @@ def infer(config: InferenceConfig) -> dict[str, Any]:
             topk=config.topk,
             device=config.device,
             revision=config.revision,
+            cache_dir=config.cache_dir,
             show_progress=config.show_progress,
         )
         biosyn = linker.biosyn

@@ -63,6 +63,7 @@ class Trainer:
         seed: int,
         show_progress: bool,
     ):
+        biosyn.encoder_will_change()
         self.biosyn = biosyn
         self.dense = biosyn.get_dense_encoder()
         self.dev = dev

@@ -3,6 +3,7 @@ import pytest
 import torch
 
 import biosyn
+from biosyn.data.dictionary import DictionaryDataset
 from biosyn.encoders.dense import DenseEncoder
 from biosyn.encoders.sparse import SparseEncoder
 from biosyn.model.biosyn import BioSyn
@@ -171,3 +172,53 @@ def test_a_second_checkpoint_brings_its_own_max_length(tiny_encoder, tmp_path):
         model.save_model(tmp_path / str(length))
     model = BioSyn().load_model(tmp_path / "9")
     assert model.load_model(tmp_path / "12").get_dense_encoder().max_length == 12
+
+
+# -- the dictionary index
+
+
+@pytest.fixture
+def dictionary(tiny_dictionary):
+    return DictionaryDataset(tiny_dictionary)
+
+
+def test_an_index_holds_the_vectors_that_embed_gives(tiny_checkpoint, dictionary, tmp_path):
+    biosyn = BioSyn.from_pretrained(tiny_checkpoint)
+    found, expected = biosyn.index(dictionary, cache_dir=tmp_path).vectors(), biosyn.embed(dictionary.names)
+    assert torch.equal(found.dense, expected.dense)
+    assert torch.equal(found.sparse.matrix().to_dense(), expected.sparse.matrix().to_dense())
+
+
+def test_another_model_length_or_dictionary_is_another_index(tiny_checkpoint, dictionary, tmp_path, write_dictionary):
+    same = BioSyn.from_pretrained(tiny_checkpoint)
+    shorter = BioSyn.from_pretrained(tiny_checkpoint, max_length=5)
+    other = BioSyn.from_pretrained(tiny_checkpoint)
+    with torch.no_grad():
+        next(other.get_dense_encoder().model.parameters()).mul_(2)
+    other.save_model(tmp_path / "other")
+    models = [same, shorter, BioSyn.from_pretrained(tmp_path / "other")]
+    indexes = [model.index(dictionary, cache_dir=tmp_path / "cache") for model in models]
+    renamed = DictionaryDataset(write_dictionary(*(f"X{row}||{name.name}" for row, name in enumerate(dictionary))))
+    indexes.append(same.index(renamed, cache_dir=tmp_path / "cache"))
+    assert len({index.key.digest() for index in indexes}) == 4
+    for model, index in zip(models, indexes, strict=False):
+        assert torch.equal(index.vectors().dense, model.embed(dictionary.names).dense)
+
+
+def test_names_that_came_to_a_dictionary_are_all_that_is_embedded(tiny_checkpoint, dictionary, tmp_path, caplog):
+    biosyn = BioSyn.from_pretrained(tiny_checkpoint)
+    biosyn.index(dictionary, cache_dir=tmp_path)
+    grown = DictionaryDataset(dictionary.path)
+    grown.names.append("brand new syndrome")
+    grown.cuis.append("D999999")
+    with caplog.at_level("INFO", logger="biosyn"):
+        index = biosyn.index(grown, cache_dir=tmp_path)
+    assert "embedding 1 names" in caplog.text
+    torch.testing.assert_close(index.vectors().dense, biosyn.embed(grown.names).dense)
+
+
+def test_a_model_that_is_trained_has_no_index_of_the_files_it_came_from(tiny_checkpoint, dictionary, tmp_path):
+    biosyn = BioSyn.from_pretrained(tiny_checkpoint)
+    biosyn.encoder_will_change()
+    with pytest.raises(RuntimeError, match="save it, and load it again"):
+        biosyn.index(dictionary, cache_dir=tmp_path)

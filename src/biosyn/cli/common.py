@@ -41,6 +41,13 @@ def run_command(
     return 0
 
 
+def add_cache_dir(parser: argparse.ArgumentParser) -> None:
+    """Add ``--cache_dir``."""
+    parser.add_argument(
+        "--cache_dir", help="where the embedded dictionary is kept (default: $BIOSYN_CACHE, else the user's cache)"
+    )
+
+
 def add_quiet(parser: argparse.ArgumentParser) -> None:
     """Add ``--quiet``: no progress bars, warnings only."""
     parser.add_argument("--quiet", action="store_true", help="no progress bars, warnings only")

@@ -4,7 +4,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from biosyn.cli.common import MODEL_HELP, add_device, add_quiet, add_revision, make_config, run_command
+from biosyn.cli.common import MODEL_HELP, add_cache_dir, add_device, add_quiet, add_revision, make_config, run_command
 from biosyn.config import DemoConfig
 from biosyn.errors import InputError
 
@@ -27,6 +27,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--topk", type=int, default=default["topk"].default, help="names to show (default: %(default)s)")
     add("--show_predictions", action="store_true", help="taken for old command lines: they are always shown")
     add_revision(parser)
+    add_cache_dir(parser)
     add_device(parser)
     add_quiet(parser)
     return parser

@@ -5,7 +5,7 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
-from biosyn.cli.common import MODEL_HELP, add_device, add_quiet, add_revision, make_config, run_command
+from biosyn.cli.common import MODEL_HELP, add_cache_dir, add_device, add_quiet, add_revision, make_config, run_command
 from biosyn.config import SCORE_MODES, EvalConfig
 
 
@@ -34,6 +34,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     add("--max_length", type=int, help="tokens kept of a text (default: the checkpoint's)")
     add_revision(parser)
+    add_cache_dir(parser)
     add_device(parser)
     add_quiet(parser)
     return parser

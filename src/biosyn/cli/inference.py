@@ -5,7 +5,7 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
-from biosyn.cli.common import MODEL_HELP, add_device, add_quiet, add_revision, make_config, run_command
+from biosyn.cli.common import MODEL_HELP, add_cache_dir, add_device, add_quiet, add_revision, make_config, run_command
 from biosyn.config import INFERENCE_TOPK, InferenceConfig
 
 
@@ -24,6 +24,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--show_embeddings", action="store_true", help="give the mention's vectors (the default without one)")
     add("--topk", type=int, default=INFERENCE_TOPK, help="names to give (default: %(default)s)")
     add_revision(parser)
+    add_cache_dir(parser)
     add_device(parser)
     add_quiet(parser)
     return parser

@@ -1,5 +1,6 @@
 """The facade: both encoders and the weight w, loaded and saved together; names in, arrays out."""
 
+import logging
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -14,11 +15,24 @@ from biosyn.checkpoint.folder import save_checkpoint
 from biosyn.checkpoint.manifest import Manifest
 from biosyn.checkpoint.reading import open_checkpoint, open_encoder
 from biosyn.config import MAX_LENGTH
+from biosyn.data.dictionary import DictionaryDataset
 from biosyn.encoders.dense import DenseEncoder
 from biosyn.encoders.sparse import SparseEncoder
 from biosyn.encoders.tokens import TokenizedTexts
+from biosyn.retrieval.index import DictionaryIndex
+from biosyn.retrieval.index_build import open_or_build
+from biosyn.retrieval.index_files import (
+    IndexKey,
+    default_cache_dir,
+    dictionary_sha256,
+    encoder_sha256,
+    tfidf_sha256,
+    tokenizer_sha256,
+)
 from biosyn.retrieval.search import TopNames, top_names
 from biosyn.retrieval.vectors import SparseRows, Vectors
+
+logger = logging.getLogger(__name__)
 
 
 class BioSyn:
@@ -47,6 +61,7 @@ class BioSyn:
         self.manifest: Manifest | None = None  # of the checkpoint that was loaded
         self._sparse: SparseEncoder | None = None
         self._dense: DenseEncoder | None = None
+        self._encoder_folder: Path | None = None  # where the files are that the encoder in memory equals
 
     # -- making and loading
 
@@ -101,6 +116,7 @@ class BioSyn:
     def _load_dense(self, folder: Path, max_length: int) -> DenseEncoder:
         model, tokenizer = load_encoder(folder, self.device, max_length=max_length)
         self._dense = DenseEncoder(model, tokenizer, max_length)
+        self._encoder_folder = folder
         return self._dense
 
     def load_sparse_encoder(self, model_name_or_path: str | Path, *, revision: str | None = None) -> SparseEncoder:
@@ -135,6 +151,10 @@ class BioSyn:
             sparse_encoder=self.get_sparse_encoder(),
             manifest=Manifest(self.sparse_weight, dense.max_length, trained=trained or {}, figures=figures or {}),
         )
+
+    def encoder_will_change(self) -> None:
+        """Forget which files the encoder was loaded from: an index made by them would not be this encoder's."""
+        self._encoder_folder = None
 
     # -- the parts
 
@@ -206,6 +226,48 @@ class BioSyn:
         if score_mode != "dense":
             rows = SparseRows.from_scipy(self.get_sparse_encoder().transform(texts), self.device)
         return Vectors(dense, rows)
+
+    def index(
+        self,
+        dictionary: DictionaryDataset,
+        *,
+        cache_dir: str | Path | None = None,
+        progress: str | None = None,
+    ) -> DictionaryIndex:
+        """Return the dictionary embedded by this model, from the cache if it is there; made and kept there if not.
+
+        Parameters
+        ----------
+        cache_dir
+            Where indexes are kept; None takes ``BIOSYN_CACHE`` or the platform's cache folder.
+        progress
+            The title of a progress bar over the names that have to be embedded.
+
+        Raises
+        ------
+        RuntimeError
+            If the encoder was not loaded from a folder, or has been trained since.
+        """
+        if self._encoder_folder is None:
+            raise RuntimeError("only a saved model can be cached: save it, and load it again")
+        dense, sparse = self.get_dense_encoder(), self.get_sparse_encoder()
+        cache = default_cache_dir() if cache_dir is None else Path(cache_dir)
+        key = IndexKey(
+            encoder=encoder_sha256(self._encoder_folder, cache),
+            tokenizer=tokenizer_sha256(self._encoder_folder, cache),
+            tfidf=tfidf_sha256(sparse.vocabulary, sparse.idf),
+            max_length=dense.max_length,
+            precision="float32",
+            dictionary=dictionary_sha256(dictionary.names, dictionary.cuis),
+        )
+
+        def embed(names: list[str]) -> NDArray[np.float32]:
+            logger.info("embedding %d names on %s", len(names), self.device)
+            return dense.encode(dense.tokenize(names, what="names"), progress=progress).cpu().numpy()
+
+        return open_or_build(
+            cache, key, names=dictionary.names, cuis=dictionary.cuis, embed=embed, tfidf=sparse.transform
+        )
 
     def search(self, mentions: Vectors, names: Vectors, *, topk: int) -> TopNames:
         """Return the ``topk`` best names of each mention, exactly, in bounded memory.

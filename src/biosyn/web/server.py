@@ -38,6 +38,7 @@ def demo(config: DemoConfig) -> None:
         topk=config.topk,
         device=config.device,
         revision=config.revision,
+        cache_dir=config.cache_dir,
         show_progress=config.show_progress,
     )
     asyncio.run(serve(make_app(linker, topk=config.topk), sockets, host=config.host))

@@ -1,0 +1,112 @@
+"""Embedding a dictionary: ours against the plain way, on the same encoder, names and threads.
+
+The plain way pads every name to 25 tokens and computes all of the last layer.
+
+python benchmarks/embedding.py --dictionary_path DATA/test_dictionary.txt
+"""
+
+import argparse
+from functools import partial
+
+import torch
+from common import MAX_LENGTH, alternate, argument_parser, best_of, matrix_gflops, peak_megabytes, print_peak, report
+from common import sample_names as sample
+from torch import Tensor
+from transformers import AutoModel, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
+
+from biosyn.encoders.dense import DenseEncoder
+from biosyn.quickstart import packaged_encoder
+
+BATCH_SIZES = (32, 64, 128, 256)
+
+
+def load() -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
+    """Return MiniLM as transformers loads it, and its tokenizer."""
+    folder = packaged_encoder()
+    return AutoModel.from_pretrained(folder, dtype=torch.float32).eval(), AutoTokenizer.from_pretrained(folder)
+
+
+def plain(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, names: list[str], batch_size: int) -> Tensor:
+    """Return the [CLS] vectors (N, H): in the order of the names, each padded to max_length."""
+    found = []
+    with torch.inference_mode():
+        for start in range(0, len(names), batch_size):
+            chunk = names[start : start + batch_size]
+            inputs = tokenizer(chunk, padding="max_length", truncation=True, max_length=MAX_LENGTH, return_tensors="pt")
+            hidden = model(input_ids=inputs["input_ids"], attention_mask=inputs["attention_mask"]).last_hidden_state
+            found.append(hidden[:, 0])
+    return torch.cat(found)
+
+
+def operations(model: PreTrainedModel, tokens: int, texts: int) -> int:
+    """Return the float operations of the linear layers that [CLS] vectors need: no padding, no unread position."""
+    config = model.config
+    h, inner, layers = config.hidden_size, config.intermediate_size, config.num_hidden_layers
+    whole_layer = 2 * (4 * h * h + 2 * h * inner)
+    last_layer_keys, last_layer_rest = 2 * 2 * h * h, 2 * (2 * h * h + 2 * h * inner)
+    return int(tokens * ((layers - 1) * whole_layer + last_layer_keys) + texts * last_layer_rest)
+
+
+def main() -> None:
+    """Print the table."""
+    parser = argument_parser(__doc__)
+    parser.add_argument("--names", type=int, default=3072, help="names of the sample")
+    args = parser.parse_args()
+    names = sample(args.dictionary_path, args.names)
+    model, tokenizer = load()
+    if args.memory_of:
+        if args.memory_of == "plain":
+            plain(model, tokenizer, names, 64)
+        elif args.memory_of == "ours":
+            DenseEncoder(model, tokenizer, MAX_LENGTH).encode(names)
+        print_peak()
+        return
+    other_model, _ = load()  # ours changes the last layer
+    dense = DenseEncoder(other_model, tokenizer, MAX_LENGTH)
+
+    part = names[::4]
+    plain_size = best_of({size: partial(plain, model, tokenizer, part, size) for size in BATCH_SIZES})
+    our_size = best_of({size: partial(dense.encode, part, batch_size=size) for size in BATCH_SIZES})
+    seconds = alternate(
+        {
+            "plain": lambda: plain(model, tokenizer, names, plain_size),
+            "ours": lambda: dense.encode(names, batch_size=our_size),
+        },
+        rounds=args.rounds,
+    )
+    expected, found = plain(model, tokenizer, names, plain_size), dense.encode(names, batch_size=our_size)
+    difference = float((found - expected).norm(dim=1).div(expected.norm(dim=1)).max())
+
+    tokens = int(dense.tokenize(names).lengths.sum())
+    needed = operations(model, tokens, len(names))
+    matrix = matrix_gflops(our_size * 9, model.config.hidden_size, model.config.intermediate_size)
+    rows = [
+        {
+            "way": way,
+            "batch size": size,
+            "names a second": len(names) / seconds[way],
+            "ratio": seconds["plain"] / seconds[way],
+            "needed GFLOP/s": needed / seconds[way] / 1e9,
+            "share of the matrix rate": needed / seconds[way] / 1e9 / matrix,
+            "peak MB": peak_megabytes(__file__, *_again(args), "--memory_of", way),
+        }
+        for way, size in (("plain", plain_size), ("ours", our_size))
+    ]
+    loaded = peak_megabytes(__file__, *_again(args), "--memory_of", "nothing")
+    facts = {
+        "names": len(names),
+        "mean tokens": tokens / len(names),
+        "token limit (25 / mean tokens)": MAX_LENGTH * len(names) / tokens,
+        "matrix rate, GFLOP/s": matrix,
+        "largest relative difference of a vector": difference,
+        "peak MB with the encoder loaded and nothing embedded": loaded,
+    }
+    report("embedding", rows, facts)
+
+
+def _again(args: argparse.Namespace) -> list[str]:
+    return ["--dictionary_path", args.dictionary_path, "--names", str(args.names)]
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,71 @@
+"""biosyn cache: the embedded dictionaries that eval.py, inference.py and demo.py keep."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from biosyn.cli.common import add_cache_dir, run_command
+from biosyn.errors import InputError
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command; return its exit code."""
+    return run_command(_cache, _parser(), argv)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="biosyn cache", description=__doc__)
+    actions = parser.add_subparsers(dest="action", required=True)
+    for name, text in (
+        ("ls", "list them"),
+        ("rm", "remove one, or all"),
+        ("verify", "compare every block of one, or of all, with its checksum"),
+    ):
+        action = actions.add_parser(name, help=text, description=text)
+        if name != "ls":
+            which = action.add_mutually_exclusive_group(required=name == "rm")
+            which.add_argument("--key", help="the first digits of one key")
+            which.add_argument("--all", action="store_true", help="all of them")
+        add_cache_dir(action)
+    return parser
+
+
+def _cache(args: argparse.Namespace) -> dict[str, Any]:
+    from biosyn.retrieval.index_cache import list_indexes, remove_index  # here, so that --help does not wait for numpy
+    from biosyn.retrieval.index_files import default_cache_dir
+
+    folder = Path(args.cache_dir) if args.cache_dir else default_cache_dir()
+    if args.action == "rm":
+        return {"cache_dir": str(folder), "removed": remove_index(folder, args.key)}
+    entries = list_indexes(folder)
+    if args.action == "verify":
+        chosen = [entry for entry in entries if entry.key.startswith(args.key or "")]
+        if args.key and len(chosen) != 1:
+            raise InputError(f"{len(chosen)} indexes begin with '{args.key}': see biosyn cache ls", path=folder)
+        return {"cache_dir": str(folder), "sound": [_verified(entry.folder) for entry in chosen]}
+    return {
+        "cache_dir": str(folder),
+        "indexes": [
+            {
+                "key": entry.key,
+                "names": entry.n_names,
+                "bytes": entry.n_bytes,
+                "precision": entry.precision,
+                "problem": entry.problem,
+            }
+            for entry in entries
+        ],
+    }
+
+
+def _verified(folder: Path) -> str:
+    from biosyn.retrieval.index import DictionaryIndex
+
+    DictionaryIndex.open(folder).verify()
+    return folder.name
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,132 @@
+"""The folders of a cache of dictionary indexes: listed, removed, locked."""
+
+import logging
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from biosyn.errors import InputError
+from biosyn.retrieval.index import DictionaryIndex
+from biosyn.retrieval.index_files import DIGEST_LENGTH
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class IndexEntry:
+    """One index of a cache folder; ``problem`` says why it cannot be opened, None where it can."""
+
+    key: str  # the folder's name
+    folder: Path
+    n_bytes: int
+    n_names: int  # 0 where unknown
+    precision: str  # "" where unknown
+    problem: str | None = None
+
+
+def list_indexes(cache_dir: str | Path) -> list[IndexEntry]:
+    """Return the indexes of a cache folder, sorted by key; none where there is no such folder."""
+    entries = []
+    for folder in index_folders(Path(cache_dir)):
+        try:
+            n_bytes = sum(path.stat().st_size for path in folder.iterdir())
+        except OSError:  # removed meanwhile
+            continue
+        try:
+            index = DictionaryIndex.open(folder)
+        except InputError as error:
+            entries.append(IndexEntry(folder.name, folder, n_bytes, 0, "", str(error)))
+        else:
+            entries.append(IndexEntry(folder.name, folder, n_bytes, len(index), index.key.precision))
+    return entries
+
+
+def remove_index(cache_dir: str | Path, key_prefix: str | None = None) -> list[str]:
+    """Remove one index, or all, and what builders that died have left; return the keys of the removed.
+
+    The empty lock files stay: removing one under a process that waits for it would let two build at once.
+
+    Parameters
+    ----------
+    key_prefix
+        The first digits of one key; None for every index.
+
+    Raises
+    ------
+    InputError
+        If no index, or more than one, begins so; if one is being built; or if the folder cannot be changed.
+    """
+    cache_dir = Path(cache_dir)
+    folders = index_folders(cache_dir)
+    if key_prefix is not None:
+        folders = [folder for folder in folders if folder.name.startswith(key_prefix)]
+        if len(folders) != 1:
+            found = "several indexes begin" if folders else "no index begins"
+            raise InputError(f"{found} with '{key_prefix}': see biosyn cache ls", path=cache_dir)
+    keys = {folder.name for folder in folders}
+    if key_prefix is None and cache_dir.is_dir():  # a builder that died may have left its part only
+        keys |= {path.name[1:].partition(".")[0] for path in cache_dir.glob(".*.partial-*")}
+    for key in sorted(keys):
+        folder = cache_dir / key
+        try:
+            with locked(cache_dir, key, wait=False):
+                clean(folder)
+                if folder.exists():
+                    discard(folder)
+        except Timeout as error:
+            raise InputError("is being built by another process: try again later", path=folder) from error
+        except (OSError, NotImplementedError) as error:
+            raise InputError(f"cannot be removed: {getattr(error, 'strerror', None) or error}", path=folder) from error
+    return sorted(folder.name for folder in folders)
+
+
+def index_folders(cache_dir: Path) -> list[Path]:
+    """Return the folders that are named as indexes are, sorted."""
+    try:
+        return sorted(path for path in cache_dir.iterdir() if _is_digest(path.name) and path.is_dir())
+    except OSError:  # not there yet, or not ours to read
+        return []
+
+
+def _is_digest(name: str) -> bool:
+    return len(name) == DIGEST_LENGTH and not set(name) - set("0123456789abcdef")
+
+
+def partial_folder(folder: Path, what: str) -> Path:
+    """Return this process's own place beside an index for what is not whole."""
+    return folder.with_name(f".{folder.name}.partial-{what}-{os.getpid()}")
+
+
+def clean(folder: Path) -> None:
+    """Remove what builders that died have left; only under the lock."""
+    for path in folder.parent.glob(f".{folder.name}.partial-*"):
+        shutil.rmtree(path)
+
+
+def discard(folder: Path) -> None:
+    """Remove an index so that nobody sees half of it; only under the lock."""
+    gone = partial_folder(folder, "old")
+    os.rename(folder, gone)  # noqa: PTH104
+    shutil.rmtree(gone)
+
+
+@contextmanager
+def locked(cache_dir: Path, key: str, *, wait: bool = True) -> Iterator[None]:
+    """Hold the lock of a key; the system lets it go when a process dies. A Timeout where it is taken and no wait."""
+    lock = FileLock(cache_dir / f"{key}.lock")
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        if not wait:
+            raise
+        logger.info("another process is making the index %s: waiting for it", key)
+        lock.acquire()
+    try:
+        yield
+    finally:
+        lock.release()
