@@ -34,9 +34,9 @@ def convert(config: ConvertConfig) -> dict[str, Any]:
             sparse_weight=biosyn.sparse_weight,
         )
     else:
+        assert biosyn.manifest is not None  # a loaded checkpoint has one
         source = describe_model(config.model_name_or_path, config.revision)
-        trained = biosyn.manifest.trained if biosyn.manifest else {}
-        figures = biosyn.manifest.figures if biosyn.manifest else {}
-        biosyn.save_model(output_dir, trained=trained or {"converted_from": source}, figures=figures)
+        trained = biosyn.manifest.trained or {"converted_from": source}
+        biosyn.save_model(output_dir, trained=trained, figures=biosyn.manifest.figures)
     logger.info("the model is in %s", output_dir)
     return {"output_dir": str(output_dir), "format": config.to, "sparse_weight": biosyn.sparse_weight}

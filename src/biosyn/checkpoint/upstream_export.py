@@ -24,6 +24,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from biosyn.checkpoint.encoder import no_bars, save_tokenizer
 from biosyn.checkpoint.files import FILES, read_json
+from biosyn.checkpoint.published import COUNTING, WEIGHTING
 from biosyn.encoders.sparse import SparseEncoder
 from biosyn.errors import InputError
 from biosyn.files import staged_folder, write_json, write_lines
@@ -36,25 +37,19 @@ NAMES_OF_EVERY_VERSION = {
     "scipy.sparse._csr csr_matrix": "scipy.sparse csr_matrix",
 }
 
-# What BioSyn's TF-IDF is, spelled out: an unpickled object has only the parameters that its pickle holds.
-WEIGHTING = {"norm": "l2", "use_idf": True, "smooth_idf": True, "sublinear_tf": False}
-COUNTING = {
+# What BioSyn's TF-IDF is, and scikit-learn's defaults beside it, spelled out: an unpickled object has only the
+# parameters that its pickle holds.
+ALL_WEIGHTING = {**WEIGHTING, "smooth_idf": True}
+ALL_COUNTING = {
+    **COUNTING,
     "input": "content",
     "encoding": "utf-8",
     "decode_error": "strict",
-    "strip_accents": None,
-    "preprocessor": None,
-    "tokenizer": None,
-    "analyzer": "char",
-    "lowercase": True,
     "token_pattern": r"(?u)\b\w\w+\b",
-    "stop_words": None,
     "max_df": 1.0,
     "min_df": 1,
     "max_features": None,
-    "ngram_range": (1, 2),
     "vocabulary": None,
-    "binary": False,
     "dtype": np.float64,
 }
 
@@ -152,7 +147,7 @@ def _pickled(encoder: SparseEncoder) -> bytes:
     size = len(idf)
     columns, ends = np.arange(size, dtype=np.int32), np.arange(size + 1, dtype=np.int32)  # (V,), (V + 1,)
     weighting = {
-        **WEIGHTING,
+        **ALL_WEIGHTING,
         "n_features_in_": size,
         "idf_": idf,
         "_idf_diag": sparse.csr_matrix((idf.copy(), columns, ends), shape=(size, size)),
@@ -162,8 +157,8 @@ def _pickled(encoder: SparseEncoder) -> bytes:
         intern(ngram): column for ngram, column in sorted(encoder.vocabulary.items(), key=lambda item: item[1])
     }
     counting = {
-        **WEIGHTING,
-        **COUNTING,
+        **ALL_WEIGHTING,
+        **ALL_COUNTING,
         "fixed_vocabulary_": False,
         "vocabulary_": vocabulary,
         "stop_words_": None,  # what fit() cut away, kept for a look until 1.4; its documentation allows None

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 from biosyn.cli.common import add_cache_dir, run_command
-from biosyn.errors import InputError
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -33,18 +32,15 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _cache(args: argparse.Namespace) -> dict[str, Any]:
-    from biosyn.retrieval.index_cache import list_indexes, remove_index  # here, so that --help does not wait for numpy
+    # here, so that --help does not wait for numpy
+    from biosyn.retrieval.index_cache import find_indexes, list_indexes, remove_index
     from biosyn.retrieval.index_files import default_cache_dir
 
     folder = Path(args.cache_dir) if args.cache_dir else default_cache_dir()
     if args.action == "rm":
         return {"cache_dir": str(folder), "removed": remove_index(folder, args.key)}
-    entries = list_indexes(folder)
     if args.action == "verify":
-        chosen = [entry for entry in entries if entry.key.startswith(args.key or "")]
-        if args.key and len(chosen) != 1:
-            raise InputError(f"{len(chosen)} indexes begin with '{args.key}': see biosyn cache ls", path=folder)
-        return {"cache_dir": str(folder), "sound": [_verified(entry.folder) for entry in chosen]}
+        return {"cache_dir": str(folder), "sound": [_verified(index) for index in find_indexes(folder, args.key)]}
     return {
         "cache_dir": str(folder),
         "indexes": [
@@ -55,7 +51,7 @@ def _cache(args: argparse.Namespace) -> dict[str, Any]:
                 "precision": entry.precision,
                 "problem": entry.problem,
             }
-            for entry in entries
+            for entry in list_indexes(folder)
         ],
     }
 

@@ -82,7 +82,11 @@ def make_config(config: Callable[..., Config], args: argparse.Namespace) -> Conf
     """Return the verb's config from the flags that bear the names of its fields."""
     known = inspect.signature(config).parameters
     values = {key: value for key, value in vars(args).items() if key in known}
-    return config(**{**values, "device": chosen_device(args), "show_progress": show_progress(args)})
+    if "device" in known:
+        values["device"] = chosen_device(args)
+    if "show_progress" in known:
+        values["show_progress"] = show_progress(args)
+    return config(**values)
 
 
 def _configure_logging(*, quiet: bool) -> None:

@@ -5,7 +5,7 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
-from biosyn.cli.common import MODEL_HELP, add_quiet, add_revision, run_command
+from biosyn.cli.common import MODEL_HELP, add_quiet, add_revision, make_config, run_command
 from biosyn.config import CHECKPOINT_FORMATS, ConvertConfig
 
 
@@ -35,13 +35,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _convert(args: argparse.Namespace) -> dict[str, Any]:
-    config = ConvertConfig(
-        model_name_or_path=args.model_name_or_path,
-        output_dir=args.output_dir,
-        revision=args.revision,
-        to=args.to,
-        max_length=args.max_length,
-    )
+    config = make_config(ConvertConfig, args)
     from biosyn.convert import convert  # here, so that --help does not wait for torch
 
     return convert(config)

@@ -46,6 +46,24 @@ def list_indexes(cache_dir: str | Path) -> list[IndexEntry]:
     return entries
 
 
+def find_indexes(cache_dir: str | Path, key_prefix: str | None = None) -> list[Path]:
+    """Return the folder of the one index whose key begins so, or of every index, sorted by key.
+
+    Raises
+    ------
+    InputError
+        If no index, or more than one, begins so.
+    """
+    folders = index_folders(Path(cache_dir))
+    if key_prefix is None:
+        return folders
+    folders = [folder for folder in folders if folder.name.startswith(key_prefix)]
+    if len(folders) != 1:
+        found = "several indexes begin" if folders else "no index begins"
+        raise InputError(f"{found} with '{key_prefix}': see biosyn cache ls", path=cache_dir)
+    return folders
+
+
 def remove_index(cache_dir: str | Path, key_prefix: str | None = None) -> list[str]:
     """Remove one index, or all, and what builders that died have left; return the keys of the removed.
 
@@ -62,12 +80,7 @@ def remove_index(cache_dir: str | Path, key_prefix: str | None = None) -> list[s
         If no index, or more than one, begins so; if one is being built; or if the folder cannot be changed.
     """
     cache_dir = Path(cache_dir)
-    folders = index_folders(cache_dir)
-    if key_prefix is not None:
-        folders = [folder for folder in folders if folder.name.startswith(key_prefix)]
-        if len(folders) != 1:
-            found = "several indexes begin" if folders else "no index begins"
-            raise InputError(f"{found} with '{key_prefix}': see biosyn cache ls", path=cache_dir)
+    folders = find_indexes(cache_dir, key_prefix)
     keys = {folder.name for folder in folders}
     if key_prefix is None and cache_dir.is_dir():  # a builder that died may have left its part only
         keys |= {path.name[1:].partition(".")[0] for path in cache_dir.glob(".*.partial-*")}

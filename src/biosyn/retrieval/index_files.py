@@ -259,13 +259,6 @@ class ArrayWriter:
                 os.fsync(self._file.fileno())
 
 
-def write_array(path: Path, pieces: Iterable[NDArray[Any]], dtype: DTypeLike) -> None:
-    """Write the pieces of a one-dimensional array one after another."""
-    with ArrayWriter(path, dtype) as writer:
-        for piece in pieces:
-            writer.append(piece)
-
-
 def allocate(path: Path, shape: tuple[int, int], dtype: DTypeLike) -> "np.memmap[Any, np.dtype[Any]]":
     """Make a ``.npy`` file of zeros and map it for writing.
 
