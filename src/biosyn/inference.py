@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from biosyn.config import InferenceConfig
+from biosyn.config import SEARCH_MEMORY, InferenceConfig
 from biosyn.data.dictionary import DictionaryDataset, require_names
 from biosyn.devices import resolve_device
 from biosyn.errors import InputError
@@ -24,6 +24,8 @@ class Linker:
         Taken as it is: its names are not cleaned.
     cache_dir
         Where the embedded dictionary is kept from one run to the next; None takes the usual place.
+    index_precision
+        How it is kept: ``float32`` or ``float16``.
     """
 
     def __init__(
@@ -32,11 +34,13 @@ class Linker:
         dictionary: DictionaryDataset,
         *,
         cache_dir: str | None = None,
+        index_precision: str = "float32",
         show_progress: bool = False,
     ):
         self.biosyn = biosyn
         self.dictionary = dictionary
-        index = biosyn.index(dictionary, cache_dir=cache_dir, progress="dictionary" if show_progress else None)
+        progress = "dictionary" if show_progress else None
+        index = biosyn.index(dictionary, cache_dir=cache_dir, precision=index_precision, progress=progress)
         self.names = index.vectors(biosyn.device)
 
     @classmethod
@@ -49,6 +53,9 @@ class Linker:
         device: str,
         revision: str | None = None,
         cache_dir: str | None = None,
+        precision: str = "float32",
+        index_precision: str = "float32",
+        search_memory: int = SEARCH_MEMORY,
         show_progress: bool = False,
     ) -> "Linker":
         """Read the dictionary and the model and embed the names; the cheap checks come first.
@@ -61,8 +68,12 @@ class Linker:
         resolved = resolve_device(device)
         dictionary = DictionaryDataset(dictionary_path)
         require_names(dictionary, topk)
-        biosyn = BioSyn.from_pretrained(model_name_or_path, revision=revision, device=resolved)
-        return cls(biosyn, dictionary, cache_dir=cache_dir, show_progress=show_progress)
+        biosyn = BioSyn.from_pretrained(
+            model_name_or_path, revision=revision, device=resolved, precision=precision, search_memory=search_memory
+        )
+        return cls(
+            biosyn, dictionary, cache_dir=cache_dir, index_precision=index_precision, show_progress=show_progress
+        )
 
     def link(self, mentions: Sequence[str], *, topk: int) -> list[MentionPrediction]:
         """Return the ``topk`` best names of each mention; fewer where the dictionary is smaller.
@@ -119,12 +130,17 @@ def infer(config: InferenceConfig) -> dict[str, Any]:
             device=config.device,
             revision=config.revision,
             cache_dir=config.cache_dir,
+            precision=config.precision,
+            index_precision=config.index_precision,
+            search_memory=config.search_memory,
             show_progress=config.show_progress,
         )
         biosyn = linker.biosyn
     else:
         device = resolve_device(config.device)
-        biosyn = BioSyn.from_pretrained(config.model_name_or_path, revision=config.revision, device=device)
+        biosyn = BioSyn.from_pretrained(
+            config.model_name_or_path, revision=config.revision, device=device, precision=config.precision
+        )
     result: dict[str, Any] = {"mention": config.mention}
     if config.wants_embeddings:
         result["mention_sparse_embeds"] = biosyn.embed_sparse([cleaned])[0].tolist()
