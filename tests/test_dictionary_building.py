@@ -2,8 +2,8 @@ import json
 
 import pytest
 
-from biosyn.data.ontologies.reading import Reading
 from biosyn.data.ontology import Concept
+from biosyn.data.reading import ReadingReport
 from biosyn.dictionary_building import build_dictionary
 from biosyn.errors import InputError
 
@@ -15,7 +15,7 @@ CONCEPTS = [
 
 
 def build(output, concepts=CONCEPTS):
-    return build_dictionary(iter(concepts), output, reading=Reading())
+    return build_dictionary(iter(concepts), output, report=ReadingReport())
 
 
 def files_of(folder):

@@ -5,14 +5,15 @@ from pathlib import Path
 from typing import Any
 
 from biosyn.data.corpus_folder import move_into_place
-from biosyn.data.ontologies.reading import Reading
+from biosyn.data.ontologies.source import distinct_names
 from biosyn.data.ontology import CONCEPTS, Concept, NameTable, concept_json
+from biosyn.data.reading import ReadingReport
 from biosyn.errors import InputError
 from biosyn.files import staged_folder, write_lines
 from biosyn.text.preprocess import TextPreprocess
 
 
-def build_dictionary(concepts: Iterable[Concept], output: str | Path, *, reading: Reading) -> dict[str, Any]:
+def build_dictionary(concepts: Iterable[Concept], output: str | Path, *, report: ReadingReport) -> dict[str, Any]:
     """Write a dictionary and, beside it, ``concepts.jsonl``: both whole, or neither.
 
     Concepts are taken one at a time; what grows with the ontology is the table of distinct names.
@@ -21,8 +22,8 @@ def build_dictionary(concepts: Iterable[Concept], output: str | Path, *, reading
     ----------
     output
         The dictionary. It is replaced together with the concepts beside it.
-    reading
-        What the concepts are read with: it knows what was left out on the way.
+    report
+        Where the readers count what they leave out, and this function the names that cleaning leaves nothing of.
 
     Returns
     -------
@@ -39,26 +40,26 @@ def build_dictionary(concepts: Iterable[Concept], output: str | Path, *, reading
     _require_own_place(output)
     table = NameTable()
     with staged_folder(output.parent) as stage:
-        count = write_lines(stage / CONCEPTS, _lines(concepts, table, reading))
+        count = write_lines(stage / CONCEPTS, _lines(concepts, table, report))
         write_lines(stage / output.name, table)
         if not len(table):
-            raise InputError(f"no name of a concept was found (left out: {dict(reading.report.noted)})")
+            raise InputError(f"no name of a concept was found (left out: {dict(report.noted)})")
         move_into_place(stage, output.parent, names=(output.name, CONCEPTS))
     return {
         "dictionary": str(output),
         "concepts": count,
         "names": len(table),
         "homonyms": table.homonyms,
-        "dropped": dict(reading.report.noted),
-        "malformed": dict(reading.report.skipped),
+        "dropped": dict(report.noted),
+        "malformed": dict(report.skipped),
     }
 
 
-def _lines(concepts: Iterable[Concept], table: NameTable, reading: Reading) -> Iterator[str]:
+def _lines(concepts: Iterable[Concept], table: NameTable, report: ReadingReport) -> Iterator[str]:
     """Add the names of each concept to the table and yield its line of ``concepts.jsonl``."""
     clean = TextPreprocess().run
     for concept in concepts:
-        for name in reading.distinct(map(clean, concept.names)):
+        for name in distinct_names(map(clean, concept.names), report):
             table.add(name, concept.ids)
         yield concept_json(concept)
 

@@ -5,7 +5,8 @@ import gzip
 import pytest
 
 from biosyn.data.ontologies.medic import medic_concepts
-from biosyn.data.ontologies.reading import Reading
+from biosyn.data.ontologies.source import Source
+from biosyn.data.reading import ReadingReport
 from biosyn.dictionary_building import build_dictionary
 
 pytest.importorskip("pyab3p", reason="pyab3p has no wheel for this machine")
@@ -50,9 +51,10 @@ def test_every_name_of_the_train_dictionary_in_order(ncbi_processed, golden):
 
 
 def test_the_dictionary_command_writes_the_same_files(ncbi_processed, shared_data, tmp_path):
-    medic = shared_data / "corpora" / "medic" / "medic_06Jul2012.txt"
-    report = build_dictionary(medic_concepts(medic, Reading()), tmp_path / "medic.txt", reading=Reading())
-    assert (report["concepts"], report["names"], report["homonyms"]) == (11_915, 71_924, 1_010)
+    report = ReadingReport()
+    medic = Source(shared_data / "corpora" / "medic" / "medic_06Jul2012.txt", report=report)
+    counts = build_dictionary(medic_concepts(medic), tmp_path / "medic.txt", report=report)
+    assert (counts["concepts"], counts["names"], counts["homonyms"]) == (11_915, 71_924, 1_010)
     for written, expected in (("medic.txt", "train_dictionary.txt"), ("concepts.jsonl", "concepts.jsonl")):
         assert (tmp_path / written).read_bytes() == (ncbi_processed / expected).read_bytes()
 

@@ -8,9 +8,9 @@ from biosyn.cli.common import add_quiet, show_progress
 from biosyn.data.dictionary_diff import dictionary_diff
 from biosyn.data.ontologies.formats import OPTIONS, READERS, read_ontology
 from biosyn.data.ontologies.obo import SCOPES
-from biosyn.data.ontologies.reading import Reading
 from biosyn.data.ontologies.rows import parts_of
 from biosyn.data.ontology import CONCEPTS
+from biosyn.data.reading import ReadingReport
 from biosyn.dictionary_building import build_dictionary
 from biosyn.errors import InputError
 
@@ -75,6 +75,6 @@ def _dictionary(args: argparse.Namespace) -> dict[str, Any]:
     for path in args.path:
         if Path(path).resolve() in {Path(args.output).resolve(), Path(args.output).resolve().with_name(CONCEPTS)}:
             raise InputError("would be overwritten by the output: choose another --output", path=path)
-    reading = Reading(skip_errors=args.on_error == "skip", progress=show_progress(args))
-    concepts = read_ontology(args.format, args.path, reading, options)
-    return build_dictionary(concepts, args.output, reading=reading)
+    report = ReadingReport(skip=args.on_error == "skip")
+    concepts = read_ontology(args.format, args.path, options=options, report=report, progress=show_progress(args))
+    return build_dictionary(concepts, args.output, report=report)

@@ -4,8 +4,9 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from biosyn.data.ontologies.obo import obo_concepts
-from biosyn.data.ontologies.reading import Reading
+from biosyn.data.ontologies.source import Source
 from biosyn.data.ontology import Concept
+from biosyn.data.reading import ReadingReport
 from biosyn.errors import InputError, missing_extra
 
 
@@ -36,7 +37,8 @@ def read_hpo(path: str | Path) -> list[Concept]:
     InputError
         If the file cannot be read as OBO or holds no term, or pronto is not installed.
     """
-    concepts = [concept._replace(ids=concept.ids[:1]) for concept in obo_concepts(Path(path), Reading())]
+    source = Source(path, report=ReadingReport())
+    concepts = [concept._replace(ids=concept.ids[:1]) for concept in obo_concepts(source)]
     if not concepts:
         raise InputError("holds no term with a name", path=path)
     return concepts

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from biosyn.data.ontologies.formats import read_ontology
-from biosyn.data.ontologies.reading import Reading
+from biosyn.data.reading import ReadingReport
 
 MEDIC = 'MESH:D001260|OMIM:208900||Ataxia, Telangiectasia|AT|Louis-Bar "Syndrome"\nC565588||Chorea\n'
 
@@ -157,8 +157,8 @@ def read_path():
     """Function: format, path and options -> the concepts, and the report of the pass."""
 
     def read(format_name, path, *, skip_errors=False, **options):
-        reading = Reading(skip_errors=skip_errors)
-        return list(read_ontology(format_name, [path], reading, options)), reading.report
+        report = ReadingReport(skip=skip_errors)
+        return list(read_ontology(format_name, [path], options=options, report=report)), report
 
     return read
 

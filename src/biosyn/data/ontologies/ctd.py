@@ -6,11 +6,10 @@ changed over the years (chemicals), so they are found by name. Which vocabulary 
 
 from collections.abc import Iterator
 from itertools import dropwhile
-from pathlib import Path
 from typing import NamedTuple
 
-from biosyn.data.ontologies.reading import Reading
 from biosyn.data.ontologies.rows import delimited_rows, named_rows, parts_of
+from biosyn.data.ontologies.source import Source
 from biosyn.data.ontology import Concept, distinct_ids
 from biosyn.errors import InputError
 
@@ -40,7 +39,7 @@ _XREFS = {
 }
 
 
-def ctd_concepts(path: Path, reading: Reading) -> Iterator[Concept]:
+def ctd_concepts(source: Source) -> Iterator[Concept]:
     """Yield the concept of each row.
 
     Raises
@@ -48,24 +47,28 @@ def ctd_concepts(path: Path, reading: Reading) -> Iterator[Concept]:
     InputError
         If the comments before the rows do not name the columns of one of the three vocabularies.
     """
-    lines = reading.lines(path)
-    columns, delimiter = _header(lines, path)
+    lines = source.lines()
+    header = _header(lines)
+    if header is None:
+        message = "has no comment '# Fields:' and the columns after it: give the file as CTD ships it"
+        raise InputError(message, path=source.path)
+    columns, delimiter = header
     vocabulary = _VOCABULARIES.get(columns[0])
     if vocabulary is None or vocabulary.ids[0] not in columns or set(_SYNONYMS).isdisjoint(columns):
-        raise InputError(f"no vocabulary of CTD has the columns {', '.join(columns)}", path=path)
+        raise InputError(f"no vocabulary of CTD has the columns {', '.join(columns)}", path=source.path)
     content = dropwhile(lambda numbered: numbered[1].startswith("#"), lines)
-    rows = delimited_rows(content, path, reading, delimiter=delimiter)
-    for number, row in named_rows(rows, columns, path, reading):
+    rows = delimited_rows(content, source, delimiter=delimiter)
+    for number, row in named_rows(rows, source, columns=columns):
         ids = distinct_ids(*(row.get(column, "") for column in vocabulary.ids))
-        names = reading.distinct(name for column in vocabulary.names for name in _names(row, column))
+        names = source.distinct(name for column in vocabulary.names for name in _names(row, column))
         if not distinct_ids(row[vocabulary.ids[0]]) or not row[columns[0]]:
-            reading.malformed("no id or no name", f"expected a {columns[0]} and an id", path=path, line=number)
+            source.malformed("no id or no name", f"expected a {columns[0]} and an id", line=number)
         else:
-            yield Concept(ids, names, path.name, _links(row))
+            yield Concept(ids, names, source.path.name, _links(row))
 
 
-def _header(lines: Iterator[tuple[int, str]], path: Path) -> tuple[list[str], str]:
-    """Read up to the comment that names the columns; return these and what is between them."""
+def _header(lines: Iterator[tuple[int, str]]) -> tuple[list[str], str] | None:
+    """Read up to the comment that names the columns; return these and what is between them, if there is one."""
     is_next = False
     for _, line in lines:
         if not line.startswith("#"):
@@ -75,7 +78,7 @@ def _header(lines: Iterator[tuple[int, str]], path: Path) -> tuple[list[str], st
             delimiter = "\t" if "\t" in comment else ","
             return comment.split(delimiter), delimiter
         is_next = comment == "Fields:"
-    raise InputError("has no comment '# Fields:' and the columns after it: give the file as CTD ships it", path=path)
+    return None
 
 
 def _names(row: dict[str, str], column: str) -> tuple[str, ...]:

@@ -1,7 +1,7 @@
 """The table of ontology formats, and the one way from a file of any of them to concepts."""
 
 import inspect
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 from itertools import chain
 from pathlib import Path
@@ -14,13 +14,14 @@ from biosyn.data.ontologies.medic import medic_concepts
 from biosyn.data.ontologies.mesh import mesh_concepts
 from biosyn.data.ontologies.obo import obo_concepts
 from biosyn.data.ontologies.obograph import obograph_concepts
-from biosyn.data.ontologies.reading import Reading
+from biosyn.data.ontologies.source import Source
 from biosyn.data.ontologies.table import table_concepts
 from biosyn.data.ontologies.umls import umls_concepts
 from biosyn.data.ontology import Concept
+from biosyn.data.reading import ReadingReport
 from biosyn.errors import InputError
 
-# A reader takes a path, a Reading and options of its own by keyword.
+# A reader takes a Source, and options of its own by keyword.
 READERS: dict[str, Callable[..., Iterator[Concept]]] = {
     "medic": medic_concepts,
     "ctd": ctd_concepts,
@@ -45,7 +46,12 @@ OPTIONS = frozenset[str]().union(*map(_options_of, READERS.values()))
 
 
 def read_ontology(
-    format_name: str, paths: Sequence[str | Path], reading: Reading, options: Mapping[str, Any]
+    format_name: str,
+    paths: Iterable[str | Path],
+    *,
+    options: Mapping[str, Any],
+    report: ReadingReport,
+    progress: bool = False,
 ) -> Iterator[Concept]:
     """Give the concepts of files of one format, one file after the other, as they are asked for.
 
@@ -55,6 +61,8 @@ def read_ontology(
         A key of ``READERS``.
     options
         Arguments of the format's reader, by name.
+    report
+        Where everything that is left out is counted.
 
     Raises
     ------
@@ -65,7 +73,8 @@ def read_ontology(
     strange = sorted(set(options) - _options_of(reader))
     if strange:
         raise InputError(f"--{strange[0]} is no option of the format '{format_name}'")
-    for path in paths:
-        if not Path(path).exists():
-            raise InputError("no such file or folder", path=path)
-    return chain.from_iterable(reader(Path(path), reading, **options) for path in paths)
+    sources = [Source(path, report=report, progress=progress) for path in paths]
+    for source in sources:
+        if not source.path.exists():
+            raise InputError("no such file or folder", path=source.path)
+    return chain.from_iterable(reader(source, **options) for source in sources)

@@ -1,10 +1,9 @@
 """MeSH descriptors (``desc2026.xml``) and supplementary concept records (``supp2026.xml``), a record at a time."""
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
-from biosyn.data.ontologies.reading import Reading
+from biosyn.data.ontologies.source import Source
 from biosyn.data.ontology import Concept, distinct_ids
 from biosyn.errors import InputError, missing_extra
 
@@ -21,7 +20,7 @@ _LINKS = {
 _TERMS = "ConceptList/Concept/TermList/Term/String"
 
 
-def mesh_concepts(path: Path, reading: Reading) -> Iterator[Concept]:
+def mesh_concepts(source: Source) -> Iterator[Concept]:
     """Yield a concept for each record: its name, then every term of every one of MeSH's concepts in it.
 
     The line that names the DTD is passed over; entities and the network are off.
@@ -35,22 +34,22 @@ def mesh_concepts(path: Path, reading: Reading) -> Iterator[Concept]:
         from lxml import etree
     except ImportError as error:
         raise missing_extra("lxml", "xml") from error
-    with reading.open(path) as file:
+    with source.open() as file:
         options = {"resolve_entities": False, "no_network": True, "load_dtd": False}
         try:
             for _, record in etree.iterparse(file, tag=tuple(_RECORDS), **options):
-                concept = _concept(record, path.name, reading)
+                concept = _concept(record, source)
                 if concept is None:
                     message = f"expected a {record.tag} with its id and name, of plain text"
-                    reading.malformed("no id or no name", message, path=path, line=record.sourceline)
+                    source.malformed("no id or no name", message, line=record.sourceline)
                 else:
                     yield concept
                 _forget(record)
         except etree.XMLSyntaxError as error:
-            raise InputError(f"is no well-formed XML ({error.msg})", path=path, line=error.lineno) from error
+            raise InputError(f"is no well-formed XML ({error.msg})", path=source.path, line=error.lineno) from error
 
 
-def _concept(record: Any, source: str, reading: Reading) -> Concept | None:
+def _concept(record: Any, source: Source) -> Concept | None:
     ui_path, name_path = _RECORDS[record.tag]
     uis, names = _texts(record, ui_path), _texts(record, name_path)
     if not uis or not names:
@@ -60,7 +59,7 @@ def _concept(record: Any, source: str, reading: Reading) -> Concept | None:
     links = {key: _texts(record, where) for key, where in _LINKS.items()}
     links["mapped_to"] = tuple(ui.removeprefix("*") for ui in links["mapped_to"])  # a star: it is the main heading
     links["xrefs"] = tuple(number for number in links["xrefs"] if number != "0")
-    return Concept(distinct_ids(uis[0]), reading.distinct((name, *others)), source, links)
+    return Concept(distinct_ids(uis[0]), source.distinct((name, *others)), source.path.name, links)
 
 
 def _texts(record: Any, where: str) -> tuple[str, ...]:

@@ -8,11 +8,10 @@ import json
 import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from biosyn.data.ontologies.obo import SCOPES, is_live, term_names
-from biosyn.data.ontologies.reading import Reading
+from biosyn.data.ontologies.source import Source
 from biosyn.data.ontology import Concept, distinct_ids
 from biosyn.errors import InputError
 
@@ -22,7 +21,7 @@ _SCOPE_OF = {f"has{scope.title()}Synonym": scope for scope in SCOPES}
 _ALTERNATIVE = "hasAlternativeId"
 
 
-def obograph_concepts(path: Path, reading: Reading, *, scopes: Sequence[str] = SCOPES) -> Iterator[Concept]:
+def obograph_concepts(source: Source, *, scopes: Sequence[str] = SCOPES) -> Iterator[Concept]:
     """Yield the classes that are not deprecated, in the file's order; the file is parsed as a whole.
 
     An id is written as OBO does: ``http://purl.obolibrary.org/obo/HP_0000001`` is ``HP:0000001``.
@@ -37,34 +36,33 @@ def obograph_concepts(path: Path, reading: Reading, *, scopes: Sequence[str] = S
     InputError
         If the file is no JSON (the line is named) or holds no graphs.
     """
-    for graph in _graphs(path, reading):
+    for graph in _graphs(source):
         try:
-            source = _version(graph) or path.name
+            release = _version(graph) or source.path.name
             parents = _parents(graph)
             nodes = [node for node in graph.get("nodes") or [] if node.get("type") == "CLASS"]
         except (AttributeError, KeyError, TypeError) as error:
-            raise InputError("holds a graph that is not as OBO Graph JSON says", path=path) from error
+            raise InputError("holds a graph that is not as OBO Graph JSON says", path=source.path) from error
         for node in nodes:
             try:
-                concept = _concept(node, source, parents, scopes, reading)
+                concept = _concept(node, source, scopes=scopes, release=release, parents=parents)
             except (AttributeError, KeyError, TypeError, ValueError):
-                message = f"the node {node.get('id')} is not as OBO Graph JSON says"
-                reading.malformed("node", message, path=path)
-            else:
-                if concept is not None:
-                    yield concept
+                source.malformed("node", f"the node {node.get('id')} is not as OBO Graph JSON says")
+                continue
+            if concept is not None:
+                yield concept
 
 
-def _graphs(path: Path, reading: Reading) -> list[Any]:
+def _graphs(source: Source) -> list[Any]:
     try:
-        document = json.loads("\n".join(line for _, line in reading.lines(path)))
+        document = json.loads("\n".join(line for _, line in source.lines()))
     except json.JSONDecodeError as error:
-        raise InputError(f"is no JSON ({error.msg})", path=path, line=error.lineno) from error
+        raise InputError(f"is no JSON ({error.msg})", path=source.path, line=error.lineno) from error
     except RecursionError as error:
-        raise InputError("is nested too deep for OBO Graph JSON", path=path) from error
+        raise InputError("is nested too deep for OBO Graph JSON", path=source.path) from error
     graphs = document.get("graphs") if isinstance(document, dict) else None
     if not isinstance(graphs, list):
-        raise InputError("holds no 'graphs': expected OBO Graph JSON", path=path)
+        raise InputError("holds no 'graphs': expected OBO Graph JSON", path=source.path)
     return graphs
 
 
@@ -83,10 +81,10 @@ def _parents(graph: Any) -> dict[str, list[str]]:
 
 
 def _concept(
-    node: Any, source: str, parents: Mapping[str, list[str]], scopes: Sequence[str], reading: Reading
+    node: Any, source: Source, *, scopes: Sequence[str], release: str, parents: Mapping[str, list[str]]
 ) -> Concept | None:
     meta = node.get("meta") or {}
-    if not is_live(node.get("lbl"), bool(meta.get("deprecated")), reading):
+    if not is_live(node.get("lbl"), bool(meta.get("deprecated")), source):
         return None
     synonyms = [(_SCOPE_OF[each["pred"]], each["val"]) for each in meta.get("synonyms") or []]
     properties = meta.get("basicPropertyValues") or []
@@ -95,9 +93,9 @@ def _concept(
         "parents": tuple(sorted(parents.get(node["id"], ()))),
         "xrefs": tuple(sorted(each["val"] for each in meta.get("xrefs") or [])),
     }
-    names = term_names(node["lbl"], synonyms, scopes, reading)
+    names = term_names(node["lbl"], synonyms, source, scopes=scopes)
     "".join(names).encode()  # half of a character that JSON wrote as two escapes cannot be written again
-    return Concept(distinct_ids(_short(node["id"]), *former), names, source, links)
+    return Concept(distinct_ids(_short(node["id"]), *former), names, release, links)
 
 
 def _short(iri: str) -> str:

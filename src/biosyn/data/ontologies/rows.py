@@ -3,10 +3,9 @@
 import csv
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import groupby
-from pathlib import Path
 from typing import Generic, NamedTuple, TypeVar
 
-from biosyn.data.ontologies.reading import Reading
+from biosyn.data.ontologies.source import Source
 
 Content = TypeVar("Content")
 
@@ -18,9 +17,7 @@ class Row(NamedTuple, Generic[Content]):
     content: Content
 
 
-def split_rows(
-    path: Path, reading: Reading, *, separator: str, fields: int, more: bool = False
-) -> Iterator[Row[list[str]]]:
+def split_rows(source: Source, *, separator: str, fields: int, more: bool = False) -> Iterator[Row[list[str]]]:
     """Yield the rows of a file whose fields each end in the separator; nothing is quoted, empty lines are skipped.
 
     Parameters
@@ -30,7 +27,7 @@ def split_rows(
     more
         Whether a row may have further ones.
     """
-    for number, line in reading.lines(path):
+    for number, line in source.lines():
         if not line:
             continue
         parts = line.removesuffix(separator).split(separator)
@@ -38,13 +35,11 @@ def split_rows(
             yield Row(number, parts)
         else:
             expected = f"expected {'at least ' if more else ''}{fields} fields, each followed by '{separator}'"
-            reading.malformed("number of fields", f"{expected}; found {len(parts)}", path=path, line=number)
+            source.malformed("number of fields", f"{expected}; found {len(parts)}", line=number)
 
 
-def delimited_rows(
-    lines: Iterable[tuple[int, str]], path: Path, reading: Reading, *, delimiter: str
-) -> Iterator[Row[list[str]]]:
-    r"""Yield the rows of numbered lines: fields cut at tabs, or at commas outside double quotes.
+def delimited_rows(lines: Iterable[tuple[int, str]], source: Source, *, delimiter: str) -> Iterator[Row[list[str]]]:
+    """Yield the rows of a source's numbered lines: fields cut at tabs, or at commas outside double quotes.
 
     Between tabs a quote is a character like any other. Between commas it encloses a field; it is doubled inside, where
     line ends are allowed too: the row's number is that of its first line. Empty lines between rows are skipped.
@@ -65,8 +60,7 @@ def delimited_rows(
         try:
             fields = next(rows, None)
         except csv.Error as error:
-            message = f"{error}, in a row that was read up to line {numbers[-1]}"
-            reading.malformed("quotes", message, path=path, line=numbers[0])
+            source.malformed("quotes", f"{error}, in a row that was read up to line {numbers[-1]}", line=numbers[0])
             continue
         if fields is None:
             return
@@ -75,7 +69,7 @@ def delimited_rows(
 
 
 def named_rows(
-    rows: Iterable[Row[list[str]]], columns: Sequence[str], path: Path, reading: Reading
+    rows: Iterable[Row[list[str]]], source: Source, *, columns: Sequence[str]
 ) -> Iterator[Row[dict[str, str]]]:
     """Yield rows of column -> field, blanks around it taken off; there must be a field for each column."""
     for number, fields in rows:
@@ -83,7 +77,7 @@ def named_rows(
             yield Row(number, dict(zip(columns, map(str.strip, fields), strict=True)))
         else:
             message = f"expected {len(columns)} fields, as the header has, found {len(fields)}"
-            reading.malformed("number of fields", message, path=path, line=number)
+            source.malformed("number of fields", message, line=number)
 
 
 def parts_of(field: str, separator: str = "|") -> tuple[str, ...]:
@@ -98,7 +92,7 @@ def parts_of(field: str, separator: str = "|") -> tuple[str, ...]:
 
 
 def rows_by_concept(
-    rows: Iterable[Row[Content]], key: Callable[[Content], str], path: Path, reading: Reading
+    rows: Iterable[Row[Content]], source: Source, *, key: Callable[[Content], str]
 ) -> Iterator[tuple[str, list[Row[Content]]]]:
     """Yield ``(id, its rows)``; the rows of one id stand together, so that one concept is in memory at a time.
 
@@ -108,9 +102,9 @@ def rows_by_concept(
     for cui, group in groupby(rows, lambda row: key(row.content)):
         together = list(group)
         if cui in seen:
-            message = f"'{cui}' comes again after other ids: sort the file by its ids"
             for row in together:
-                reading.malformed("id comes again", message, path=path, line=row.line)
+                message = f"'{cui}' comes again after other ids: sort the file by its ids"
+                source.malformed("id comes again", message, line=row.line)
         else:
             seen.add(cui)
             yield cui, together

@@ -6,9 +6,10 @@ of one source, with the id of the concept (CUI) that it belongs to.
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
-from biosyn.data.ontologies.reading import Reading
 from biosyn.data.ontologies.rows import Row, rows_by_concept, split_rows
+from biosyn.data.ontologies.source import Source
 from biosyn.data.ontology import Concept
 from biosyn.errors import InputError
 
@@ -19,9 +20,26 @@ _STY_FIELDS = 6  # CUI|TUI|STN|STY|ATUI|CVF|
 _SUPPRESSED = frozenset("OEY")  # obsolete; by the editors; by the source or the user
 
 
+class _Wanted(NamedTuple):
+    """Which atoms of a concept are taken."""
+
+    sources: Sequence[str]
+    languages: Sequence[str]
+    keep_suppressed: bool
+
+    def objection(self, atom: list[str]) -> str | None:
+        """Return the reason to leave an atom out."""
+        if atom[_LAT] not in self.languages:
+            return "language"
+        if self.sources and atom[_SAB] not in self.sources:
+            return "source"
+        if atom[_SUPPRESS] in _SUPPRESSED and not self.keep_suppressed:
+            return "suppressed"
+        return None
+
+
 def umls_concepts(
-    path: Path,
-    reading: Reading,
+    source: Source,
     *,
     sources: Sequence[str] = (),
     languages: Sequence[str] = ("ENG",),
@@ -32,7 +50,7 @@ def umls_concepts(
 
     Parameters
     ----------
-    path
+    source
         ``MRCONSO.RRF``, gzip or not, or the folder that it lies in. Rows of one CUI must stand together, as in every
         release.
     sources
@@ -49,55 +67,46 @@ def umls_concepts(
     InputError
         If a file is missing.
     """
-    path = _file_of(path, "MRCONSO.RRF")
-    wanted = _cuis_of(path.parent, semantic_types, reading) if semantic_types else None
-    rows = split_rows(path, reading, separator="|", fields=_FIELDS)
-    for cui, atoms in rows_by_concept(rows, lambda fields: fields[_CUI], path, reading):
-        if wanted is not None and cui not in wanted:
-            reading.drop("semantic type", len(atoms))
+    source = source.at(_file_of(source.path, "MRCONSO.RRF"))
+    cuis = _cuis_of(source.at(_file_of(source.path.parent, "MRSTY.RRF")), semantic_types) if semantic_types else None
+    wanted = _Wanted(sources, languages, keep_suppressed)
+    for cui, atoms in rows_by_concept(_atoms(source), source, key=lambda fields: fields[_CUI]):
+        if cuis is not None and cui not in cuis:
+            source.report.note("semantic type", len(atoms))
             continue
-        kept = [atom for atom in atoms if _is_kept(atom, path, reading, sources, languages, keep_suppressed)]
+        kept = []
+        for _, atom in atoms:
+            objection = wanted.objection(atom)
+            if objection is None:
+                kept.append(atom)
+            else:
+                source.report.note(objection)
         if kept:
-            yield _concept(cui, [atom.content for atom in kept], languages, path.name, reading)
+            yield _concept(kept, source, languages=languages)
 
 
-def _is_kept(
-    atom: Row[list[str]],
-    path: Path,
-    reading: Reading,
-    sources: Sequence[str],
-    languages: Sequence[str],
-    keep_suppressed: bool,
-) -> bool:
-    fields = atom.content
-    if not fields[_CUI].strip() or not fields[_STR].strip():
-        reading.malformed("no id or no name", "expected a CUI and a string", path=path, line=atom.line)
-    elif fields[_LAT] not in languages:
-        reading.drop("language")
-    elif sources and fields[_SAB] not in sources:
-        reading.drop("source")
-    elif fields[_SUPPRESS] in _SUPPRESSED and not keep_suppressed:
-        reading.drop("suppressed")
-    else:
-        return True
-    return False
+def _atoms(source: Source) -> Iterator[Row[list[str]]]:
+    for row in split_rows(source, separator="|", fields=_FIELDS):
+        if row.content[_CUI].strip() and row.content[_STR].strip():
+            yield row
+        else:
+            source.malformed("no id or no name", "expected a CUI and a string", line=row.line)
 
 
-def _concept(cui: str, atoms: list[list[str]], languages: Sequence[str], source: str, reading: Reading) -> Concept:
+def _concept(atoms: list[list[str]], source: Source, *, languages: Sequence[str]) -> Concept:
     """Put the string first that the Metathesaurus prefers: of the preferred term, in its preferred form."""
     preferred = min(
         atoms,
         key=lambda atom: (languages.index(atom[_LAT]), atom[_TS] != "P", atom[_STT] != "PF", atom[_ISPREF] != "Y"),
     )
-    first = sorted(atoms, key=lambda atom: atom is not preferred)  # the others stay in the file's order
+    ordered = sorted(atoms, key=lambda atom: atom is not preferred)  # the others stay in the file's order
+    names = source.distinct(atom[_STR].strip() for atom in ordered)
     xrefs = dict.fromkeys(f"{atom[_SAB]}:{atom[_CODE]}" for atom in atoms if atom[_CODE] not in ("", "NOCODE"))
-    names = reading.distinct(atom[_STR].strip() for atom in first)
-    return Concept((cui,), names, source, {"xrefs": tuple(xrefs)})
+    return Concept((preferred[_CUI],), names, source.path.name, {"xrefs": tuple(xrefs)})
 
 
-def _cuis_of(folder: Path, semantic_types: Sequence[str], reading: Reading) -> set[str]:
-    path = _file_of(folder, "MRSTY.RRF")
-    rows = split_rows(path, reading, separator="|", fields=_STY_FIELDS)
+def _cuis_of(source: Source, semantic_types: Sequence[str]) -> set[str]:
+    rows = split_rows(source, separator="|", fields=_STY_FIELDS)
     return {fields[0] for _, fields in rows if fields[1] in semantic_types}
 
 

@@ -5,7 +5,7 @@ import gzip
 import pytest
 
 from biosyn.data.ontologies.formats import OPTIONS, READERS, read_ontology
-from biosyn.data.ontologies.reading import Reading
+from biosyn.data.reading import ReadingReport
 from biosyn.errors import InputError
 
 FORMATS = [name for name in READERS if name != "meddra"]  # a folder, see test_meddra
@@ -64,15 +64,15 @@ def test_a_line_that_is_no_utf8_can_be_skipped(read):
 def test_several_files_are_read_one_after_the_other(tmp_path):
     for name in "ba":
         (tmp_path / name).write_text(f"{name}||name {name}\n")
-    concepts = read_ontology("medic", [tmp_path / "b", tmp_path / "a"], Reading(), {})
+    concepts = read_ontology("medic", [tmp_path / "b", tmp_path / "a"], options={}, report=ReadingReport())
     assert [concept.ids for concept in concepts] == [("b",), ("a",)]
 
 
 def test_a_missing_file_and_a_strange_option_are_named_at_once(tmp_path):
     with pytest.raises(InputError, match="nowhere: no such file or folder"):
-        read_ontology("medic", [tmp_path / "nowhere"], Reading(), {})
+        read_ontology("medic", [tmp_path / "nowhere"], options={}, report=ReadingReport())
     with pytest.raises(InputError, match="--taxon is no option of the format 'medic'"):
-        read_ontology("medic", [tmp_path], Reading(), {"taxon": "9606"})
+        read_ontology("medic", [tmp_path], options={"taxon": "9606"}, report=ReadingReport())
 
 
 def test_the_options_are_those_of_the_readers():
