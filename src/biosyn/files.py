@@ -17,7 +17,7 @@ from biosyn.errors import InputError
 
 
 class _Watched(io.FileIO):
-    """A file that tells how many of its bytes were read, packed ones where it is packed."""
+    """A file that is read in pieces and tells how many bytes each had, packed ones where it is packed."""
 
     def __init__(self, path: Path, tick: Callable[[int], object]):
         super().__init__(path)

@@ -36,6 +36,23 @@ def test_a_table_becomes_a_dictionary(run, table, tmp_path):
     assert output.read_text() == "D1||ataxia\nD1||at\nD1||a t\nD2||chorea\n"
 
 
+def test_lists_are_given_with_commas(run, tmp_path):
+    atoms = [("C1", "ENG", "MSH"), ("C2", "FRE", "NCI"), ("C3", "GER", "MSH"), ("C4", "ENG", "OMIM")]
+    lines = [f"{cui}|{lat}|P|L|PF|S|Y|A||||{sab}|PT|1|name {cui}|0|N||\n" for cui, lat, sab in atoms]
+    (tmp_path / "MRCONSO.RRF").write_text("".join(lines))
+    flags = ["--sources", "MSH, NCI", "--languages", "ENG,FRE"]
+    code, report, _ = run("--from", "umls", tmp_path, "--output", tmp_path / "out" / "names.txt", *flags)
+    assert code == 0
+    assert (report["concepts"], report["dropped"]) == (2, {"language": 1, "source": 1})
+
+
+def test_a_terminal_gets_a_bar_and_quiet_gets_none(run, table, tmp_path, monkeypatch):
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True, raising=False)
+    flags = ["--from", "csv", table, "--output", tmp_path / "out" / "names.txt"]
+    assert "table.csv: 100%" in "".join(run(*flags)[2])
+    assert run(*flags, "--quiet")[2] == []
+
+
 def test_malformed_lines_stop_the_run_or_are_counted(run, table, tmp_path):
     table.write_text(f"{TABLE}D3,short\n,no id,\n")
     output = tmp_path / "out" / "names.txt"

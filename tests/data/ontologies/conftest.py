@@ -93,7 +93,7 @@ MESH = """<?xml version="1.0"?>
     <Concept PreferredConceptYN="Y">
       <ConceptUI>M0001900</ConceptUI>
       <ConceptName><String>Ataxia Telangiectasia</String></ConceptName>
-      <RegistryNumber>0</RegistryNumber>
+      <RegistryNumber>0</RegistryNumber><!-- a comment -->
       <TermList>
         <Term ConceptPreferredTermYN="N" IsPermutedTermYN="N" LexicalTag="EPO" RecordPreferredTermYN="N">
           <TermUI>T003721</TermUI><String>Louis-Bar &amp; Boder &lt;Syndrome&gt;</String></Term>

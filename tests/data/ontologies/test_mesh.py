@@ -16,7 +16,8 @@ SUPPLEMENTARY = """<?xml version="1.0" encoding="UTF-8"?>
     <DescriptorUI>*D004147</DescriptorUI><DescriptorName><String>Dioxanes</String></DescriptorName>
   </DescriptorReferredTo></HeadingMappedTo></HeadingMappedToList>
   <ConceptList><Concept PreferredConceptYN="Y">
-    <RegistryNumber>J8A3S10O7S</RegistryNumber>
+    <RegistryNumberList><RegistryNumber>J8A3S10O7S</RegistryNumber></RegistryNumberList>
+    <RelatedRegistryNumberList><RelatedRegistryNumber>0</RelatedRegistryNumber></RelatedRegistryNumberList>
     <TermList><Term><String>1,4-dioxane</String></Term><Term><String>p-dioxane</String></Term></TermList>
   </Concept></ConceptList>
 </SupplementalRecord>
@@ -96,7 +97,7 @@ def test_without_lxml_it_says_what_to_install(read, monkeypatch):
         read("mesh")
 
 
-def test_memory_does_not_grow_with_the_file(read):
+def test_records_that_were_read_are_freed_and_the_others_are_whole(read):
     names = "".join(record(f"D{i}", f"name {i}") for i in range(5_000))
     concepts, _ = read("mesh", f"<S>{names}</S>")
     assert [concept.ids[0] for concept in concepts] == [f"D{i}" for i in range(5_000)]

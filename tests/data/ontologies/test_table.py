@@ -27,6 +27,11 @@ def test_the_separator_of_synonyms_is_chosen(read):
     assert concepts[0].names == ("a", "b", "c|d")
 
 
+def test_an_empty_separator_is_refused(read):
+    with pytest.raises(InputError, match="--separator is empty"):
+        read("csv", separator="")
+
+
 @pytest.mark.parametrize(
     ("line", "message"),
     [

@@ -1,7 +1,7 @@
 """The vocabularies of the Comparative Toxicogenomics Database: diseases, chemicals and genes, as CSV or TSV.
 
-The columns are named by the last but one of the comment lines before the rows, after a comment ``Fields:``. They have
-changed over the years (chemicals), so they are found by name. Which vocabulary it is, the first column tells.
+Comments come first; the one after ``# Fields:`` names the columns. Those of chemicals have changed over the years, so
+columns are found by name. Which vocabulary it is, the first column tells.
 """
 
 from collections.abc import Iterator
@@ -15,7 +15,7 @@ from biosyn.errors import InputError
 
 
 class _Vocabulary(NamedTuple):
-    """The columns to read; the ids are the concept's own and its alternatives, of synonyms those that there are."""
+    """The columns to read, of which the file may lack some: the concept's own id first, the preferred name first."""
 
     ids: tuple[str, ...]
     names: tuple[str, ...]
@@ -59,12 +59,12 @@ def ctd_concepts(source: Source) -> Iterator[Concept]:
     content = dropwhile(lambda numbered: numbered[1].startswith("#"), lines)
     rows = delimited_rows(content, source, delimiter=delimiter)
     for number, row in named_rows(rows, source, columns=columns):
-        ids = distinct_ids(*(row.get(column, "") for column in vocabulary.ids))
-        names = source.distinct(name for column in vocabulary.names for name in _names(row, column))
         if not distinct_ids(row[vocabulary.ids[0]]) or not row[columns[0]]:
             source.malformed("no id or no name", f"expected a {columns[0]} and an id", line=number)
-        else:
-            yield Concept(ids, names, source.path.name, _links(row))
+            continue
+        ids = distinct_ids(*(row.get(column, "") for column in vocabulary.ids))
+        names = source.distinct(name for column in vocabulary.names for name in _names(row, column))
+        yield Concept(ids, names, source.path.name, _links(row))
 
 
 def _header(lines: Iterator[tuple[int, str]]) -> tuple[list[str], str] | None:

@@ -15,7 +15,7 @@ _RECORDS = {
 _LINKS = {
     "tree_numbers": "TreeNumberList/TreeNumber",
     "mapped_to": "HeadingMappedToList/HeadingMappedTo/DescriptorReferredTo/DescriptorUI",
-    "xrefs": "ConceptList/Concept/RegistryNumber",
+    "xrefs": "ConceptList/Concept//RegistryNumber",  # of late in a RegistryNumberList
 }
 _TERMS = "ConceptList/Concept/TermList/Term/String"
 

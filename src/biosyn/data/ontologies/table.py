@@ -33,8 +33,10 @@ def table_concepts(
     Raises
     ------
     InputError
-        If the header lacks a column, or has it twice.
+        If the header lacks a column, or has it twice, or the separator is empty.
     """
+    if not separator:
+        raise InputError("--separator is empty: say what is between synonyms")
     rows = delimited_rows(source.lines(), source, delimiter=delimiter)
     columns = [column.strip() for column in next(rows, Row(1, [""])).content]
     for column in filter(None, (id_column, name_column, synonyms_column)):
