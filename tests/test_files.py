@@ -1,9 +1,11 @@
+import gzip
 import json
 
 import pytest
 
 from biosyn.errors import InputError
 from biosyn.files import (
+    open_binary,
     read_lines,
     require_folder,
     require_writable,
@@ -38,6 +40,34 @@ def test_a_line_that_is_not_utf8_is_named(tmp_path):
         lines_of(tmp_path / "a", b"one\ncaf\xe9\n")
 
 
+def test_gzip_is_unpacked_where_the_name_says_so(tmp_path):
+    packed = gzip.compress("\ufeffone\r\ncaf\u00e9\n".encode())
+    assert lines_of(tmp_path / "a.gz", packed) == [(1, "one"), (2, "caf\u00e9")]
+
+
+@pytest.mark.parametrize(
+    "damaged",
+    [
+        b"one\n",
+        gzip.compress(b"one\n" * 999)[:-9],  # cut off
+        gzip.compress(b"one\n")[:-8] + bytes(8),  # another checksum
+        gzip.compress(b"one\n")[:10] + b"\xff" * 20,
+    ],
+)
+def test_gzip_that_is_damaged_is_named(tmp_path, damaged):
+    with pytest.raises(InputError, match=r"a\.gz: is damaged, or no gzip file"):
+        lines_of(tmp_path / "a.gz", damaged)
+
+
+@pytest.mark.parametrize("name", ["a", "a.gz"])
+def test_the_bytes_that_are_read_are_told_as_they_lie_on_disk(tmp_path, name):
+    path, counts = tmp_path / name, []
+    path.write_bytes(gzip.compress(bytes(3_000_000)) if name == "a.gz" else bytes(3_000_000))
+    with open_binary(path, tick=counts.append) as file:
+        assert sum(map(len, iter(lambda: file.read(100_000), b""))) == 3_000_000
+    assert sum(counts) == path.stat().st_size
+
+
 def test_a_missing_file_is_named(tmp_path):
     with pytest.raises(InputError, match="missing.txt: cannot be read"):
         list(read_lines(tmp_path / "missing.txt"))
@@ -70,7 +100,7 @@ def test_a_folder_below_a_regular_file_cannot_be_written(tmp_path):
 
 
 def test_text_is_written_as_utf8_with_plain_newlines(tmp_path):
-    write_lines(tmp_path / "a", ["é", "b"])
+    assert write_lines(tmp_path / "a", iter(["é", "b"])) == 2
     assert (tmp_path / "a").read_bytes() == b"\xc3\xa9\nb\n"
 
 
@@ -86,6 +116,16 @@ def test_a_write_that_fails_keeps_the_old_content_and_leaves_nothing_beside_it(t
         write_text(path, "new")
     assert path.read_text() == "old"
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_lines_that_end_in_an_error_leave_nothing(tmp_path):
+    def lines():
+        yield "one"
+        raise InputError("no two")
+
+    with pytest.raises(InputError, match="no two"):
+        write_lines(tmp_path / "a", lines())
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_file_below_a_regular_file_cannot_be_written(tmp_path):

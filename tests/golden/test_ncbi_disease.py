@@ -4,6 +4,11 @@ import gzip
 
 import pytest
 
+from biosyn.data.ontologies.medic import medic_concepts
+from biosyn.data.ontologies.source import Source
+from biosyn.data.reading import ReadingReport
+from biosyn.dictionary_building import build_dictionary
+
 pytest.importorskip("pyab3p", reason="pyab3p has no wheel for this machine")
 
 
@@ -43,6 +48,15 @@ def test_every_name_of_the_train_dictionary_in_order(ncbi_processed, golden):
     written = dictionary(read(ncbi_processed / "train_dictionary.txt"))
     assert len(written) == 71_924
     assert written == expected
+
+
+def test_the_dictionary_command_writes_the_same_files(ncbi_processed, shared_data, tmp_path):
+    report = ReadingReport()
+    medic = Source(shared_data / "corpora" / "medic" / "medic_06Jul2012.txt", report=report)
+    counts = build_dictionary(medic_concepts(medic), tmp_path / "medic.txt", report=report)
+    assert (counts["concepts"], counts["names"], counts["homonyms"]) == (11_915, 71_924, 1_010)
+    for written, expected in (("medic.txt", "train_dictionary.txt"), ("concepts.jsonl", "concepts.jsonl")):
+        assert (tmp_path / written).read_bytes() == (ncbi_processed / expected).read_bytes()
 
 
 @pytest.mark.parametrize(("split", "before", "count"), [("dev", "train", 72_887), ("test", "dev", 73_024)])

@@ -6,10 +6,11 @@ from pathlib import Path
 from typing import Any
 
 from biosyn.cli.common import add_quiet, run_command, show_progress
+from biosyn.cli.preprocess_dictionary import add_dictionary
 from biosyn.data.corpus_folder import require_replaceable
 from biosyn.data.holdout import hold_out
 from biosyn.data.hpo import default_obo, read_hpo
-from biosyn.data.ontology import read_medic
+from biosyn.data.ontologies.medic import read_medic
 from biosyn.data.pubtator import read_pubtator
 from biosyn.data.typos import read_typos
 from biosyn.preprocessing import Cleaning, preprocess_corpus
@@ -32,6 +33,7 @@ def _parser() -> argparse.ArgumentParser:
     corpora = parser.add_subparsers(dest="corpus", required=True, metavar="CORPUS")
     _add_ncbi_disease(corpora)
     _add_hpo(corpora)
+    add_dictionary(corpora)
     return parser
 
 

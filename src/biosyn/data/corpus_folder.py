@@ -46,8 +46,13 @@ def _is_ours(folder: Path) -> bool:
     return all(path.is_file() and path.suffix in (".concept", ".txt") and path.stem in documents for path in paths)
 
 
-def move_into_place(stage: Path, output_dir: Path) -> None:
+def move_into_place(stage: Path, output_dir: Path, *, names: Iterable[str] = (*FOLDERS, *FILES)) -> None:
     """Move the stage's files and folders to the output folder that it lies in; where one cannot be moved, undo all.
+
+    Parameters
+    ----------
+    names
+        Of what is moved; what bears such a name there is replaced.
 
     Raises
     ------
@@ -56,7 +61,7 @@ def move_into_place(stage: Path, output_dir: Path) -> None:
     """
     replaced = stage / "replaced"
     replaced.mkdir()
-    moves = [(stage / name, output_dir / name) for name in (*FOLDERS, *FILES)]
+    moves = [(stage / name, output_dir / name) for name in names]
     undo: list[tuple[Path, Path]] = []
     try:
         for source, target in moves:
