@@ -9,7 +9,7 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,7 @@ MAX_LENGTH = 25
 Way = Callable[[], object]
 
 
-def alternate(ways: dict[str, Way], *, rounds: int) -> dict[str, float]:
+def alternate(ways: Mapping[str, Way], *, rounds: int) -> dict[str, float]:
     """Run the ways in turn, ``rounds`` times after one warm-up; return the median seconds of each.
 
     In turn, so that whatever else the machine does falls on all of them alike.
@@ -37,7 +37,7 @@ def alternate(ways: dict[str, Way], *, rounds: int) -> dict[str, float]:
     return {name: statistics.median(found) for name, found in seconds.items()}
 
 
-def best_of(ways: dict[int, Way]) -> int:
+def best_of(ways: Mapping[int, Way]) -> int:
     """Return the key of the fastest way, each tried twice: the batch size at which it is at its best."""
     found = alternate({str(size): way for size, way in ways.items()}, rounds=2)
     return int(min(found, key=lambda size: found[size]))
@@ -102,4 +102,6 @@ def _cpu() -> str:
 
 
 def _shown(value: Any) -> str:
+    if value is None:
+        return ""
     return f"{value:.4g}" if isinstance(value, float) else str(value)
