@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO, NamedTuple, TypeVar
 
-from biosyn.data.bioc import BiocAnnotation, BiocDocument, BiocPassage, broken
+from biosyn.data.bioc_records import BiocAnnotation, BiocDocument, BiocPassage, broken
 from biosyn.data.json_spans import Node, TruncatedError, parse_key, parse_separator, parse_value, skip_blanks
 from biosyn.errors import InputError
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
 
-from biosyn.data.bioc import BiocAnnotation, BiocDocument, BiocPassage, broken
+from biosyn.data.bioc_records import BiocAnnotation, BiocDocument, BiocPassage, broken
 from biosyn.errors import InputError, missing_extra
 
 Element = Any  # of lxml, which is optional and has no types
