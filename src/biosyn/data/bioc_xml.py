@@ -4,7 +4,7 @@ The pieces, elements written by `to_bytes`, make up the file again: equal after 
 and blanks included. In bytes it may differ as lxml writes: UTF-8, quotes of attributes, ``<a/>`` for ``<a></a>``.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import IO, Any
 
@@ -81,6 +81,20 @@ def xml_document(element: Element, path: str | Path) -> BiocDocument:
         for part in (passage, *passage.iterchildren("sentence"))
     ]
     return BiocDocument(name, tuple(passages))
+
+
+def add_infons(annotation: Element, infons: Mapping[str, str]) -> None:
+    """Add infons after those that are there, each followed by the same blanks as the one before it.
+
+    Taken out again with the text after them, they leave the annotation as it was.
+    """
+    etree = _lxml()
+    present = annotation.findall("infon")
+    at, blanks = (annotation.index(present[-1]) + 1, present[-1].tail) if present else (0, annotation.text)
+    for key, value in reversed(list(infons.items())):
+        infon = etree.Element("infon", key=key)
+        infon.text, infon.tail = value, blanks
+        annotation.insert(at, infon)
 
 
 def _passage(element: Element, document: str, path: str | Path) -> BiocPassage:
