@@ -37,6 +37,8 @@ def json_pieces(stream: IO[bytes], path: str | Path) -> Iterator[JsonPiece]:
         If the text is not JSON or not UTF-8; the line is named.
     """
     text = _Text(stream, path)
+    if text.at_end():
+        raise InputError("is no BioC JSON: it is empty", path=path)
     while not text.at_end():
         if text.peek() == "[":
             yield JsonPiece(text.take("["))
