@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import logging
 import os
 from collections.abc import Iterable, Mapping
 from contextlib import ExitStack, suppress
@@ -14,6 +15,8 @@ from filelock import FileLock, Timeout
 from biosyn.errors import InputError
 from biosyn.files import require_writable
 from biosyn.linking.state import Done, LinkState
+
+logger = logging.getLogger(__name__)
 
 
 class PartialOutput:
@@ -50,7 +53,8 @@ class PartialOutput:
     def __enter__(self) -> "PartialOutput":
         with ExitStack() as stack:
             self._lock(stack)
-            if not self._resume:
+            if not self._resume and self._paths["state.sqlite"].exists():
+                logger.info("%s is of a run that was stopped: it is started anew", self._folder)
                 self._remove_files()
             self.state = stack.enter_context(LinkState(self._paths["state.sqlite"]))
             self.done = self._recorded()
