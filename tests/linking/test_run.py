@@ -102,6 +102,12 @@ def test_a_document_with_abbreviations_and_a_composite_mention(link_config, tmp_
     assert result == {**files, **counts}
 
 
+def test_two_names_of_one_concept_give_its_id_once(run, lines_file):
+    preparation = Preparation(names={"aa", "bb"})
+    output, _, _, _ = run(lines_file("aa/bb"), preparation=preparation)
+    assert output == "aa/bb\tD2\taa|bb\t0.6667\n"
+
+
 def test_the_links_are_those_of_inference(link_config, tmp_path, tiny_checkpoint, tiny_dictionary):
     mentions = ["Ataxia", "breast tumour", "low blood-count"]
     (tmp_path / "in.jsonl").write_text("".join(json.dumps({"mention": mention}) + "\n" for mention in mentions))

@@ -86,8 +86,9 @@ def _links(prepared: Iterable[Prepared], state: LinkState, link: LinkTexts) -> d
 
 
 def _mention_link(one: Prepared, links: dict[str, Link]) -> Link | None:
-    """Return the mention's link: of a composite one the ids and names joined by ``|`` and the lowest score."""
+    """Return the mention's link: of a composite one the different ids and the names, each joined by ``|``."""
     if one.problem:
         return None
     parts = [links[part] for part in one.parts]
-    return Link("|".join(p.cui for p in parts), "|".join(p.name for p in parts), min(p.score for p in parts))
+    cuis = dict.fromkeys(part.cui for part in parts)
+    return Link("|".join(cuis), "|".join(part.name for part in parts), min(part.score for part in parts))

@@ -19,7 +19,7 @@ class Mention(NamedTuple):
 
 
 class Link(NamedTuple):
-    """What a mention is linked to; of a composite mention ids and names joined by ``|`` and the lowest score."""
+    """What a mention is linked to; of a composite mention ids and names joined by ``|``, and the lowest score."""
 
     cui: str
     name: str
