@@ -51,13 +51,18 @@ def peak_megabytes(script: str, *arguments: str) -> float:
 
 def print_peak() -> None:
     """Print this process's peak memory, for `peak_megabytes`."""
+    print(json.dumps({"peak_megabytes": own_peak_megabytes()}))
+
+
+def own_peak_megabytes() -> float:
+    """Return this process's peak resident memory, in MB of 10^6 bytes."""
     status = Path("/proc/self/status")
     if status.exists():  # getrusage would count the parent's memory at the fork too
         (line,) = (line for line in status.read_text().splitlines() if line.startswith("VmHWM:"))
         peak = int(line.split()[1]) * 1024
     else:
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss  # macOS: bytes
-    print(json.dumps({"peak_megabytes": peak / 1e6}))
+    return peak / 1e6
 
 
 def matrix_gflops(rows: int, inner: int, columns: int) -> float:

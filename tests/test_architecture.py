@@ -33,6 +33,7 @@ RANKS = {
     "biosyn.convert": 7,
     "biosyn.inference": 7,
     "biosyn.evaluation": 7,
+    "biosyn.linking": 8,  # inference on a whole file
     "biosyn.training_log": 8,  # dev accuracy is evaluation
     "biosyn.training": 9,
     "biosyn.train_run": 10,

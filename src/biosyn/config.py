@@ -18,6 +18,8 @@ TRAIN_PRECISIONS = ("float32", "bfloat16")  # float16 would need its loss scaled
 INDEX_PRECISIONS = ("float32", "float16")
 SEARCH_MEMORY = 200  # MB
 CHECKPOINT_FORMATS = ("biosyn", "upstream")
+DOCUMENT_FORMATS = ("pubtator", "bioc-xml", "bioc-json")
+LINK_FORMATS = ("lines", "csv", "tsv", "jsonl", *DOCUMENT_FORMATS)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -144,6 +146,53 @@ class InferenceConfig:
     def wants_embeddings(self) -> bool:
         """Whether the result holds embeddings."""
         return self.show_embeddings or (self.dictionary_path is None and not self.show_predictions)
+
+
+@dataclass(frozen=True, kw_only=True)
+class LinkConfig:
+    """Settings of inference.py --input.
+
+    ``format``, ``add`` and ``abbreviations`` None: the format by the file's name; all that a format has room for;
+    Ab3P where there are documents.
+    """
+
+    model_name_or_path: str
+    input: str
+    output: str | None
+    dictionary_path: str | None
+    revision: str | None = None
+    device: str = "auto"
+    cache_dir: str | None = None
+    format: str | None = None
+    column: str = "mention"
+    field: str = "mention"
+    types: str | None = None
+    add: str | None = None
+    abbreviations: str | None = None
+    typo_path: str | None = None
+    split_composites: bool = False
+    on_error: str = "fail"
+    resume: bool = False
+    show_progress: bool = False
+
+    def __post_init__(self) -> None:
+        for flag, value in (("--output", self.output), ("--dictionary_path", self.dictionary_path)):
+            if not value:
+                raise InputError(f"--input needs {flag}")
+        if self.types is not None and not self.mention_types:
+            raise InputError("--types is empty: name one or more, separated by commas")
+        for flag, chosen, known in (
+            ("--format", self.format, (None, *LINK_FORMATS)),
+            ("--add", self.add, (None, "id", "all")),
+            ("--on_error", self.on_error, ("fail", "skip")),
+        ):
+            if chosen not in known:
+                raise InputError(f"{flag} must be one of {', '.join(filter(None, known))}, found {chosen}")
+
+    @property
+    def mention_types(self) -> frozenset[str] | None:
+        """The types of mentions to link; None means all."""
+        return None if self.types is None else frozenset(part.strip() for part in self.types.split(",") if part.strip())
 
 
 @dataclass(frozen=True, kw_only=True)

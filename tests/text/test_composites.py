@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from biosyn.text.composites import split_composite
+from biosyn.text.composites import split_by_names, split_composite
 
 TWO, THREE = "D1|D2", "D1|D2|D3"
 
@@ -114,3 +114,43 @@ def test_parts_are_as_many_as_ids_or_the_mention_stays(mention, count, separator
         parts = result.mention.split("|")
         assert len(parts) == count
         assert all(part == part.strip() and part for part in parts)
+
+
+NAMES = {"breast cancer", "ovarian cancer", "colon cancer", "head and neck cancer", "ataxia", "syndrome", "duchenne"}
+NAMES |= {"becker muscular dystrophy", "cancer of breast", "cancer of ovary", "neck cancer", "head cancer"}
+
+
+@pytest.mark.parametrize(
+    ("mention", "parts"),
+    [
+        ("breast and ovarian cancer", ["breast cancer", "ovarian cancer"]),
+        ("breast, colon and ovarian cancer", ["breast cancer", "colon cancer", "ovarian cancer"]),
+        ("cancer of the breast or ovary", ["cancer of breast", "cancer of ovary"]),
+        ("breast/ovarian cancer", ["breast cancer", "ovarian cancer"]),
+        ("duchenne/becker muscular dystrophy", ["duchenne", "becker muscular dystrophy"]),
+        ("head and neck cancer", None),  # the whole is a name
+        ("breast and lung cancer", None),  # one part is none
+        ("ataxia syndrome", None),  # two names, but nothing says that it is two
+        ("ataxia", None),
+        ("", None),
+    ],
+)
+def test_without_gold_ids_the_names_decide(mention, parts):
+    assert split_by_names(mention, NAMES.__contains__) == tuple(parts or [mention])
+
+
+@settings(deadline=None)
+@given(st.lists(WORDS, max_size=8).map(" ".join), st.sets(st.lists(WORDS, max_size=3).map(" ".join)))
+def test_every_part_is_a_name_and_the_whole_is_none(mention, names):
+    parts = split_by_names(mention, names.__contains__)
+    if parts != (mention,):
+        assert mention not in names
+        assert len(parts) > 1
+        assert names.issuperset(parts)
+
+
+def test_splitting_by_names_does_not_hang_on_100_kb():
+    began = time.monotonic()
+    for piece in ("and ", "a, ", "a/", "a and "):
+        split_by_names(piece * (100_000 // len(piece)), lambda text: False)
+    assert time.monotonic() - began < 4

@@ -15,6 +15,7 @@ from biosyn.cli.common import (
     make_config,
     run_command,
 )
+from biosyn.cli.linking import add_linking, link, wants_linking
 from biosyn.config import INFERENCE_TOPK, InferenceConfig
 
 
@@ -26,7 +27,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="inference.py", description=__doc__)
     add = parser.add_argument
-    add("--mention", required=True, help="the text to map, as it stands in a document")
+    add("--mention", help="the text to map, as it stands in a document")
     add("--model_name_or_path", required=True, help=MODEL_HELP)
     add("--dictionary_path", help="dictionary, a line 'cui||name' each")
     add("--show_predictions", action="store_true", help="give the best names (the default with a dictionary)")
@@ -37,10 +38,13 @@ def _parser() -> argparse.ArgumentParser:
     add_device(parser)
     add_compute(parser)
     add_quiet(parser)
+    add_linking(parser)
     return parser
 
 
 def _infer(args: argparse.Namespace) -> dict[str, Any]:
+    if wants_linking(args):
+        return link(args)
     config = make_config(InferenceConfig, args)
     from biosyn.inference import infer  # here, so that --help does not wait for torch
 

@@ -1,12 +1,13 @@
 """Cutting a composite mention ("breast and ovarian cancer") into one part for each of its concepts.
 
-The number of gold ids decides whether a cut stands. That is part of the published set-up of the corpora; linking
-a mention without gold ids cannot use it.
+The number of gold ids decides whether a cut stands. That is part of the published set-up of the corpora. Linking a
+mention has no gold ids: there the names of the dictionary decide.
 
 Everything works on blank-separated tokens in single passes, without regular expressions: a mention of any length
 takes linear time.
 """
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 
@@ -46,6 +47,32 @@ def split_composite(mention: str, cui: str) -> Composite:
         if len(parts) == len(ids) and all(parts):
             mention = "|".join(parts)
     return Composite(mention, separator.join(ids))
+
+
+def split_by_names(mention: str, is_name: Callable[[str], bool]) -> tuple[str, ...]:
+    """Cut a mention without gold ids: only if it is no name itself, and each part is one.
+
+    The shapes are those of `split_composite`, less the one that makes every word a part ("syndrome" is a name too), and
+    one more: the halves of a slash may share what follows ("breast/ovarian cancer").
+
+    Examples
+    --------
+    >>> split_by_names("breast and ovarian cancer", {"breast cancer", "ovarian cancer"}.__contains__)
+    ('breast cancer', 'ovarian cancer')
+    >>> split_by_names("head and neck cancer", {"head and neck cancer", "neck cancer"}.__contains__)
+    ('head and neck cancer',)
+    """
+    tokens = mention.split()
+    if not is_name(mention):
+        for parts in (
+            _of_shape(tokens),
+            _list_shape(tokens),
+            _slash_shape(tokens),
+            _slash_shape(tokens, share_rest=True),
+        ):
+            if len(parts) > 1 and all(map(is_name, parts)):
+                return tuple(parts)
+    return (mention,)
 
 
 def _one_vocabulary(ids: list[str]) -> list[str]:
@@ -111,8 +138,10 @@ def _head_and_stem(tokens: list[str], start: int) -> tuple[str, str]:
     return "", ""
 
 
-def _slash_shape(tokens: list[str]) -> list[str]:
+def _slash_shape(tokens: list[str], *, share_rest: bool = False) -> list[str]:
     """Cut at the last ``/``; what stands before its token goes to both halves, what follows to the second only.
+
+    With ``share_rest`` what follows goes to both.
 
     Examples
     --------
@@ -123,7 +152,9 @@ def _slash_shape(tokens: list[str]) -> list[str]:
     if at is None or any("and/or" in token for token in tokens):
         return []
     first, _, second = tokens[at].rpartition("/")
-    return [" ".join([*tokens[:at], first]).strip(), " ".join([*tokens[:at], second, *tokens[at + 1 :]]).strip()]
+    rest = tokens[at + 1 :]
+    halves = [*tokens[:at], first, *(rest if share_rest else [])], [*tokens[:at], second, *rest]
+    return [" ".join(half).strip() for half in halves]
 
 
 def _words_shape(tokens: list[str], count: int) -> list[str]:

@@ -1,0 +1,56 @@
+"""The part of inference.py that links a file of mentions."""
+
+import argparse
+from typing import Any
+
+from biosyn.cli.common import make_config
+from biosyn.config import LINK_FORMATS, LinkConfig
+from biosyn.errors import InputError
+
+ABBREVIATIONS = ("ab3p", "schwartz-hearst", "none")
+
+
+def add_linking(parser: argparse.ArgumentParser) -> None:
+    """Add the flags for a file of mentions."""
+    add = parser.add_argument_group("a file of mentions (docs/formats.md)").add_argument
+    add("--input", help="file of mentions; the same file with ids, names and scores in it becomes --output")
+    add("--output", help="file to write, whole when all is done; gzip where it ends in .gz")
+    add("--format", choices=LINK_FORMATS, help="the input's format (default: by the file's name)")
+    add("--column", default="mention", help="column of a table that holds the mention (default: %(default)s)")
+    add("--field", default="mention", help="member of a JSON object that holds it (default: %(default)s)")
+    add("--types", help="link mentions of these types only, separated by commas")
+    add("--add", choices=("id", "all"), help="id alone, or name and score too (default: all; PubTator: id)")
+    add("--abbreviations", choices=ABBREVIATIONS, help="who finds them (default: ab3p where there are documents)")
+    add("--typo_path", help="spelling corrections, a line 'wrong||right' each")
+    add(
+        "--split_composites",
+        action="store_true",
+        help="link the parts of 'breast and ovarian cancer' if each is a name",
+    )
+    add("--on_error", choices=("fail", "skip"), default="fail", help="what a bad record does (default: %(default)s)")
+    add("--resume", action="store_true", help="go on with a run that was stopped")
+
+
+def wants_linking(args: argparse.Namespace) -> bool:
+    """Say whether a file is to be linked and not one mention.
+
+    Raises
+    ------
+    InputError
+        If it is both or neither, or flags of the other kind are given.
+    """
+    if (args.mention is None) == (args.input is None):
+        raise InputError("give one of --mention TEXT and --input FILE")
+    flags = ("show_embeddings",) if args.input is not None else ("output", "format", "types", "add", "resume")
+    for flag in flags:
+        if getattr(args, flag):
+            raise InputError(f"--{flag} goes with {'--mention' if args.input is not None else '--input'} only")
+    return args.input is not None
+
+
+def link(args: argparse.Namespace) -> dict[str, Any]:
+    """Link the file; return the counts."""
+    config = make_config(LinkConfig, args)
+    from biosyn.linking.run import link_file  # here, so that --help does not wait for torch
+
+    return link_file(config)

@@ -1,0 +1,104 @@
+"""What every format gives: units in order, each with its mentions and a way to write itself again."""
+
+from collections.abc import Callable, Collection, Sequence
+from typing import NamedTuple
+
+ID, NAME, SCORE = "biosyn_id", "biosyn_name", "biosyn_score"
+DECIMALS = 4  # of a score as it is written
+
+
+class Mention(NamedTuple):
+    """A mention, or a record that should have been one.
+
+    ``place`` is for people: file and line, or document and annotation. ``problem`` says why it cannot be linked.
+    """
+
+    text: str
+    place: str
+    problem: str = ""
+
+
+class Link(NamedTuple):
+    """What a mention is linked to; of a composite mention ids and names joined by ``|``, and the lowest score."""
+
+    cui: str
+    name: str
+    score: float
+
+
+Render = Callable[[Sequence[Link | None]], bytes]
+"""A link for each mention of the unit, None where there is none, to the unit's bytes: what it was, and the links."""
+
+
+class Unit(NamedTuple):
+    """A part of a file: a line, a record, a document, or what stands between them.
+
+    The bytes of all units in order are the file. ``text`` is the document's, where abbreviations are defined.
+    """
+
+    mentions: tuple[Mention, ...]
+    render: Render
+    text: str | None = None
+
+
+def plain_unit(raw: bytes) -> Unit:
+    """Return a unit without mentions."""
+    return Unit((), lambda links: raw)
+
+
+def bad_unit(raw: bytes, place: str, problem: str) -> Unit:
+    """Return the unit of a record that cannot be read: it stays as it is."""
+    return Unit((Mention(raw[:400].decode("utf-8", "replace"), place, problem),), lambda links: raw)
+
+
+def added_fields(link: Link, keys: Sequence[str]) -> dict[str, str | float]:
+    """Return what is added to a record, in the order of the keys.
+
+    Examples
+    --------
+    >>> added_fields(Link("D013684", "telangiectasia", 12.345678), (ID, SCORE))
+    {'biosyn_id': 'D013684', 'biosyn_score': 12.3457}
+    """
+    values: dict[str, str | float] = {ID: link.cui, NAME: link.name, SCORE: round(link.score, DECIMALS)}
+    return {key: values[key] for key in keys}
+
+
+def added_texts(link: Link, keys: Sequence[str]) -> dict[str, str]:
+    """Return what is added where everything is text: columns and infons.
+
+    Examples
+    --------
+    >>> added_texts(Link("D013684", "telangiectasia", 12.5), (ID, SCORE))
+    {'biosyn_id': 'D013684', 'biosyn_score': '12.5000'}
+    """
+    fields = added_fields(link, keys)
+    return {key: value if isinstance(value, str) else f"{value:.{DECIMALS}f}" for key, value in fields.items()}
+
+
+def already_linked(present: Collection[str]) -> str:
+    """Say that one of our keys is there already, or return an empty text."""
+    found = [key for key in (ID, NAME, SCORE) if key in present]
+    return f"holds {found[0]} already: link the file as it was before" if found else ""
+
+
+def split_line(raw: bytes) -> tuple[bytes, bytes]:
+    r"""Return a line without its end, and the end.
+
+    Examples
+    --------
+    >>> split_line(b"ataxia\r\n"), split_line(b"ataxia")
+    ((b'ataxia', b'\r\n'), (b'ataxia', b''))
+    """
+    body = raw.removesuffix(b"\n").removesuffix(b"\r")
+    return body, raw[len(body) :]
+
+
+NOT_UTF8 = "is not UTF-8: save the file as UTF-8"
+
+
+def decoded(raw: bytes, number: int = 0) -> str | None:
+    """Return the text, or None where it is not UTF-8; the first line of a file loses its byte order mark."""
+    try:
+        return raw.decode("utf-8-sig" if number == 1 else "utf-8")
+    except UnicodeDecodeError:
+        return None

@@ -1,0 +1,1 @@
+"""Linking the mentions of a whole file: inference.py --input."""

@@ -1,0 +1,144 @@
+import gzip
+import json
+
+import pytest
+
+from biosyn.data.mention_files.units import Link
+from biosyn.errors import InputError
+from biosyn.linking.partial_output import PartialOutput
+
+IDENTITY = {"input": "a", "model": {"w": 1.5}}
+ERROR = {"place": "x:1", "problem": "p", "record": "r\ud800"}
+
+
+@pytest.fixture
+def target(tmp_path):
+    return tmp_path / "out.txt"
+
+
+def write(output, text, units, errors=()):
+    output.write(text.encode(), errors, output.done._replace(units=units))
+
+
+def test_the_output_appears_whole_and_nothing_else_is_left(target):
+    target.write_text("an older output")
+    with PartialOutput(target, IDENTITY, resume=False) as output:
+        write(output, "one\n", 1, [ERROR])
+        assert target.read_text() == "an older output"
+        write(output, "two\n", 2)
+        output.publish(keep_errors=True)
+    assert target.read_text() == "one\ntwo\n"
+    errors = target.with_name("out.txt.errors.jsonl")
+    assert json.loads(errors.read_text()) == ERROR
+    assert sorted(target.parent.iterdir()) == [target, errors]
+
+
+@pytest.mark.parametrize(("keep", "there"), [(True, True), (False, False)])
+def test_an_errors_file_without_errors_is_there_if_it_is_wanted(target, keep, there):
+    with PartialOutput(target, IDENTITY, resume=False) as output:
+        write(output, "one\n", 1)
+        output.publish(keep_errors=keep)
+    assert target.with_name("out.txt.errors.jsonl").exists() == there
+
+
+def test_what_was_not_recorded_is_cut_off(target):
+    with PartialOutput(target, IDENTITY, resume=False) as output:
+        write(output, "one\n", 1, [ERROR])
+        output.state.remember(["kept"], [Link("D1", "a", 1.0)])
+        write(output, "two\n", 2)
+        output.state.remember(["lost"], [Link("D1", "a", 1.0)])  # as by a kill between the links and the record
+    partial = target.with_name("out.txt.partial")
+    for name in ("output", "errors.jsonl"):
+        with (partial / name).open("ab") as file:
+            file.write(b"half a st")
+    with PartialOutput(target, IDENTITY, resume=True) as output:
+        assert output.done.units == 2
+        assert list(output.state.known(["kept", "lost"])) == ["kept"]
+        write(output, "three\n", 3)
+        output.publish(keep_errors=False)
+    assert target.read_text() == "one\ntwo\nthree\n"
+    assert len(target.with_name("out.txt.errors.jsonl").read_text().splitlines()) == 1
+
+
+def test_without_resume_a_left_run_is_started_anew(target):
+    with PartialOutput(target, IDENTITY, resume=False) as output:
+        write(output, "one\n", 1)
+    with PartialOutput(target, {"input": "b"}, resume=False) as output:
+        assert output.done.units == 0
+        write(output, "other\n", 1)
+        output.publish(keep_errors=False)
+    assert target.read_text() == "other\n"
+
+
+@pytest.mark.parametrize(
+    ("identity", "what"), [({"input": "b"}, "input"), ({"input": "a", "model": {"w": 2}}, "model")]
+)
+def test_another_run_is_not_resumed_and_stays(target, identity, what):
+    with PartialOutput(target, IDENTITY, resume=False) as output:
+        write(output, "one\n", 1)
+    with (
+        pytest.raises(InputError, match=f"cannot be resumed, its {what} was another"),
+        PartialOutput(target, identity, resume=True),
+    ):
+        pass
+    with PartialOutput(target, IDENTITY, resume=True) as output:
+        assert output.done.units == 1
+
+
+def test_a_kill_while_the_files_are_moved_can_be_resumed(target):
+    with PartialOutput(target, IDENTITY, resume=False) as output:
+        write(output, "one\n", 1, [ERROR])
+        output.state.commit(output.done._replace(finished=True))
+    partial = target.with_name("out.txt.partial")
+    (partial / "errors.jsonl").rename(target.with_name("out.txt.errors.jsonl"))
+    with PartialOutput(target, IDENTITY, resume=True) as output:
+        assert output.done.finished
+        output.publish(keep_errors=True)
+    assert target.read_text() == "one\n"
+    assert not partial.exists()
+
+
+def test_two_runs_do_not_write_one_output(target):
+    with (
+        PartialOutput(target, IDENTITY, resume=False),
+        pytest.raises(InputError, match="another run is writing"),
+        PartialOutput(target, IDENTITY, resume=True),
+    ):
+        pass
+
+
+def test_a_damaged_state_is_named(target):
+    with PartialOutput(target, IDENTITY, resume=False) as output:
+        write(output, "one\n", 1)
+    state = target.with_name("out.txt.partial") / "state.sqlite"
+    state.write_bytes(b"x" * 4096)
+    with pytest.raises(InputError, match=r"state\.sqlite: is damaged"), PartialOutput(target, IDENTITY, resume=True):
+        pass
+    with PartialOutput(target, IDENTITY, resume=False) as output:
+        assert output.done.units == 0
+
+
+def test_an_output_that_lost_its_end_is_named(target):
+    with PartialOutput(target, IDENTITY, resume=False) as output:
+        write(output, "one\n", 1)
+    (target.with_name("out.txt.partial") / "output").write_bytes(b"o")
+    with pytest.raises(InputError, match="shorter than what was written"), PartialOutput(target, IDENTITY, resume=True):
+        pass
+
+
+def test_packed_output_is_a_member_a_step(tmp_path):
+    target = tmp_path / "out.gz"
+    with PartialOutput(target, IDENTITY, resume=False) as output:
+        write(output, "one\n", 1)
+        write(output, "two\n", 2)
+        output.publish(keep_errors=False)
+    assert gzip.decompress(target.read_bytes()) == b"one\ntwo\n"
+
+
+def test_a_place_that_cannot_be_written_is_named(tmp_path):
+    (tmp_path / "file").touch()
+    with (
+        pytest.raises(InputError, match="cannot be written"),
+        PartialOutput(tmp_path / "file" / "out", IDENTITY, resume=False),
+    ):
+        pass
