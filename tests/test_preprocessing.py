@@ -81,6 +81,26 @@ def test_writes_the_files_of_a_corpus(raw, tmp_path, capsys):
         "queries_left_out": {"train": 1, "dev": 0, "test": 0},  # the mystery
         "dictionary_names": {"train": 6, "dev": 9, "test": 10},
         "ontology": {"concepts": 4},
+        "mentions": {"train": 6, "dev": 1, "test": 1},
+        "skipped": {},
+        "noted": {"mentions that their offsets do not give": 3},  # two of 100, and the composite
+        "published": {
+            "agrees": False,
+            "differences": [
+                "2 train documents (published: 592)",
+                "1 dev documents (published: 100)",
+                "1 test documents (published: 100)",
+                "6 train mentions (published: 5,134)",
+                "1 dev mentions (published: 787)",
+                "1 test mentions (published: 960)",
+                "5 train queries (published: 5,134)",
+                "1 dev queries (published: 787)",
+                "1 test queries (published: 960)",
+                "6 train dictionary names (published: 71,924)",
+                "9 dev dictionary names (published: 72,887)",
+                "10 test dictionary names (published: 73,024)",
+            ],
+        },
     }
 
 

@@ -1,10 +1,12 @@
 """Reading and writing text files so that bad input is named and nothing is ever half-written."""
 
+import gzip
 import hashlib
 import json
 import os
 import shutil
 import tempfile
+import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -14,18 +16,18 @@ from biosyn.errors import InputError
 
 
 def read_lines(path: str | Path) -> Iterator[tuple[int, str]]:
-    """Yield ``(line number from 1, line without its end)``; a BOM and CRLF are accepted.
+    """Yield ``(line number from 1, line without its end)``; a BOM and CRLF are accepted, and gzip under ``.gz``.
 
     Only LF and CRLF end a line, so that a form feed or U+2028 inside a name does not cut it.
 
     Raises
     ------
     InputError
-        If the file cannot be opened, or a line is not UTF-8 (the line is named).
+        If the file cannot be opened or unpacked, or a line is not UTF-8 (the line is named).
     """
     path = Path(path)
     try:
-        with path.open("rb") as file:
+        with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
             for number, raw in enumerate(file, 1):
                 try:
                     line = raw.decode("utf-8-sig" if number == 1 else "utf-8")
@@ -35,6 +37,8 @@ def read_lines(path: str | Path) -> Iterator[tuple[int, str]]:
                         f"not UTF-8 (byte 0x{byte:02x}): save the file as UTF-8", path=path, line=number
                     ) from error
                 yield number, line.rstrip("\n").removesuffix("\r")
+    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
+        raise InputError(f"is damaged, or no gzip file: {error}", path=path) from error
     except OSError as error:
         raise InputError(f"cannot be read: {error.strerror}", path=path) from error
 

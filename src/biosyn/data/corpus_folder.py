@@ -1,10 +1,13 @@
 """The folder of a preprocessed corpus: the names in it, and replacing them all or none."""
 
+import logging
 import os
 from collections.abc import Iterable
 from pathlib import Path
 
 from biosyn.errors import InputError
+
+logger = logging.getLogger(__name__)
 
 SPLITS = ("train", "dev", "test")
 TRAINDEV = "processed_traindev"
@@ -49,6 +52,9 @@ def _is_ours(folder: Path) -> bool:
 def move_into_place(stage: Path, output_dir: Path) -> None:
     """Move the stage's files and folders to the output folder that it lies in; where one cannot be moved, undo all.
 
+    What an earlier run left under our names and the stage has not, such as a split, is taken away: a folder holds one
+    run.
+
     Raises
     ------
     InputError
@@ -58,17 +64,21 @@ def move_into_place(stage: Path, output_dir: Path) -> None:
     replaced.mkdir()
     moves = [(stage / name, output_dir / name) for name in (*FOLDERS, *FILES)]
     undo: list[tuple[Path, Path]] = []
+    stale = [target.name for source, target in moves if target.exists() and not source.exists()]
     try:
         for source, target in moves:
             if target.exists():
                 undo.append((_move(target, replaced / target.name), target))
-            undo.append((_move(source, target), source))
+            if source.exists():
+                undo.append((_move(source, target), source))
     except BaseException as error:  # an interrupt too must not leave half of it
         for moved, origin in reversed(undo):
             os.rename(moved, origin)
         if isinstance(error, OSError):
             raise InputError(f"cannot be written to ({error.strerror})", path=output_dir) from error
         raise
+    if stale:
+        logger.info("%s: taken away, an earlier run left them: %s", output_dir, ", ".join(stale))
 
 
 def _move(source: Path, target: Path) -> Path:
