@@ -9,6 +9,7 @@ from biosyn.cli import corpus_flags
 from biosyn.cli.common import show_progress
 from biosyn.data.concept_files import Document
 from biosyn.data.corpora import bc2gn, bc5cdr, medmentions, ncbi_disease, tac2017adr
+from biosyn.data.corpora.bioc_corpus import read_bioc_corpus
 from biosyn.data.corpora.published import PUBLISHED, differences
 from biosyn.data.corpus_folder import SPLITS, require_replaceable
 from biosyn.data.dev_split import with_dev
@@ -50,7 +51,8 @@ def add_corpora(subparsers: Any) -> None:
 
 def _preprocess(args: argparse.Namespace, verb: _Verb) -> dict[str, Any]:
     typo_path = getattr(args, "typo_path", None)
-    require_replaceable(args.output_dir, inputs=[args.dictionary, *([typo_path] if typo_path else [])])
+    inputs = [args.dictionary, typo_path, *(getattr(args, split, None) for split in SPLITS)]
+    require_replaceable(args.output_dir, inputs=filter(None, inputs))
     cleaning = Cleaning(
         typos=read_typos(typo_path) if typo_path else {},
         find_abbreviations=abbreviation_finder(args.abbreviations),
@@ -88,9 +90,15 @@ def _files(args: argparse.Namespace) -> dict[str, str]:
     return files
 
 
-def _read_pubtator(args: argparse.Namespace, report: ReadingReport) -> Corpus:
-    form = PubTatorForm(parts=True, relations=True, types=_types(args), id_prefix=args.id_prefix, loose_ids=True)
-    return read_splits(_files(args), form=form, report=report)
+def _form(args: argparse.Namespace) -> PubTatorForm:
+    return PubTatorForm(parts=True, relations=True, types=_types(args), id_prefix=args.id_prefix, loose_ids=True)
+
+
+def _read_bioc(args: argparse.Namespace, report: ReadingReport) -> Corpus:
+    return {
+        split: read_bioc_corpus(path, form=_form(args), id_keys=args.id_keys, report=report)
+        for split, path in _files(args).items()
+    }
 
 
 _VERBS = {
@@ -124,5 +132,10 @@ _VERBS = {
         corpus_flags.bc2gn_flags,
         lambda args, report: bc2gn.read_bc2gn(args.raw_dir, report=report),
     ),
-    "pubtator": _Verb("any corpus in PubTator form", corpus_flags.file_flags, _read_pubtator),
+    "pubtator": _Verb(
+        "any corpus in PubTator form",
+        corpus_flags.file_flags,
+        lambda args, report: read_splits(_files(args), form=_form(args), report=report),
+    ),
+    "bioc": _Verb("any corpus in BioC form, XML or JSON", corpus_flags.bioc_flags, _read_bioc),
 }

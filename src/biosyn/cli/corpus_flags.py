@@ -4,6 +4,7 @@ import argparse
 
 from biosyn.cli.common import add_quiet
 from biosyn.data.corpora import bc2gn, bc5cdr, medmentions, ncbi_disease, tac2017adr
+from biosyn.data.corpora.bioc_corpus import ID_KEYS
 from biosyn.data.corpus_folder import SPLITS
 from biosyn.text.abbreviations import ABBREVIATION_METHODS
 
@@ -82,6 +83,18 @@ def file_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--id_prefix", default="", help="is taken off every id: UMLS:")
     _add_typo_path(parser)
     _add_dev_share(parser)
+
+
+def bioc_flags(parser: argparse.ArgumentParser) -> None:
+    """Add what all files have, and where the ids stand."""
+    file_flags(parser)
+    parser.add_argument(
+        "--id_keys",
+        nargs="+",
+        default=ID_KEYS,
+        metavar="KEY",
+        help=f"infons of an annotation of which the first that it has holds its ids (default: {', '.join(ID_KEYS)})",
+    )
 
 
 def _add_raw_dir(parser: argparse.ArgumentParser, holds: str) -> None:

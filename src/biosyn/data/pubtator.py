@@ -85,8 +85,8 @@ def _head(numbered: _Line, kind: str, path: str | Path) -> tuple[str, str]:
     match = _HEAD.fullmatch(line)
     if match is None or match[2] != kind:
         what = "title" if kind == "t" else "abstract"
-        message = f"expected 'pmid|{kind}|{what}', found {shown(line)}"
-        raise BadEntryError(f"documents with no {what}", message, path=path, line=number)
+        reason = "lines outside a document" if kind == "t" else "documents with no abstract"
+        raise BadEntryError(reason, f"expected 'pmid|{kind}|{what}', found {shown(line)}", path=path, line=number)
     problem = id_problem(match[1])
     if problem:
         raise BadEntryError("document ids that are no file name", problem, path=path, line=number)

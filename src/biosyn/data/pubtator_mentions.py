@@ -93,7 +93,7 @@ def make_query(fields: list[str], *, form: PubTatorForm, path: str | Path, numbe
         If the mention or its id is empty, or a field holds a separator of ``.concept`` files.
     """
     pmid, start, end, mention, kind, field, parts = fields
-    cui = _ids(field, form)
+    cui = clean_ids(field, form)
     query = Query(_with_parts(mention, parts, cui), cui, pmid=pmid, start=start, end=end, type=kind)
     problem = query_problem(query)
     if problem:
@@ -101,19 +101,14 @@ def make_query(fields: list[str], *, form: PubTatorForm, path: str | Path, numbe
     return query
 
 
-def shown(line: str) -> str:
-    """Return a line as it may stand in a message: quoted, sixty characters at most."""
-    return repr(line if len(line) <= 60 else line[:57] + "...")
-
-
-def _ids(field: str, form: PubTatorForm) -> str:
-    """Return the ids without blanks and prefix, joined as they were; in loose form by ``|``.
+def clean_ids(field: str, form: PubTatorForm) -> str:
+    """Return the ids of a field without blanks and prefix, joined as they were; in loose form by ``|``.
 
     Examples
     --------
-    >>> _ids(" UMLS:C1 | UMLS:C2", PubTatorForm(id_prefix="UMLS:"))
+    >>> clean_ids(" UMLS:C1 | UMLS:C2", PubTatorForm(id_prefix="UMLS:"))
     'C1|C2'
-    >>> _ids("7157;672", PubTatorForm(loose_ids=True)), _ids("-", PubTatorForm(loose_ids=True))
+    >>> clean_ids("7157;672", PubTatorForm(loose_ids=True)), clean_ids("-", PubTatorForm(loose_ids=True))
     ('7157|672', '-1')
     """
     field = "".join(field.split())
@@ -122,6 +117,11 @@ def _ids(field: str, form: PubTatorForm) -> str:
     if form.id_prefix:
         field = re.sub(rf"(?<![^|+]){re.escape(form.id_prefix)}", "", field)
     return field
+
+
+def shown(line: str) -> str:
+    """Return a line as it may stand in a message: quoted, sixty characters at most."""
+    return repr(line if len(line) <= 60 else line[:57] + "...")
 
 
 def _with_parts(mention: str, parts: str, cui: str) -> str:

@@ -15,7 +15,7 @@ def read_xml(path: str | Path) -> Any:
     InputError
         If the file cannot be read, or lxml is not installed.
     BadEntryError
-        If it is no well-formed XML, or uses an entity of its own.
+        If it is no well-formed XML, or declares or uses entities other than XML's five.
     """
     try:
         from lxml import etree
@@ -27,11 +27,10 @@ def read_xml(path: str | Path) -> Any:
     except OSError as error:
         raise InputError(f"cannot be read: {error.strerror}", path=path) from error
     except etree.XMLSyntaxError as error:
-        raise BadEntryError(
-            "files that are no XML", f"is no XML ({error.msg})", path=path, line=error.lineno
-        ) from error
-    entity = next(root.iter(etree.Entity), None)
-    if entity is not None:
-        message = f"uses the entity {entity.text}, which is not expanded: write what it stands for"
-        raise BadEntryError("files with entities of their own", message, path=path, line=entity.sourceline)
+        message = f"is no well-formed XML: {error.msg}"
+        raise BadEntryError("files that are no XML", message, path=path, line=error.lineno) from error
+    declared = root.getroottree().docinfo.internalDTD
+    if next(root.iter(etree.Entity), None) is not None or (declared is not None and any(declared.iterentities())):
+        message = "has entities of its own, which are not expanded: write what they stand for"
+        raise BadEntryError("files with entities of their own", message, path=path)
     return root
