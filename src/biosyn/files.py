@@ -2,17 +2,54 @@
 
 import gzip
 import hashlib
+import io
 import json
 import os
 import shutil
 import tempfile
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO, cast
 
 from biosyn.errors import InputError
+
+
+class _Watched(io.FileIO):
+    """A file that tells how many of its bytes were read, packed ones where it is packed."""
+
+    def __init__(self, path: Path, tick: Callable[[int], object]):
+        super().__init__(path)
+        self._tick = tick
+
+    def readinto(self, buffer: Any) -> int | None:
+        count = super().readinto(buffer)
+        self._tick(count or 0)
+        return count
+
+
+@contextmanager
+def open_binary(path: str | Path, *, tick: Callable[[int], object] = lambda count: None) -> Iterator[BinaryIO]:
+    """Open a file to read its bytes, unpacked if it ends in ``.gz``; ``tick`` is told each number of bytes on disk.
+
+    Raises
+    ------
+    InputError
+        If the file cannot be opened, read or unpacked, also where a read inside the block fails.
+    """
+    path = Path(path)
+    try:
+        with io.BufferedReader(_Watched(path, tick), buffer_size=1 << 20) as file:
+            if path.suffix == ".gz":
+                with gzip.GzipFile(fileobj=file) as unpacked:
+                    yield cast(BinaryIO, unpacked)
+            else:
+                yield cast(BinaryIO, file)
+    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
+        raise InputError(f"is damaged, or no gzip file: {error}", path=path) from error
+    except OSError as error:
+        raise InputError(f"cannot be read: {error.strerror}", path=path) from error
 
 
 def read_lines(path: str | Path) -> Iterator[tuple[int, str]]:
@@ -25,22 +62,30 @@ def read_lines(path: str | Path) -> Iterator[tuple[int, str]]:
     InputError
         If the file cannot be opened or unpacked, or a line is not UTF-8 (the line is named).
     """
-    path = Path(path)
+    with open_binary(path) as file:
+        for number, raw in enumerate(file, 1):
+            yield number, decode_line(raw, path, number)
+
+
+def decode_line(raw: bytes, path: str | Path, number: int) -> str:
+    r"""Return a line of a file without its end, and without a BOM where it is the first.
+
+    Raises
+    ------
+    InputError
+        If it is not UTF-8; path and line number are for this message.
+
+    Examples
+    --------
+    >>> decode_line("Sjögren\r\n".encode(), "names.txt", 2)
+    'Sjögren'
+    """
     try:
-        with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
-            for number, raw in enumerate(file, 1):
-                try:
-                    line = raw.decode("utf-8-sig" if number == 1 else "utf-8")
-                except UnicodeDecodeError as error:
-                    byte = raw[error.start]
-                    raise InputError(
-                        f"not UTF-8 (byte 0x{byte:02x}): save the file as UTF-8", path=path, line=number
-                    ) from error
-                yield number, line.rstrip("\n").removesuffix("\r")
-    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
-        raise InputError(f"is damaged, or no gzip file: {error}", path=path) from error
-    except OSError as error:
-        raise InputError(f"cannot be read: {error.strerror}", path=path) from error
+        line = raw.decode("utf-8-sig" if number == 1 else "utf-8")
+    except UnicodeDecodeError as error:
+        byte = raw[error.start]
+        raise InputError(f"not UTF-8 (byte 0x{byte:02x}): save the file as UTF-8", path=path, line=number) from error
+    return line.removesuffix("\n").removesuffix("\r")
 
 
 def sha256_of(path: str | Path) -> str:
@@ -92,11 +137,29 @@ def require_writable(folder: str | Path) -> Path:
 
 def write_text(path: str | Path, text: str) -> None:
     """Write a UTF-8 file whole or not at all: a reader sees the old content or the new one."""
+    _write_whole(path, [text])
+
+
+def write_lines(path: str | Path, lines: Iterable[str]) -> int:
+    """Write each line with a newline after it, whole or not at all, one at a time; return how many there were."""
+    count = 0
+
+    def ended() -> Iterator[str]:
+        nonlocal count
+        for line in lines:
+            count += 1
+            yield f"{line}\n"
+
+    _write_whole(path, ended())
+    return count
+
+
+def _write_whole(path: str | Path, parts: Iterable[str]) -> None:
     path = Path(path)
     partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:
         with partial.open("w", encoding="utf-8", newline="\n") as file:
-            file.write(text)
+            file.writelines(parts)
             file.flush()
             os.fsync(file.fileno())
         os.replace(partial, path)
@@ -105,11 +168,6 @@ def write_text(path: str | Path, text: str) -> None:
     finally:
         with suppress(OSError):  # it may be that not even its folder is there
             partial.unlink(missing_ok=True)
-
-
-def write_lines(path: str | Path, lines: Iterable[str]) -> None:
-    """Write each line with a newline after it, whole or not at all."""
-    write_text(path, "".join(f"{line}\n" for line in lines))
 
 
 def write_json(path: str | Path, value: Any) -> None:

@@ -13,7 +13,7 @@ from biosyn.data.corpora.bioc_corpus import read_bioc_corpus
 from biosyn.data.corpora.published import PUBLISHED, differences
 from biosyn.data.corpus_folder import SPLITS, require_replaceable
 from biosyn.data.dev_split import with_dev
-from biosyn.data.ontology import read_medic
+from biosyn.data.ontologies.medic import read_medic
 from biosyn.data.pubtator import read_splits
 from biosyn.data.pubtator_mentions import PubTatorForm
 from biosyn.data.reading import ReadingReport

@@ -39,7 +39,7 @@ def add_common_flags(parser: argparse.ArgumentParser, *, composites: str) -> Non
         "--on_error",
         choices=("stop", "skip"),
         default="stop",
-        help="a bad line or document: stop, or leave it out and count it (default: stop)",
+        help="a bad line or document of the corpus: stop, or leave it out and count it (default: stop)",
     )
     add_quiet(parser)
 

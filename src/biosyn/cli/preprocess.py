@@ -6,6 +6,7 @@ from typing import Any
 
 from biosyn.cli.common import add_quiet, run_command, show_progress
 from biosyn.cli.corpora import add_corpora
+from biosyn.cli.preprocess_dictionary import add_dictionary
 from biosyn.data.corpus_folder import require_replaceable
 from biosyn.data.holdout import hold_out
 from biosyn.data.hpo import default_obo, read_hpo
@@ -22,6 +23,7 @@ def _parser() -> argparse.ArgumentParser:
     corpora = parser.add_subparsers(dest="corpus", required=True, metavar="CORPUS")
     add_corpora(corpora)
     _add_hpo(corpora)
+    add_dictionary(corpora)
     return parser
 
 

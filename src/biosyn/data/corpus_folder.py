@@ -49,11 +49,14 @@ def _is_ours(folder: Path) -> bool:
     return all(path.is_file() and path.suffix in (".concept", ".txt") and path.stem in documents for path in paths)
 
 
-def move_into_place(stage: Path, output_dir: Path) -> None:
+def move_into_place(stage: Path, output_dir: Path, *, names: Iterable[str] = (*FOLDERS, *FILES)) -> None:
     """Move the stage's files and folders to the output folder that it lies in; where one cannot be moved, undo all.
 
-    What an earlier run left under our names and the stage has not, such as a split, is taken away: a folder holds one
-    run.
+    Parameters
+    ----------
+    names
+        Of what is moved. What bears such a name there is replaced, or taken away where the stage has none of it, such
+        as a split of an earlier run: a folder holds one run.
 
     Raises
     ------
@@ -62,7 +65,7 @@ def move_into_place(stage: Path, output_dir: Path) -> None:
     """
     replaced = stage / "replaced"
     replaced.mkdir()
-    moves = [(stage / name, output_dir / name) for name in (*FOLDERS, *FILES)]
+    moves = [(stage / name, output_dir / name) for name in names]
     undo: list[tuple[Path, Path]] = []
     stale = [target.name for source, target in moves if target.exists() and not source.exists()]
     try:

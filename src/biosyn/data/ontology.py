@@ -1,24 +1,33 @@
-"""Ontologies as concepts, and the dictionaries of cleaned names that are made of them."""
+"""Concepts of an ontology, and the dictionary of cleaned names that is made of them."""
 
 import json
 import re
-from collections.abc import Callable, Iterable
-from pathlib import Path
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from types import MappingProxyType
 from typing import NamedTuple
 
 from biosyn.concept_ids import split_ids
-from biosyn.errors import InputError
-from biosyn.files import read_lines
 
+CONCEPTS = "concepts.jsonl"  # the file of concepts beside a dictionary
 _PREFIX = re.compile(r"(?:OMIM|MESH):")
+_NO_LINKS: Mapping[str, tuple[str, ...]] = MappingProxyType({})
 
 
 class Concept(NamedTuple):
-    """One row of an ontology, its names as they stand there: uncleaned, the preferred one first."""
+    """One row of an ontology, its names as they stand there: uncleaned, the preferred one first.
+
+    Attributes
+    ----------
+    ids
+        The concept's own id, then its alternative ones; distinct.
+    links
+        What else the source tells of it, by key: ``parents``, ``xrefs``, ``tree_numbers``, ``mapped_to``.
+    """
 
     ids: tuple[str, ...]
     names: tuple[str, ...]
     source: str
+    links: Mapping[str, tuple[str, ...]] = _NO_LINKS
 
     @property
     def preferred_name(self) -> str:
@@ -37,27 +46,16 @@ def strip_prefixes(cui: str) -> str:
     return _PREFIX.sub("", cui)
 
 
-def read_medic(path: str | Path) -> list[Concept]:
-    """Read ``ids||name|name...`` lines, the form of MEDIC; empty lines are skipped.
+def distinct_ids(*fields: str) -> tuple[str, ...]:
+    """Return the single ids of some id fields, in order, without prefixes; a line end inside an id becomes a blank.
 
-    Raises
-    ------
-    InputError
-        If a line has not the two fields, or one of them is empty; the line is named.
+    Examples
+    --------
+    >>> distinct_ids("MESH:D001260", "OMIM:208900|MESH:D001260", "")
+    ('D001260', '208900')
     """
-    concepts = [_medic_concept(line, number, path) for number, line in read_lines(path) if line.strip()]
-    if not concepts:
-        raise InputError("holds no concept: expected 'ids||name|name...' lines", path=path)
-    return concepts
-
-
-def _medic_concept(line: str, number: int, path: str | Path) -> Concept:
-    fields = line.split("||")
-    ids = split_ids(strip_prefixes(fields[0]))
-    names = tuple(name.strip() for name in fields[-1].split("|") if name.strip())
-    if len(fields) != 2 or not ids or not names:
-        raise InputError(f"expected 'ids||name|name...', found {line[:60]!r}", path=path, line=number)
-    return Concept(tuple(dict.fromkeys(ids)), names, Path(path).name)
+    ids = (" ".join(part.split()) for field in fields for part in split_ids(strip_prefixes(field)))
+    return tuple(dict.fromkeys(ids))
 
 
 def concept_json(concept: Concept) -> str:
@@ -67,6 +65,8 @@ def concept_json(concept: Concept) -> str:
     --------
     >>> concept_json(Concept(("208900",), ("Ataxia", "AT"), "medic.txt"))
     '{"ids": ["208900"], "preferred_name": "Ataxia", "names": ["Ataxia", "AT"], "source": "medic.txt"}'
+    >>> concept_json(Concept(("D2",), ("AT",), "ctd.csv", {"parents": ("D1",), "xrefs": ()}))
+    '{"ids": ["D2"], "preferred_name": "AT", "names": ["AT"], "source": "ctd.csv", "parents": ["D1"]}'
     """
     return json.dumps(
         {
@@ -74,6 +74,7 @@ def concept_json(concept: Concept) -> str:
             "preferred_name": concept.preferred_name,
             "names": concept.names,
             "source": concept.source,
+            **{key: values for key, values in concept.links.items() if values},
         },
         ensure_ascii=False,
     )
@@ -82,24 +83,47 @@ def concept_json(concept: Concept) -> str:
 class NameTable:
     """Distinct names in order of first sight, each with the ids of every row it stands in.
 
+    It iterates over the dictionary's lines, ``cui||name``.
+
     Examples
     --------
     >>> table = NameTable()
     >>> table.add("ataxia", ["D1"]); table.add("chorea", ["D2"]); table.add("ataxia", ["D3", "D1"])
-    >>> table.lines()
-    ['D1|D3||ataxia', 'D2||chorea']
+    >>> list(table), table.homonyms
+    (['D1|D3||ataxia', 'D2||chorea'], 1)
     """
 
     def __init__(self) -> None:
-        self._ids: dict[str, dict[str, None]] = {}  # the inner dict is an ordered set
+        # The tuple is the row's own, shared by all names of the row: a name costs its text and one slot.
+        self._ids: dict[str, tuple[str, ...]] = {}
+        self._homonyms: set[str] = set()
 
     def __len__(self) -> int:
         return len(self._ids)
 
+    def __iter__(self) -> Iterator[str]:
+        return (f"{'|'.join(ids)}||{name}" for name, ids in self._ids.items())
+
+    @property
+    def homonyms(self) -> int:
+        """How many names stand in two or more rows, rows of the same ids counted once."""
+        return len(self._homonyms)
+
     def add(self, name: str, ids: Iterable[str]) -> None:
-        """Add a cleaned name, or ids to a known one; an empty name is left out."""
-        if name:
-            self._ids.setdefault(name, {}).update(dict.fromkeys(ids))
+        """Add a cleaned name, or ids to a known one; an empty name is left out.
+
+        Parameters
+        ----------
+        ids
+            Of the row that the name stands in. A tuple is kept as it is: its ids must be distinct.
+        """
+        if not name:
+            return
+        row = ids if isinstance(ids, tuple) else tuple(dict.fromkeys(ids))
+        known = self._ids.setdefault(name, row)
+        if known != row:
+            self._ids[name] = tuple(dict.fromkeys((*known, *row)))
+            self._homonyms.add(name)
 
     def ids(self) -> frozenset[str]:
         """Return every single id of the table, those of a composite ``x+y`` apart."""
@@ -107,8 +131,8 @@ class NameTable:
         return frozenset(cui for field in fields for cui in split_ids(field))
 
     def lines(self) -> list[str]:
-        """Return the dictionary's lines, ``cui||name``."""
-        return [f"{'|'.join(ids)}||{name}" for name, ids in self._ids.items()]
+        """Return the dictionary's lines at once."""
+        return list(self)
 
 
 def name_table(concepts: Iterable[Concept], clean: Callable[[str], str]) -> NameTable:

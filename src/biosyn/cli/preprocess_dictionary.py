@@ -1,0 +1,80 @@
+"""``preprocess.py dictionary``: an ontology to a dictionary, or what changed between two dictionaries."""
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from biosyn.cli.common import add_quiet, show_progress
+from biosyn.data.dictionary_diff import dictionary_diff
+from biosyn.data.ontologies.formats import OPTIONS, READERS, read_ontology
+from biosyn.data.ontologies.obo import SCOPES
+from biosyn.data.ontologies.reading import Reading
+from biosyn.data.ontologies.rows import parts_of
+from biosyn.data.ontology import CONCEPTS
+from biosyn.dictionary_building import build_dictionary
+from biosyn.errors import InputError
+
+
+def add_dictionary(commands: Any) -> None:
+    """Add the command ``dictionary`` to the subparsers of ``preprocess.py``."""
+    parser = commands.add_parser(
+        "dictionary",
+        help="any ontology to a dictionary; or what changed between two",
+        description=f"Write the cleaned names of an ontology to --output and its concepts to {CONCEPTS} beside it.",
+    )
+    parser.add_argument("path", nargs="*", metavar="PATH", help="file, .gz or not; a folder for meddra and umls")
+    parser.add_argument("--from", dest="format", choices=READERS, metavar="FORMAT", help=", ".join(READERS))
+    parser.add_argument("--output", help="the dictionary to write, lines 'cui||name'")
+    parser.add_argument(
+        "--on_error", choices=("stop", "skip"), default="stop", help="skip: count malformed lines (default: stop)"
+    )
+    _add_options(parser)
+    compare = parser.add_argument_group("comparison")
+    compare.add_argument("--diff", nargs=2, metavar=("A", "B"), help="say what B has changed; nothing is written")
+    compare.add_argument("--limit", type=int, default=100, help="list that many changes of a kind (default: 100)")
+    add_quiet(parser)
+    parser.set_defaults(function=_dictionary)
+
+
+def _add_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options of single formats; one that is not given is absent, and the reader's own default holds."""
+    group = parser.add_argument_group("options of single formats", argument_default=argparse.SUPPRESS)
+    group.add_argument("--sources", type=_list, help="umls: source abbreviations, MSH,SNOMEDCT_US (default: all)")
+    group.add_argument("--languages", type=_list, help="umls: languages (default: ENG)")
+    group.add_argument("--semantic_types", type=_list, help="umls: ids such as T047,T191 (default: all)")
+    group.add_argument(
+        "--keep_suppressed", action="store_true", help="umls: suppressible atoms too; meddra: LLTs not current too"
+    )
+    group.add_argument("--scopes", type=_scopes, help=f"obo, obograph: of synonyms (default: {','.join(SCOPES)})")
+    group.add_argument("--taxon", help="gene-info: a taxonomy id, 9606 for human (default: all)")
+    group.add_argument("--id_column", help="csv, tsv (default: id)")
+    group.add_argument("--name_column", help="csv, tsv: the preferred name in a concept's first row (default: name)")
+    group.add_argument("--synonyms_column", help="csv, tsv: further names (default: none)")
+    group.add_argument("--separator", help="csv, tsv: what is between synonyms (default: |)")
+
+
+def _list(text: str) -> tuple[str, ...]:
+    return parts_of(text, ",")
+
+
+def _scopes(text: str) -> tuple[str, ...]:
+    scopes = _list(text.lower())
+    if not set(scopes) <= set(SCOPES):
+        raise argparse.ArgumentTypeError(f"expected some of {','.join(SCOPES)}, found '{text}'")
+    return scopes
+
+
+def _dictionary(args: argparse.Namespace) -> dict[str, Any]:
+    options = {name: value for name, value in vars(args).items() if name in OPTIONS}
+    if args.diff:
+        if args.path or args.format or args.output or options:
+            raise InputError("--diff stands alone: give nothing but --limit with it")
+        return dictionary_diff(*args.diff, limit=max(args.limit, 0))
+    if not (args.path and args.format and args.output):
+        raise InputError("give --from FORMAT PATH --output FILE, or --diff A B")
+    for path in args.path:
+        if Path(path).resolve() in {Path(args.output).resolve(), Path(args.output).resolve().with_name(CONCEPTS)}:
+            raise InputError("would be overwritten by the output: choose another --output", path=path)
+    reading = Reading(skip_errors=args.on_error == "skip", progress=show_progress(args))
+    concepts = read_ontology(args.format, args.path, reading, options)
+    return build_dictionary(concepts, args.output, reading=reading)

@@ -1,0 +1,124 @@
+"""What changed between two versions of a dictionary: concepts, their preferred names, and names."""
+
+import json
+import logging
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from biosyn.concept_ids import split_ids
+from biosyn.data.dictionary import DictionaryDataset
+from biosyn.data.ontology import CONCEPTS
+from biosyn.errors import InputError
+from biosyn.files import read_lines
+
+logger = logging.getLogger(__name__)
+
+
+class _Version(NamedTuple):
+    """A dictionary as it is compared.
+
+    Attributes
+    ----------
+    names
+        Name -> its id field.
+    preferred
+        A concept's own id -> its preferred name; None where there is no file of concepts to tell.
+    owner
+        Any id, alternative ones too -> the concept's own id.
+    """
+
+    names: dict[str, str]
+    preferred: dict[str, str | None]
+    owner: dict[str, str]
+
+
+def dictionary_diff(before: str | Path, after: str | Path, *, limit: int = 100) -> dict[str, Any]:
+    """Compare two dictionaries, with the concepts beside them if both have these.
+
+    Parameters
+    ----------
+    limit
+        How many of each kind of change to list; the counts are whole.
+
+    Returns
+    -------
+    dict
+        Of concepts: how many there are, which were added, retired (no id of theirs is left), merged into another one
+        (their id became an alternative there) or renamed. Of names: added, removed, or moved to other ids.
+
+    Raises
+    ------
+    InputError
+        If a file cannot be read.
+    """
+    paths = Path(before), Path(after)
+    with_concepts = all(path.with_name(CONCEPTS).is_file() for path in paths)
+    if not with_concepts:
+        logger.warning("no %s beside both: every id counts as a concept, and preferred names are unknown", CONCEPTS)
+    old, new = (_read(path, with_concepts) for path in paths)
+    concepts = {"before": len(old.preferred), "after": len(new.preferred)} | _listed(_concept_changes(old, new), limit)
+    names = {"before": len(old.names), "after": len(new.names)} | _listed(_name_changes(old, new), limit)
+    return {"concepts": concepts, "names": names}
+
+
+def _concept_changes(old: _Version, new: _Version) -> dict[str, Iterable[Any]]:
+    both = [cui for cui in old.preferred if cui in new.preferred]
+    merged = [cui for cui in old.preferred if cui in new.owner and cui not in new.preferred]
+    return {
+        "added": (_concept(new, cui) for cui in new.preferred if cui not in old.owner),
+        "retired": (_concept(old, cui) for cui in old.preferred if cui not in new.owner),
+        "merged": (_concept(old, cui) | {"into": new.owner[cui]} for cui in merged),
+        "renamed": (
+            {"id": cui, "before": old.preferred[cui], "after": new.preferred[cui]}
+            for cui in both
+            if old.preferred[cui] != new.preferred[cui]
+        ),
+    }
+
+
+def _name_changes(old: _Version, new: _Version) -> dict[str, Iterable[Any]]:
+    both = (name for name in old.names if name in new.names)
+    return {
+        "added": ({"name": name, "ids": ids} for name, ids in new.names.items() if name not in old.names),
+        "removed": ({"name": name, "ids": ids} for name, ids in old.names.items() if name not in new.names),
+        "moved": (
+            {"name": name, "before": old.names[name], "after": new.names[name]}
+            for name in both
+            if set(split_ids(old.names[name])) != set(split_ids(new.names[name]))
+        ),
+    }
+
+
+def _concept(version: _Version, cui: str) -> dict[str, Any]:
+    return {"id": cui, "preferred_name": version.preferred[cui]}
+
+
+def _listed(changes: dict[str, Iterable[Any]], limit: int) -> dict[str, Any]:
+    """Count each kind of change and list the first ones."""
+    found = {kind: list(each) for kind, each in changes.items()}
+    return {kind: {"count": len(each), "first": each[:limit]} for kind, each in found.items()}
+
+
+def _read(path: Path, with_concepts: bool) -> _Version:
+    names = {row.name: row.cui for row in DictionaryDataset(path)}
+    rows: Iterable[tuple[list[str], str | None]] = _concepts(path.with_name(CONCEPTS))
+    if not with_concepts:
+        rows = (([cui], None) for field in names.values() for cui in split_ids(field))
+    preferred: dict[str, str | None] = {}
+    owner: dict[str, str] = {}
+    for ids, name in rows:
+        preferred.setdefault(ids[0], name)
+        for cui in ids:
+            owner.setdefault(cui, ids[0])
+    return _Version(names, preferred, owner)
+
+
+def _concepts(path: Path) -> Iterator[tuple[list[str], str]]:
+    for number, line in read_lines(path):
+        try:
+            row = json.loads(line)
+            yield [str(cui) for cui in row["ids"]], str(row["preferred_name"])
+        except (ValueError, KeyError, TypeError) as error:
+            message = "expected a JSON object with 'ids' and 'preferred_name'"
+            raise InputError(message, path=path, line=number) from error

@@ -1,0 +1,74 @@
+"""From any ontology to a dictionary of cleaned names, with its concepts beside it."""
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from biosyn.data.corpus_folder import move_into_place
+from biosyn.data.ontologies.reading import Reading
+from biosyn.data.ontology import CONCEPTS, Concept, NameTable, concept_json
+from biosyn.errors import InputError
+from biosyn.files import staged_folder, write_lines
+from biosyn.text.preprocess import TextPreprocess
+
+
+def build_dictionary(concepts: Iterable[Concept], output: str | Path, *, reading: Reading) -> dict[str, Any]:
+    """Write a dictionary and, beside it, ``concepts.jsonl``: both whole, or neither.
+
+    Concepts are taken one at a time; what grows with the ontology is the table of distinct names.
+
+    Parameters
+    ----------
+    output
+        The dictionary. It is replaced together with the concepts beside it.
+    reading
+        What the concepts are read with: it knows what was left out on the way.
+
+    Returns
+    -------
+    dict
+        Counts: concepts, distinct names, homonyms (names of two or more concepts), what was dropped and what was
+        malformed by reason.
+
+    Raises
+    ------
+    InputError
+        If no concept is left, or files that belong to something else would be replaced.
+    """
+    output = Path(output)
+    _require_own_place(output)
+    table = NameTable()
+    with staged_folder(output.parent) as stage:
+        count = write_lines(stage / CONCEPTS, _lines(concepts, table, reading))
+        write_lines(stage / output.name, table)
+        if not len(table):
+            raise InputError(f"no name of a concept was found (left out: {dict(reading.report.noted)})")
+        move_into_place(stage, output.parent, names=(output.name, CONCEPTS))
+    return {
+        "dictionary": str(output),
+        "concepts": count,
+        "names": len(table),
+        "homonyms": table.homonyms,
+        "dropped": dict(reading.report.noted),
+        "malformed": dict(reading.report.skipped),
+    }
+
+
+def _lines(concepts: Iterable[Concept], table: NameTable, reading: Reading) -> Iterator[str]:
+    """Add the names of each concept to the table and yield its line of ``concepts.jsonl``."""
+    clean = TextPreprocess().run
+    for concept in concepts:
+        for name in reading.distinct(map(clean, concept.names)):
+            table.add(name, concept.ids)
+        yield concept_json(concept)
+
+
+def _require_own_place(output: Path) -> None:
+    concepts = output.with_name(CONCEPTS)
+    for path in (output, concepts):
+        if path.is_dir():
+            raise InputError("is a folder where a file is to be written: choose another --output", path=path)
+    if output == concepts:
+        raise InputError("is the name of the file beside the dictionary: choose another --output", path=output)
+    if concepts.exists() and not output.exists():
+        raise InputError("belongs to another dictionary of this folder: choose a folder of its own", path=concepts)
