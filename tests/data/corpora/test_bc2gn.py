@@ -80,7 +80,7 @@ def test_a_list_that_is_missing_or_there_twice_is_named(raw, write):
 
 def test_missing_abstracts_are_named(raw):
     (raw / "bc2GNtest/bc2GNtestdocs/600.txt").unlink()
-    with pytest.raises(InputError, match=r"bc2GNtest\.genelist: no abstracts \(\.txt\) beside it"):
+    with pytest.raises(InputError, match=r"bc2GNtestdocs: holds no abstracts \(\.txt\)"):
         read_bc2gn(raw, report=ReadingReport())
 
 

@@ -11,8 +11,8 @@ from biosyn.files import read_lines, require_folder
 from biosyn.records import Query
 
 GENE_LISTS = {"train": "training.genelist", "test": "bc2GNtest.genelist"}
-# Where the abstracts lie, seen from the list
-TEXT_FOLDERS = (".", "trainingData", "bc2GNtestdocs")
+# The folder of the abstracts beside the list; without it they lie in the list's own folder
+TEXT_FOLDERS = {"train": "trainingData", "test": "bc2GNtestdocs"}
 TYPE = "Gene"
 
 # document -> mention -> ids
@@ -30,7 +30,8 @@ def read_bc2gn(raw_dir: str | Path, *, report: ReadingReport) -> dict[str, list[
     InputError
         If a list or its abstracts are missing, or a line is not ``pmid, id, mention, ...`` with tabs between.
     """
-    return {split: _read_split(_gene_list(raw_dir, name), report) for split, name in GENE_LISTS.items()}
+    lists = {split: _gene_list(raw_dir, name) for split, name in GENE_LISTS.items()}
+    return {split: _read_split(path, _text_folder(path, split), report) for split, path in lists.items()}
 
 
 def _gene_list(raw_dir: str | Path, name: str) -> Path:
@@ -41,8 +42,13 @@ def _gene_list(raw_dir: str | Path, name: str) -> Path:
     return found[0]
 
 
-def _read_split(gene_list: Path, report: ReadingReport) -> list[Document]:
-    texts = _texts(gene_list, report)
+def _text_folder(gene_list: Path, split: str) -> Path:
+    beside = gene_list.with_name(TEXT_FOLDERS[split])
+    return beside if beside.is_dir() else gene_list.parent
+
+
+def _read_split(gene_list: Path, text_folder: Path, report: ReadingReport) -> list[Document]:
+    texts = _texts(text_folder, report)
     genes: _Genes = {}
     for number, line in read_lines(gene_list):
         if line.strip():
@@ -51,24 +57,18 @@ def _read_split(gene_list: Path, report: ReadingReport) -> list[Document]:
     return file_order(_document(pmid, text, genes.get(pmid, {}), report) for pmid, text in texts.items())
 
 
-def _texts(gene_list: Path, report: ReadingReport) -> dict[str, str]:
+def _texts(folder: Path, report: ReadingReport) -> dict[str, str]:
     """Return the text of each abstract by the document's id, which is the name of the file."""
-    paths = _text_paths(gene_list.parent / name for name in TEXT_FOLDERS)
-    if not paths:
-        raise InputError(f"no abstracts (.txt) beside it or in {' or '.join(TEXT_FOLDERS[1:])}", path=gene_list)
     texts = {}
-    for path in paths:
+    for path in sorted(folder.glob("*.txt")):
         with report.entry():
             problem = id_problem(path.stem)
             if problem:
                 raise BadEntryError("document ids that are no file name", problem, path=path)
             texts[path.stem] = "".join(f"{line}\n" for _, line in read_lines(path))
+    if not texts:
+        raise InputError("holds no abstracts (.txt)", path=folder)
     return texts
-
-
-def _text_paths(folders: Iterable[Path]) -> list[Path]:
-    """Return the files of the first folder that holds any."""
-    return next((paths for folder in folders if (paths := sorted(folder.glob("*.txt")))), [])
 
 
 def _add_genes(line: str, genes: _Genes, texts: Mapping[str, str], *, path: Path, number: int) -> None:
