@@ -55,7 +55,7 @@ def test_a_mention_that_the_text_does_not_hold_has_no_place(raw, write):
         ("900 4090 smad", "expected pmid, id, mention", "lines without a mention"),
         ("900\t4090", "expected pmid, id, mention", "lines without a mention"),
         ("55\t4090\tsmad", r"there is no 55\.txt", "genes of a missing document"),
-        ("900\t4090\tsm||ad", r"holds '\|'", "mentions with a separator in them"),
+        ("900\t4090\tnew\tsm||ad", r"holds '\|'", "mentions with a separator in them"),
         ("900\t \tsmad", "the mention or its id is empty", "mentions with a separator in them"),
     ],
 )

@@ -78,11 +78,11 @@ def _add_genes(line: str, genes: _Genes, texts: Mapping[str, str], *, path: Path
         raise BadEntryError("lines without a mention", message, path=path, line=number)
     if pmid not in texts:
         raise BadEntryError("genes of a missing document", f"there is no {pmid[:40]}.txt", path=path, line=number)
-    gene, *mentions = rest
-    for mention in filter(None, mentions):
-        problem = query_problem(Query(mention, gene))
-        if problem:
-            raise BadEntryError("mentions with a separator in them", problem, path=path, line=number)
+    gene, mentions = rest[0], [mention for mention in rest[1:] if mention]
+    problem = next(filter(None, (query_problem(Query(mention, gene)) for mention in mentions)), "")
+    if problem:
+        raise BadEntryError("mentions with a separator in them", problem, path=path, line=number)
+    for mention in mentions:
         genes.setdefault(pmid, {}).setdefault(mention, {})[gene] = None
 
 
