@@ -1,5 +1,4 @@
 import json
-import os
 from pathlib import Path
 
 import pytest
@@ -206,18 +205,11 @@ def test_bad_input_leaves_an_earlier_run_as_it_was(raw, tmp_path):
 
 
 @pytest.mark.parametrize("moved", range(1, 2 * len([*FOLDERS, *FILES]) + 1))
-def test_a_move_that_fails_is_undone(raw, tmp_path, monkeypatch, capsys, moved):
+def test_a_move_that_fails_is_undone(raw, tmp_path, fail_the_move, capsys, moved):
     output = tmp_path / "out"
     run(raw, output, abbreviations="none")
-    before, rename, calls = tree(output), os.rename, []
-
-    def failing(source, target):
-        calls.append(target)
-        if len(calls) == moved:
-            raise OSError(28, "No space left on device")
-        rename(source, target)
-
-    monkeypatch.setattr("biosyn.data.corpus_folder.os.rename", failing)
+    before = tree(output)
+    fail_the_move(moved)
     assert run(raw, output) == 2
     assert "No space left on device" in capsys.readouterr().err
     assert tree(output) == before

@@ -2,7 +2,6 @@
 
 import gzip
 import json
-import os
 
 import pytest
 
@@ -283,18 +282,10 @@ def test_bad_flags_are_exit_2(flags, capsys):
 
 
 @pytest.mark.parametrize("moved", [1, 4, 8, 11, 14])
-def test_a_run_of_fewer_splits_that_fails_leaves_the_earlier_one_whole(write, run, tmp_path, monkeypatch, moved):
+def test_a_run_of_fewer_splits_that_fails_leaves_the_earlier_one_whole(write, run, tmp_path, fail_the_move, moved):
     files = [write(f"{number}.txt", pubtator(number, "0\t4\tSkin\tDisease\tD1")) for number in range(3)]
     run("pubtator", "--train", files[0], "--dev", files[1], "--test", files[2])
     before = {path: path.read_bytes() for path in (tmp_path / "out").rglob("*") if path.is_file()}
-    rename, calls = os.rename, []
-
-    def failing(source, target):
-        calls.append(target)
-        if len(calls) == moved:
-            raise OSError(28, "No space left on device")
-        rename(source, target)
-
-    monkeypatch.setattr("biosyn.data.corpus_folder.os.rename", failing)
+    fail_the_move(moved)
     assert run("pubtator", "--train", files[0])[0] == 2
     assert {path: path.read_bytes() for path in (tmp_path / "out").rglob("*") if path.is_file()} == before
