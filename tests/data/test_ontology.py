@@ -1,36 +1,10 @@
 import json
 
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from biosyn.data.ontology import Concept, NameTable, concept_json, name_table, read_medic
-from biosyn.errors import InputError
+from biosyn.data.ontology import Concept, NameTable, concept_json, distinct_ids, name_table
 from biosyn.text.preprocess import TextPreprocess
-
-
-def test_reads_rows_without_prefixes(tmp_path):
-    path = tmp_path / "medic.txt"
-    path.write_text("MESH:D1|OMIM:2|D1||Ataxia, Acute|AT|\n\nD3||Chorea\n")
-    assert read_medic(path) == [
-        Concept(("D1", "2"), ("Ataxia, Acute", "AT"), "medic.txt"),
-        Concept(("D3",), ("Chorea",), "medic.txt"),
-    ]
-
-
-@pytest.mark.parametrize("line", ["D1", "D1|ataxia", "||ataxia", "D1||", "D1|| | ", "D1||ataxia||chorea", "OMIM:||x"])
-def test_a_bad_row_is_named(tmp_path, line):
-    path = tmp_path / "medic.txt"
-    path.write_text(f"D1||ataxia\n{line}\n")
-    with pytest.raises(InputError, match=r"medic\.txt:2: expected 'ids\|\|name\|name\.\.\.'"):
-        read_medic(path)
-
-
-def test_an_empty_ontology_is_named(tmp_path):
-    path = tmp_path / "medic.txt"
-    path.write_text("\n")
-    with pytest.raises(InputError, match=r"medic\.txt: holds no concept"):
-        read_medic(path)
 
 
 def test_equal_cleaned_names_merge_their_ids_in_order_of_first_sight():
@@ -46,6 +20,17 @@ def test_a_composite_id_counts_as_its_parts_but_is_written_whole():
     table.add("c4 deficiency", ["D1+D2"])
     assert table.lines() == ["D1+D2||c4 deficiency"]
     assert table.ids() == {"D1", "D2"}
+
+
+def test_homonyms_are_names_of_rows_with_different_ids():
+    table = NameTable()
+    for name, ids in [("a", ("D1",)), ("a", ("D1",)), ("b", ("D1",)), ("b", ("D2",)), ("b", ("D1",)), ("", ("D3",))]:
+        table.add(name, ids)
+    assert (table.lines(), table.homonyms) == (["D1||a", "D1|D2||b"], 1)
+
+
+def test_an_id_holds_no_line_end_and_comes_once():
+    assert distinct_ids("D1|MESH:D1", "D\n2| ", "OMIM:") == ("D1", "D 2")
 
 
 def test_concepts_are_written_as_they_stand():

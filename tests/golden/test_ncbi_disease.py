@@ -6,6 +6,9 @@ import pytest
 
 from biosyn.cli.preprocess import main
 from biosyn.data.corpora.ncbi_disease import FILES
+from biosyn.data.ontologies.medic import medic_concepts
+from biosyn.data.ontologies.reading import Reading
+from biosyn.dictionary_building import build_dictionary
 
 pytest.importorskip("pyab3p", reason="pyab3p has no wheel for this machine")
 
@@ -46,6 +49,14 @@ def test_every_name_of_the_train_dictionary_in_order(ncbi_processed, golden):
     written = dictionary(read(ncbi_processed / "train_dictionary.txt"))
     assert len(written) == 71_924
     assert written == expected
+
+
+def test_the_dictionary_command_writes_the_same_files(ncbi_processed, shared_data, tmp_path):
+    medic = shared_data / "corpora" / "medic" / "medic_06Jul2012.txt"
+    report = build_dictionary(medic_concepts(medic, Reading()), tmp_path / "medic.txt", reading=Reading())
+    assert (report["concepts"], report["names"], report["homonyms"]) == (11_915, 71_924, 1_010)
+    for written, expected in (("medic.txt", "train_dictionary.txt"), ("concepts.jsonl", "concepts.jsonl")):
+        assert (tmp_path / written).read_bytes() == (ncbi_processed / expected).read_bytes()
 
 
 @pytest.mark.parametrize(("split", "before", "count"), [("dev", "train", 72_887), ("test", "dev", 73_024)])

@@ -118,7 +118,8 @@ def _concepts(path: Path) -> Iterator[tuple[list[str], str]]:
     for number, line in read_lines(path):
         try:
             row = json.loads(line)
-            yield [str(cui) for cui in row["ids"]], str(row["preferred_name"])
+            first, *others = row["ids"]
+            yield [str(first), *map(str, others)], str(row["preferred_name"])
         except (ValueError, KeyError, TypeError) as error:
             message = "expected a JSON object with 'ids' and 'preferred_name'"
             raise InputError(message, path=path, line=number) from error

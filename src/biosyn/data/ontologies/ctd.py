@@ -58,7 +58,7 @@ def ctd_concepts(path: Path, reading: Reading) -> Iterator[Concept]:
     for number, row in named_rows(rows, columns, path, reading):
         ids = distinct_ids(*(row.get(column, "") for column in vocabulary.ids))
         names = reading.distinct(name for column in vocabulary.names for name in _names(row, column))
-        if not row[vocabulary.ids[0]] or not row[columns[0]]:
+        if not distinct_ids(row[vocabulary.ids[0]]) or not row[columns[0]]:
             reading.malformed("no id or no name", f"expected a {columns[0]} and an id", path=path, line=number)
         else:
             yield Concept(ids, names, path.name, _links(row))

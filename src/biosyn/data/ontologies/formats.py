@@ -13,6 +13,7 @@ from biosyn.data.ontologies.meddra import meddra_concepts
 from biosyn.data.ontologies.medic import medic_concepts
 from biosyn.data.ontologies.mesh import mesh_concepts
 from biosyn.data.ontologies.obo import obo_concepts
+from biosyn.data.ontologies.obograph import obograph_concepts
 from biosyn.data.ontologies.reading import Reading
 from biosyn.data.ontologies.table import table_concepts
 from biosyn.data.ontologies.umls import umls_concepts
@@ -26,7 +27,7 @@ READERS: dict[str, Callable[..., Iterator[Concept]]] = {
     "meddra": meddra_concepts,
     "umls": umls_concepts,
     "obo": obo_concepts,
-    "obograph": obo_concepts,
+    "obograph": obograph_concepts,
     "mesh": mesh_concepts,
     "gene-info": gene_info_concepts,
     "csv": partial(table_concepts, delimiter=","),

@@ -1,8 +1,7 @@
-"""OBO files and OBO Graph JSON, both read by pronto: HPO, MONDO, DOID and their like."""
+"""OBO files, read by pronto: HPO, MONDO, DOID and their like."""
 
 import warnings
-from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -36,34 +35,47 @@ def obo_concepts(path: Path, reading: Reading, *, scopes: Sequence[str] = SCOPES
     except ImportError as error:
         raise missing_extra("pronto", "obo") from error
     text = "".join(f"{line}\n" for _, line in reading.lines(path))
+    if text.lstrip()[:1] in ("{", "<"):  # pronto would go by it, and a bad graph is more than it can bear
+        raise InputError("is JSON or XML, no OBO: JSON is read with --from obograph", path=path)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # about clauses that we do not use
             ontology = Ontology(BytesIO(text.encode()), import_depth=0)  # no import over the network
             source = str(ontology.metadata.data_version or path.name)
-            concepts = [_concept(term, source, scopes, reading) for term in ontology.terms() if _is_kept(term, reading)]
+            terms = [term for term in ontology.terms() if is_live(term.name, term.obsolete, reading)]
+            concepts = [_concept(term, source, scopes, reading) for term in terms]
     except (SyntaxError, ValueError, KeyError, TypeError) as error:  # what pronto raises on a bad file
         line = getattr(error, "lineno", None)
         raise InputError(f"cannot be read as OBO ({getattr(error, 'msg', error)})", path=path, line=line) from error
     yield from sorted(concepts, key=lambda concept: concept.ids)
 
 
-def _is_kept(term: Any, reading: Reading) -> bool:
-    if term.obsolete:
-        reading.drop("obsolete")
-    elif not term.name:
-        reading.drop("no name")
-    return bool(term.name) and not term.obsolete
-
-
 def _concept(term: Any, source: str, scopes: Sequence[str], reading: Reading) -> Concept:
-    synonyms = sorted((SCOPES.index(synonym.scope.lower()), synonym.description.strip()) for synonym in term.synonyms)
-    for scope, count in Counter(SCOPES[scope] for scope, _ in synonyms).items():
-        if scope not in scopes:
-            reading.drop(f"{scope} synonym", count)
-    names = reading.distinct((term.name.strip(), *(text for scope, text in synonyms if SCOPES[scope] in scopes)))
+    synonyms = ((synonym.scope.lower(), synonym.description) for synonym in term.synonyms)
+    names = term_names(term.name, synonyms, scopes, reading)
     links = {
         "parents": tuple(sorted(parent.id for parent in term.superclasses(distance=1, with_self=False))),
         "xrefs": tuple(sorted(xref.id for xref in term.xrefs)),
     }
     return Concept(distinct_ids(term.id, *sorted(term.alternate_ids)), names, source, links)
+
+
+def is_live(name: str | None, obsolete: bool, reading: Reading) -> bool:
+    """Say whether a term is to be taken; one that is not is counted."""
+    named = bool(name and name.strip())
+    if obsolete:
+        reading.drop("obsolete")
+    elif not named:
+        reading.drop("no name")
+    return named and not obsolete
+
+
+def term_names(
+    name: str, synonyms: Iterable[tuple[str, str]], scopes: Sequence[str], reading: Reading
+) -> tuple[str, ...]:
+    """Return a term's names: its own, then its (scope, text) synonyms of the wanted scopes, closest scope first."""
+    ranked = sorted((SCOPES.index(scope), text.strip()) for scope, text in synonyms)
+    for scope, _ in ranked:
+        if SCOPES[scope] not in scopes:
+            reading.drop(f"{SCOPES[scope]} synonym")
+    return reading.distinct((name.strip(), *(text for scope, text in ranked if SCOPES[scope] in scopes)))

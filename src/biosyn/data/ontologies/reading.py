@@ -52,7 +52,7 @@ class Reading:
             yield file
 
     def lines(self, path: Path) -> Iterator[tuple[int, str]]:
-        """Yield ``(line number from 1, line without its end)`` of the lines that are not empty.
+        """Yield ``(line number from 1, line without its end)``.
 
         Raises
         ------
@@ -66,8 +66,7 @@ class Reading:
                 except InputError as error:
                     self._refuse(BadEntryError("not UTF-8", str(error)))
                     continue
-                if line:
-                    yield number, line
+                yield number, line
 
     def drop(self, reason: str, count: int = 1) -> None:
         """Count lines, names or concepts that are left out on purpose."""

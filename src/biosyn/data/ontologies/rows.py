@@ -21,7 +21,7 @@ class Row(NamedTuple, Generic[Content]):
 def split_rows(
     path: Path, reading: Reading, *, separator: str, fields: int, more: bool = False
 ) -> Iterator[Row[list[str]]]:
-    """Yield the rows of a file whose every field ends in the separator; nothing is quoted there.
+    """Yield the rows of a file whose fields each end in the separator; nothing is quoted, empty lines are skipped.
 
     Parameters
     ----------
@@ -31,6 +31,8 @@ def split_rows(
         Whether a row may have further ones.
     """
     for number, line in reading.lines(path):
+        if not line:
+            continue
         parts = line.removesuffix(separator).split(separator)
         if len(parts) == fields or (more and len(parts) > fields):
             yield Row(number, parts)
@@ -45,10 +47,10 @@ def delimited_rows(
     r"""Yield the rows of numbered lines: fields cut at tabs, or at commas outside double quotes.
 
     Between tabs a quote is a character like any other. Between commas it encloses a field; it is doubled inside, where
-    line ends are allowed too: the row's number is that of its first line.
+    line ends are allowed too: the row's number is that of its first line. Empty lines between rows are skipped.
     """
     if delimiter == "\t":
-        yield from (Row(number, line.split("\t")) for number, line in lines)
+        yield from (Row(number, line.split("\t")) for number, line in lines if line)
         return
     numbers: list[int] = []  # of the lines that the row at hand takes
 
@@ -68,7 +70,8 @@ def delimited_rows(
             continue
         if fields is None:
             return
-        yield Row(numbers[0], fields)
+        if fields:
+            yield Row(numbers[0], fields)
 
 
 def named_rows(

@@ -70,7 +70,7 @@ def _is_kept(
     keep_suppressed: bool,
 ) -> bool:
     fields = atom.content
-    if not fields[_CUI] or not fields[_STR].strip():
+    if not fields[_CUI].strip() or not fields[_STR].strip():
         reading.malformed("no id or no name", "expected a CUI and a string", path=path, line=atom.line)
     elif fields[_LAT] not in languages:
         reading.drop("language")

@@ -1,0 +1,103 @@
+import json
+
+import pytest
+
+from biosyn.cli.preprocess import main
+from biosyn.data.hpo import default_obo
+
+TABLE = "id,name,synonyms\nD1,Ataxia,AT;A-T\nD2,Chorea,\n"
+
+
+@pytest.fixture
+def run(tmp_path, capsys):
+    """Function: arguments -> exit code, what was printed as JSON (or None), lines of stderr."""
+
+    def call(*arguments):
+        code = main(["dictionary", *map(str, arguments)])
+        captured = capsys.readouterr()
+        return code, json.loads(captured.out) if captured.out else None, captured.err.splitlines()
+
+    return call
+
+
+@pytest.fixture
+def table(tmp_path):
+    path = tmp_path / "table.csv"
+    path.write_text(TABLE)
+    return path
+
+
+def test_a_table_becomes_a_dictionary(run, table, tmp_path):
+    output = tmp_path / "out" / "names.txt"
+    flags = ["--from", "csv", table, "--synonyms_column", "synonyms", "--separator", ";"]
+    code, report, _ = run(*flags, "--output", output)
+    assert code == 0
+    assert (report["concepts"], report["names"], report["homonyms"]) == (2, 4, 0)
+    assert output.read_text() == "D1||ataxia\nD1||at\nD1||a t\nD2||chorea\n"
+
+
+def test_malformed_lines_stop_the_run_or_are_counted(run, table, tmp_path):
+    table.write_text(f"{TABLE}D3,short\n,no id,\n")
+    output = tmp_path / "out" / "names.txt"
+    code, report, errors = run("--from", "csv", table, "--output", output)
+    assert (code, report) == (2, None)
+    assert errors == [f"preprocess.py: error: {table}:4: expected 3 fields, as the header has, found 2"]
+    assert not output.exists()
+    code, report, errors = run("--from", "csv", table, "--output", output, "--on_error", "skip")
+    assert code == 0
+    assert report["malformed"] == {"number of fields": 1, "no id or no name": 1}
+    assert f"{table}:4: expected 3 fields" in errors[0]
+    assert f"{table}:5: expected an id" in errors[1]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--from", "csv"], "give --from FORMAT PATH --output FILE, or --diff A B"),
+        (["table.csv", "--output", "out.txt"], "give --from FORMAT PATH --output FILE"),
+        (["--from", "csv", "table.csv", "--output", "table.csv"], "would be overwritten"),
+        (["--from", "csv", "concepts.jsonl", "--output", "out.txt"], "would be overwritten"),
+        (["--from", "csv", "nowhere.csv", "--output", "out.txt"], "nowhere.csv: no such file"),
+        (
+            ["--from", "csv", "table.csv", "--output", "out.txt", "--taxon", "9606"],
+            "--taxon is no option of the format",
+        ),
+        (["--diff", "a.txt", "b.txt", "--output", "out.txt"], "--diff stands alone"),
+        (["--diff", "a.txt", "b.txt", "--taxon", "9606"], "--diff stands alone"),
+    ],
+)
+def test_bad_arguments_are_named_and_nothing_is_written(run, table, tmp_path, monkeypatch, arguments, message):
+    monkeypatch.chdir(tmp_path)
+    code, report, errors = run(*arguments)
+    assert (code, report) == (2, None)
+    assert len(errors) == 1
+    assert message in errors[0]
+    assert list(tmp_path.iterdir()) == [table]
+
+
+def test_an_unknown_scope_is_named(run, capsys):
+    with pytest.raises(SystemExit):
+        run("--from", "obo", "hp.obo", "--output", "out.txt", "--scopes", "exact,close")
+    assert "expected some of exact,narrow,broad,related, found 'exact,close'" in capsys.readouterr().err
+
+
+def test_two_versions_are_compared(run, table, tmp_path):
+    for version in "ab":
+        run("--from", "csv", table, "--output", tmp_path / version / "names.txt", "--synonyms_column", "synonyms")
+        table.write_text(TABLE.replace("D2,Chorea", "D2,Choreas"))
+    code, report, _ = run("--diff", tmp_path / "a" / "names.txt", tmp_path / "b" / "names.txt")
+    assert code == 0
+    assert report["concepts"]["renamed"]["first"] == [{"id": "D2", "before": "Chorea", "after": "Choreas"}]
+    assert (report["names"]["added"]["count"], report["names"]["removed"]["count"]) == (1, 1)
+
+
+def test_hp_obo_whole(run, tmp_path):
+    code, report, _ = run(
+        "--from", "obo", default_obo(), "--output", tmp_path / "names.txt", "--scopes", "Exact,narrow"
+    )
+    assert code == 0
+    assert (report["concepts"], report["dropped"]["obsolete"]) == (19_034, 450)
+    code, report, _ = run("--from", "obo", default_obo(), "--output", tmp_path / "names.txt")
+    assert (report["concepts"], report["names"], report["homonyms"]) == (19_034, 41_315, 2)
+    lines = (tmp_path / "names.txt").read_text(encoding="utf-8").splitlines()
+    assert "HP:0001251|HP:0001253|HP:0002513|HP:0007050|HP:0007157||ataxia" in lines

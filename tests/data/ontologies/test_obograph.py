@@ -1,0 +1,83 @@
+import json
+
+import pytest
+
+from biosyn.data.ontology import Concept
+from biosyn.errors import InputError
+
+SOURCE = "hp/releases/2030-01-01"
+
+
+def graph(*nodes, **fields):
+    return json.dumps({"graphs": [{"nodes": [{"type": "CLASS", **node} for node in nodes], **fields}]})
+
+
+def test_reads_what_the_obo_file_says(read):
+    concepts, report = read("obograph")
+    names = ("Abnormal gait", "Gait disturbance", 'Gait "problem"', "Unusual walk")  # by scope
+    links = {"parents": ("HP:0000001",), "xrefs": ("UMLS:C0575081",)}
+    assert concepts == [
+        Concept(("HP:0000002", "HP:0000077"), names, SOURCE, links),
+        Concept(("HP:0000001",), ("All",), SOURCE, {"parents": (), "xrefs": ()}),
+    ]
+    assert report.noted == {"obsolete": 1}
+
+
+def test_scopes_are_chosen(read):
+    concepts, report = read("obograph", scopes=("exact",))
+    assert concepts[0].names == ("Abnormal gait", "Gait disturbance")
+    assert (report.noted["related synonym"], report.noted["broad synonym"]) == (1, 1)
+
+
+def test_fields_may_be_absent_or_null(read):
+    empty = {"synonyms": None, "xrefs": None, "basicPropertyValues": None}
+    text = graph(
+        {"id": "X:1", "lbl": "a", "meta": None},
+        {"id": "X:2", "lbl": "b", "meta": empty},
+        {"id": "X:3"},
+        {"id": "X:4", "lbl": " "},
+    )
+    concepts, report = read("obograph", text)
+    assert [(concept.ids, concept.names, concept.source) for concept in concepts] == [
+        (("X:1",), ("a",), "hp.json"),
+        (("X:2",), ("b",), "hp.json"),
+    ]
+    assert report.noted == {"no name": 2}
+
+
+@pytest.mark.parametrize(
+    "node",
+    [
+        {"lbl": "no id"},
+        {"id": "X:9", "lbl": 5},
+        {"id": "X:9", "lbl": "a", "meta": {"synonyms": [{"val": "b"}]}},
+        {"id": "X:9", "lbl": "a", "meta": {"synonyms": [{"pred": "hasOtherSynonym", "val": "b"}]}},
+        {"id": "X:9", "lbl": "half \ud83d"},
+    ],
+)
+def test_a_bad_node_is_named_or_skipped(read, node):
+    text = graph(node, {"id": "X:1", "lbl": "a"})
+    with pytest.raises(InputError, match=rf"hp\.json: the node {node.get('id')} is not as OBO Graph JSON says"):
+        read("obograph", text)
+    concepts, report = read("obograph", text, skip_errors=True)
+    assert [concept.ids for concept in concepts] == [("X:1",)]
+    assert report.skipped == {"node": 1}
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", r"hp\.json:1: is no JSON"),
+        ('{\n"graphs": [}', r"hp\.json:2: is no JSON"),
+        ("[" * 100_000, r"hp\.json: is nested too deep"),
+        ("[]", r"hp\.json: holds no 'graphs'"),
+        ("{}", r"hp\.json: holds no 'graphs'"),
+        ('{"graphs": [1]}', r"hp\.json: holds a graph that is not"),
+        ('{"graphs": [{"nodes": 1}]}', r"hp\.json: holds a graph that is not"),
+        ('{"graphs": [{"nodes": [1]}]}', r"hp\.json: holds a graph that is not"),
+        ('{"graphs": [{"edges": [{}]}]}', r"hp\.json: holds a graph that is not"),
+    ],
+)
+def test_a_bad_file_is_named(read, text, message):
+    with pytest.raises(InputError, match=message):
+        read("obograph", text, skip_errors=True)
