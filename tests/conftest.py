@@ -253,3 +253,21 @@ def ncbi_processed(shared_data, tmp_path_factory):
     code = main(["ncbi-disease", *(str(part) for pair in arguments.items() for part in pair)])
     assert code == 0, "the preprocessing command failed"
     return folder
+
+
+@pytest.fixture
+def fail_the_move(monkeypatch):
+    """Function: n -> the n-th renaming of a file or folder of a corpus fails, as on a full disk."""
+
+    def call(number):
+        rename, calls = os.rename, []
+
+        def failing(source, target):
+            calls.append(target)
+            if len(calls) == number:
+                raise OSError(28, "No space left on device")
+            rename(source, target)
+
+        monkeypatch.setattr("biosyn.data.corpus_folder.os.rename", failing)
+
+    return call

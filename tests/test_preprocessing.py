@@ -1,5 +1,4 @@
 import json
-import os
 from pathlib import Path
 
 import pytest
@@ -81,6 +80,26 @@ def test_writes_the_files_of_a_corpus(raw, tmp_path, capsys):
         "queries_left_out": {"train": 1, "dev": 0, "test": 0},  # the mystery
         "dictionary_names": {"train": 6, "dev": 9, "test": 10},
         "ontology": {"concepts": 4},
+        "mentions": {"train": 6, "dev": 1, "test": 1},
+        "skipped": {},
+        "noted": {"mentions that their offsets do not give": 3},  # two of 100, and the composite
+        "published": {
+            "agrees": False,
+            "differences": [
+                "2 train documents (published: 592)",
+                "1 dev documents (published: 100)",
+                "1 test documents (published: 100)",
+                "6 train mentions (published: 5,134)",
+                "1 dev mentions (published: 787)",
+                "1 test mentions (published: 960)",
+                "5 train queries (published: 5,134)",
+                "1 dev queries (published: 787)",
+                "1 test queries (published: 960)",
+                "6 train dictionary names (published: 71,924)",
+                "9 dev dictionary names (published: 72,887)",
+                "10 test dictionary names (published: 73,024)",
+            ],
+        },
     }
 
 
@@ -186,18 +205,11 @@ def test_bad_input_leaves_an_earlier_run_as_it_was(raw, tmp_path):
 
 
 @pytest.mark.parametrize("moved", range(1, 2 * len([*FOLDERS, *FILES]) + 1))
-def test_a_move_that_fails_is_undone(raw, tmp_path, monkeypatch, capsys, moved):
+def test_a_move_that_fails_is_undone(raw, tmp_path, fail_the_move, capsys, moved):
     output = tmp_path / "out"
     run(raw, output, abbreviations="none")
-    before, rename, calls = tree(output), os.rename, []
-
-    def failing(source, target):
-        calls.append(target)
-        if len(calls) == moved:
-            raise OSError(28, "No space left on device")
-        rename(source, target)
-
-    monkeypatch.setattr("biosyn.data.corpus_folder.os.rename", failing)
+    before = tree(output)
+    fail_the_move(moved)
     assert run(raw, output) == 2
     assert "No space left on device" in capsys.readouterr().err
     assert tree(output) == before

@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
 
@@ -34,11 +35,14 @@ class Cleaning:
         Document text in, short form -> long form out.
     remove_cuiless
         Leave out a query with an id that its split's dictionary does not know; else its id becomes ``-1``.
+    split_composites
+        Cut a mention of several ids into as many parts where it can be cut; not where two ids describe one thing.
     """
 
     typos: Mapping[str, str] = field(default_factory=dict)
     find_abbreviations: AbbreviationFinder = no_abbreviations
     remove_cuiless: bool = True
+    split_composites: bool = True
 
 
 class _Split(NamedTuple):
@@ -65,10 +69,10 @@ def preprocess_corpus(
     Parameters
     ----------
     corpus
-        ``train``, ``dev`` and ``test`` documents.
+        ``train``, ``dev`` and ``test`` documents, or one or two of the three: for the others nothing is written.
     concepts
         The ontology, which becomes the train dictionary. The dev dictionary adds the processed train queries,
-        the test dictionary those of dev too.
+        the test dictionary those of dev too, as far as they are there.
 
     Returns
     -------
@@ -78,19 +82,22 @@ def preprocess_corpus(
     Raises
     ------
     InputError
-        If a document stands in two splits, or ``output_dir`` holds something under one of our names that we did
-        not write.
+        If there is no split, a document stands in two splits, or ``output_dir`` holds something under one of our
+        names that we did not write.
     """
     cleaning = cleaning or Cleaning()
-    _require_distinct(corpus)
+    names = [name for name in SPLITS if name in corpus]
+    _require_distinct({name: corpus[name] for name in names})
     require_replaceable(output_dir)
     table = name_table(concepts, TextPreprocess().run)
     splits: dict[str, _Split] = {}
-    for name in SPLITS:
+    for name in names:
         known = table.ids()
         documents = tqdm(corpus[name], desc=name, unit="document", disable=not progress)
         processed = [process_document(document, known, cleaning) for document in documents]
         splits[name] = _Split(corpus[name], processed, table.lines())
+        if not _count(processed):
+            logger.warning("%s: no query is left: are the dictionary's ids those of the corpus?", name)
         _add_queries(table, processed)
     with staged_folder(output_dir) as stage:
         _write(stage, splits, concepts)
@@ -104,7 +111,9 @@ def process_document(document: Document, known_ids: frozenset[str], cleaning: Cl
     clean = TextPreprocess(cleaning.typos, keep_pipe=True)
     queries = []
     for query in document.queries:
-        mention, cui = split_composite(expand(query.mention, pairs), query.cui)
+        mention, cui = expand(query.mention, pairs), query.cui
+        if cleaning.split_composites:
+            mention, cui = split_composite(mention, cui)
         cui = strip_prefixes(cui)
         ids = split_ids(cui)
         if not ids or not known_ids.issuperset(ids):
@@ -137,7 +146,9 @@ def _write(stage: Path, splits: Mapping[str, _Split], concepts: Sequence[Concept
         write_documents(stage / name, split.raw)
         write_documents(stage / f"processed_{name}", split.processed)
         write_lines(stage / f"{name}_dictionary.txt", split.dictionary)
-    write_documents(stage / TRAINDEV, [*splits["train"].processed, *splits["dev"].processed])
+    if "train" in splits:
+        both = [splits[name].processed for name in ("train", "dev") if name in splits]
+        write_documents(stage / TRAINDEV, chain.from_iterable(both))
     write_lines(stage / "concepts.jsonl", map(concept_json, concepts))
 
 
@@ -158,9 +169,11 @@ def _count(documents: Sequence[Document]) -> int:
 
 
 def _require_distinct(corpus: Mapping[str, Sequence[Document]]) -> None:
+    if not corpus:
+        raise InputError("the corpus has no split: give train, dev or test")
     seen: dict[str, str] = {}
-    for name in SPLITS:
-        for document in corpus[name]:
+    for name, documents in corpus.items():
+        for document in documents:
             other = seen.setdefault(document.pmid, name)
             if other != name:
                 raise InputError(f"document '{document.pmid}' stands in {other} and in {name}: take one of them out")

@@ -4,6 +4,8 @@ import gzip
 
 import pytest
 
+from biosyn.cli.preprocess import main
+from biosyn.data.corpora.ncbi_disease import FILES
 from biosyn.data.ontologies.medic import medic_concepts
 from biosyn.data.ontologies.source import Source
 from biosyn.data.reading import ReadingReport
@@ -66,3 +68,16 @@ def test_every_name_that_a_dictionary_adds_or_changes(ncbi_processed, golden, sp
     written = dictionary(read(ncbi_processed / f"{split}_dictionary.txt"))
     assert len(written) == count
     assert dict(written) == {**earlier, **changes}
+
+
+def test_the_reader_of_any_pubtator_file_gives_the_same(shared_data, ncbi_processed, tmp_path):
+    raw, medic = shared_data / "corpora" / "ncbi-disease", shared_data / "corpora" / "medic"
+    arguments = {f"--{split}": raw / name for split, name in FILES.items()} | {
+        "--dictionary": medic / "medic_06Jul2012.txt",
+        "--typo_path": medic / "ncbi-spell-check.txt",
+        "--output_dir": tmp_path,
+    }
+    assert main(["pubtator", *(str(part) for pair in arguments.items() for part in pair)]) == 0
+    paths = [path.relative_to(ncbi_processed) for path in ncbi_processed.rglob("*") if path.is_file()]
+    assert len(paths) == 2 * (792 + 792 + 692) + 4  # documents raw, processed and in traindev; dictionaries, concepts
+    assert not [path for path in paths if (tmp_path / path).read_bytes() != (ncbi_processed / path).read_bytes()]

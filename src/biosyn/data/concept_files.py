@@ -1,11 +1,14 @@
 """Writing documents: ``<pmid>.concept`` holds the mentions, one a line, ``<pmid>.txt`` the text."""
 
+import re
 from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
 from biosyn.errors import InputError
 from biosyn.records import Query
+
+_DOCUMENT_ID = re.compile(r"[A-Za-z0-9][\w.-]*")
 
 
 class Document(NamedTuple):
@@ -25,6 +28,39 @@ def concept_line(query: Query) -> str:
     '10192393||15|26||DiseaseClass||skin tumour||D012878'
     """
     return "||".join((query.pmid, f"{query.start}|{query.end}", query.type, query.mention, query.cui))
+
+
+def file_order(documents: Iterable[Document]) -> list[Document]:
+    """Return the documents in the order of the file names they will have: ``10021369`` before ``8589722``."""
+    return sorted(documents, key=lambda document: f"{document.pmid}.concept")
+
+
+def id_problem(pmid: str) -> str:
+    """Say why a document's id is no file name, or return an empty text: it may not lead out of the folder.
+
+    Examples
+    --------
+    >>> id_problem("10192393"), id_problem("../x")
+    ('', "document id '../x' is no file name: use letters, digits, '.', '-', '_'")
+    """
+    if _DOCUMENT_ID.fullmatch(pmid):
+        return ""
+    return f"document id '{pmid[:40]}' is no file name: use letters, digits, '.', '-', '_'"
+
+
+def query_problem(query: Query) -> str:
+    """Say what would break a query's line in a ``.concept`` file, or return an empty text.
+
+    Examples
+    --------
+    >>> query_problem(Query("skin tumour", "D012878")), query_problem(Query("skin", "  "))
+    ('', 'the mention or its id is empty: write -1 where a mention has no concept')
+    """
+    if not query.mention.strip() or not query.cui.strip():
+        return "the mention or its id is empty: write -1 where a mention has no concept"
+    if "|" in query.type or "||" in query.mention or "||" in query.cui:
+        return "the type holds '|', or the mention or id '||', which separates fields in .concept files: take it out"
+    return ""
 
 
 def write_documents(folder: Path, documents: Iterable[Document]) -> None:

@@ -1,10 +1,13 @@
 """The folder of a preprocessed corpus: the names in it, and replacing them all or none."""
 
+import logging
 import os
 from collections.abc import Iterable
 from pathlib import Path
 
 from biosyn.errors import InputError
+
+logger = logging.getLogger(__name__)
 
 SPLITS = ("train", "dev", "test")
 TRAINDEV = "processed_traindev"
@@ -52,7 +55,8 @@ def move_into_place(stage: Path, output_dir: Path, *, names: Iterable[str] = (*F
     Parameters
     ----------
     names
-        Of what is moved; what bears such a name there is replaced.
+        Of what is moved. What bears such a name there is replaced, or taken away where the stage has none of it, such
+        as a split of an earlier run: a folder holds one run.
 
     Raises
     ------
@@ -63,17 +67,21 @@ def move_into_place(stage: Path, output_dir: Path, *, names: Iterable[str] = (*F
     replaced.mkdir()
     moves = [(stage / name, output_dir / name) for name in names]
     undo: list[tuple[Path, Path]] = []
+    stale = [target.name for source, target in moves if target.exists() and not source.exists()]
     try:
         for source, target in moves:
             if target.exists():
                 undo.append((_move(target, replaced / target.name), target))
-            undo.append((_move(source, target), source))
+            if source.exists():
+                undo.append((_move(source, target), source))
     except BaseException as error:  # an interrupt too must not leave half of it
         for moved, origin in reversed(undo):
             os.rename(moved, origin)
         if isinstance(error, OSError):
             raise InputError(f"cannot be written to ({error.strerror})", path=output_dir) from error
         raise
+    if stale:
+        logger.info("%s: taken away, an earlier run left them: %s", output_dir, ", ".join(stale))
 
 
 def _move(source: Path, target: Path) -> Path:

@@ -1,39 +1,55 @@
 """Reading a corpus in PubTator form: title, abstract, tab-separated mentions, empty line."""
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
-from biosyn.data.concept_files import Document
+from biosyn.data.concept_files import Document, file_order, id_problem
+from biosyn.data.pubtator_mentions import PubTatorForm, is_of_types, is_relation, make_query, shown, split_line
+from biosyn.data.reading import BadEntryError, ReadingReport
 from biosyn.errors import InputError
 from biosyn.files import read_lines
 from biosyn.records import Query
 
 _Line = tuple[int, str]
 _HEAD = re.compile(r"([^|\t]*)\|([ta])\|(.*)")
-# The id becomes a file name, so it may not lead out of the folder.
-_PMID = re.compile(r"[A-Za-z0-9][\w.-]*")
+_SIX_FIELDS = PubTatorForm()
 
 
-def read_pubtator(path: str | Path) -> list[Document]:
+def read_splits(
+    files: Mapping[str, str | Path], *, form: PubTatorForm = _SIX_FIELDS, report: ReadingReport | None = None
+) -> dict[str, list[Document]]:
+    """Read a file for each split, as `read_pubtator` does."""
+    return {split: read_pubtator(path, form=form, report=report) for split, path in files.items()}
+
+
+def read_pubtator(
+    path: str | Path, *, form: PubTatorForm = _SIX_FIELDS, report: ReadingReport | None = None
+) -> list[Document]:
     """Read the documents in the order of the file names they will have (``10021369`` before ``8589722``).
 
     A document whose id was seen before is skipped whole, mentions and all. Its text is title, empty line, abstract,
-    newline: exactly what an abbreviation finder is to read.
+    newline: exactly what an abbreviation finder is to read. Offsets stay as they stand, also where they do not give
+    the mention, which ``report`` counts; they take title and abstract as joined by one character.
 
     Raises
     ------
     InputError
-        If a line is none of ``pmid|t|title``, ``pmid|a|abstract`` and six tab-separated fields, or stands where it
-        may not; the line is named.
+        If a line is none of ``pmid|t|title``, ``pmid|a|abstract`` and six tab-separated fields (or what else ``form``
+        allows), or stands where it may not; the line is named. A ``report`` that skips leaves out bad mentions, and
+        whole a document whose title or abstract is bad.
     """
+    report = report or ReadingReport()
     documents: dict[str, Document] = {}
     for block in _blocks(read_lines(path)):
-        document = _document(block, path)
-        documents.setdefault(document.pmid, document)
+        with report.entry():
+            document = _document(block, path, form=form, report=report)
+            if document.pmid in documents:
+                report.note("repeated documents, passed over")
+            documents.setdefault(document.pmid, document)
     if not documents:
         raise InputError("holds no document: expected 'pmid|t|title', 'pmid|a|abstract' and mentions", path=path)
-    return sorted(documents.values(), key=lambda document: f"{document.pmid}.concept")
+    return file_order(documents.values())
 
 
 def _blocks(lines: Iterable[_Line]) -> Iterator[list[_Line]]:
@@ -50,17 +66,17 @@ def _blocks(lines: Iterable[_Line]) -> Iterator[list[_Line]]:
         yield block
 
 
-def _document(block: list[_Line], path: str | Path) -> Document:
+def _document(block: list[_Line], path: str | Path, *, form: PubTatorForm, report: ReadingReport) -> Document:
     pmid, title = _head(block[0], "t", path)
     if len(block) == 1:
-        raise InputError(f"document '{pmid}' has no '{pmid}|a|abstract' after its title", path=path, line=block[0][0])
+        message = f"document '{pmid}' has no '{pmid}|a|abstract' after its title"
+        raise BadEntryError("documents with no abstract", message, path=path, line=block[0][0])
     abstract_pmid, abstract = _head(block[1], "a", path)
     if abstract_pmid != pmid:
-        raise InputError(
-            f"expected the abstract of '{pmid}', found that of '{abstract_pmid}'", path=path, line=block[1][0]
-        )
-    queries = tuple(_query(line, pmid, path) for line in block[2:])
-    return Document(pmid, f"{title}\n\n{abstract}\n", queries)
+        message = f"expected the abstract of '{pmid}', found that of '{abstract_pmid}'"
+        raise BadEntryError("documents with no abstract", message, path=path, line=block[1][0])
+    document = Document(pmid, f"{title}\n\n{abstract}\n", ())
+    return document._replace(queries=tuple(_queries(block[2:], document, path, form=form, report=report)))
 
 
 def _head(numbered: _Line, kind: str, path: str | Path) -> tuple[str, str]:
@@ -69,43 +85,30 @@ def _head(numbered: _Line, kind: str, path: str | Path) -> tuple[str, str]:
     match = _HEAD.fullmatch(line)
     if match is None or match[2] != kind:
         what = "title" if kind == "t" else "abstract"
-        raise InputError(f"expected 'pmid|{kind}|{what}', found {_shown(line)}", path=path, line=number)
-    if not _PMID.fullmatch(match[1]):
-        raise InputError(
-            f"document id '{match[1][:40]}' is no file name: use letters, digits, '.', '-', '_'", path=path, line=number
-        )
+        reason = "lines outside a document" if kind == "t" else "documents with no abstract"
+        raise BadEntryError(reason, f"expected 'pmid|{kind}|{what}', found {shown(line)}", path=path, line=number)
+    problem = id_problem(match[1])
+    if problem:
+        raise BadEntryError("document ids that are no file name", problem, path=path, line=number)
     return match[1], match[3]
 
 
-def _query(numbered: _Line, pmid: str, path: str | Path) -> Query:
-    number, line = numbered
-    fields = line.split("\t")
-    if len(fields) != 6:
-        raise InputError(
-            f"expected six tab-separated fields (pmid, start, end, mention, type, id), found {_shown(line)}",
-            path=path,
-            line=number,
-        )
-    problem = _problem(fields, pmid)
-    if problem:
-        raise InputError(problem, path=path, line=number)
-    _, start, end, mention, kind, cui = fields
-    return Query(mention, "".join(cui.split()), pmid=pmid, start=start, end=end, type=kind)
-
-
-def _problem(fields: list[str], pmid: str) -> str:
-    """Say what is wrong with a mention's fields, or return an empty text."""
-    found, start, end, mention, kind, cui = fields
-    if found != pmid:
-        return f"expected a mention of document '{pmid}', found one of '{found[:40]}'"
-    if not (start.isdecimal() and end.isdecimal()):
-        return f"start and end must be numbers, found '{start[:40]}' and '{end[:40]}'"
-    if not mention.strip() or not cui.strip():
-        return "the mention or its id is empty: write -1 where a mention has no concept"
-    if "|" in kind or "||" in mention or "||" in cui:
-        return "the type holds '|', or the mention or id '||', which separates fields in .concept files: take it out"
-    return ""
-
-
-def _shown(line: str) -> str:
-    return repr(line if len(line) <= 60 else line[:57] + "...")
+def _queries(
+    lines: Iterable[_Line], document: Document, path: str | Path, *, form: PubTatorForm, report: ReadingReport
+) -> list[Query]:
+    queries = []
+    text = document.text.replace("\n\n", " ", 1)  # what the offsets are counted in
+    for number, line in lines:
+        if form.relations and is_relation(line):
+            report.note("relation lines, passed over")
+            continue
+        with report.entry():
+            fields = split_line(line, document.pmid, form=form, path=path, number=number)
+            query = make_query(fields, form=form, path=path, number=number)
+            if not is_of_types(query.type, form.types):
+                report.note("mentions of other types, passed over")
+                continue
+            if text[int(query.start) : int(query.end)] != fields[3]:
+                report.note("mentions that their offsets do not give")
+            queries.append(query)
+    return queries
