@@ -14,16 +14,19 @@ _PREFIX = re.compile(r"(?:OMIM|MESH):")
 
 
 class Concept(NamedTuple):
-    """One row of an ontology, its names as they stand there: uncleaned, the preferred one first."""
+    """One row of an ontology, its names as they stand there: uncleaned, the preferred one first.
+
+    One without names is an id that no ontology tells us about.
+    """
 
     ids: tuple[str, ...]
     names: tuple[str, ...]
     source: str
 
     @property
-    def preferred_name(self) -> str:
-        """The name that the ontology lists first."""
-        return self.names[0]
+    def preferred_name(self) -> str | None:
+        """The name that the ontology lists first; None where there is no name."""
+        return self.names[0] if self.names else None
 
 
 def strip_prefixes(cui: str) -> str:

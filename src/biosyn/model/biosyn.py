@@ -1,38 +1,33 @@
-"""The facade: both encoders and the weight w, loaded and saved together; names in, arrays out."""
+"""The facade: both encoders and the weight w, loaded and saved together; names in, arrays or candidates out."""
 
-import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 from transformers import PreTrainedTokenizerBase
 
 from biosyn.checkpoint.encoder import load_encoder
 from biosyn.checkpoint.folder import save_checkpoint
 from biosyn.checkpoint.manifest import Manifest
 from biosyn.checkpoint.reading import open_checkpoint, open_encoder
-from biosyn.config import MAX_LENGTH
+from biosyn.config import INFERENCE_TOPK, MAX_LENGTH
+from biosyn.data.concepts import ConceptTable
 from biosyn.data.dictionary import DictionaryDataset
 from biosyn.encoders.dense import DenseEncoder
 from biosyn.encoders.sparse import SparseEncoder
 from biosyn.encoders.tokens import TokenizedTexts
+from biosyn.model.dictionary_index import dictionary_index
+from biosyn.model.explain import Explainer, Explanation
+from biosyn.model.linker import Linker
+from biosyn.records import ConceptPrediction, MentionPrediction
 from biosyn.retrieval.index import DictionaryIndex
-from biosyn.retrieval.index_build import open_or_build
-from biosyn.retrieval.index_files import (
-    IndexKey,
-    default_cache_dir,
-    dictionary_sha256,
-    encoder_sha256,
-    tfidf_sha256,
-    tokenizer_sha256,
-)
 from biosyn.retrieval.search import TopNames, top_names
+from biosyn.retrieval.shares import Shares, score_shares
 from biosyn.retrieval.vectors import SparseRows, Vectors
-
-logger = logging.getLogger(__name__)
 
 
 class BioSyn:
@@ -62,12 +57,14 @@ class BioSyn:
         self._sparse: SparseEncoder | None = None
         self._dense: DenseEncoder | None = None
         self._encoder_folder: Path | None = None  # where the files are that the encoder in memory equals
+        self._linker: Linker | None = None  # of the dictionary that was loaded, embedded by the encoders as they are
+        self._concepts: ConceptTable | None = None
 
     # -- making and loading
 
     def init_sparse_encoder(self, corpus: Sequence[str]) -> SparseEncoder:
         """Fit the TF-IDF on the names of the train dictionary."""
-        self._sparse = SparseEncoder().fit(corpus)
+        self._sparse, self._linker = SparseEncoder().fit(corpus), None
         return self._sparse
 
     def init_sparse_weight(self, initial_sparse_weight: float) -> float:
@@ -117,11 +114,12 @@ class BioSyn:
         model, tokenizer = load_encoder(folder, self.device, max_length=max_length)
         self._dense = DenseEncoder(model, tokenizer, max_length)
         self._encoder_folder = folder
+        self._linker = None
         return self._dense
 
     def load_sparse_encoder(self, model_name_or_path: str | Path, *, revision: str | None = None) -> SparseEncoder:
         """Load the TF-IDF of a checkpoint."""
-        self._sparse = open_checkpoint(model_name_or_path, revision=revision).sparse_encoder
+        self._sparse, self._linker = open_checkpoint(model_name_or_path, revision=revision).sparse_encoder, None
         return self._sparse
 
     def load_sparse_weight(self, model_name_or_path: str | Path, *, revision: str | None = None) -> float:
@@ -154,7 +152,7 @@ class BioSyn:
 
     def encoder_will_change(self) -> None:
         """Forget which files the encoder was loaded from: an index made by them would not be this encoder's."""
-        self._encoder_folder = None
+        self._encoder_folder = self._linker = None
 
     # -- the parts
 
@@ -208,7 +206,9 @@ class BioSyn:
         what: str = "texts",
         progress: str | None = None,
     ) -> Vectors:
-        """Return the vectors of N texts that the score mode needs, on the device.
+        """Return the vectors of N texts that the score mode needs, on the device: what `search` takes.
+
+        ``embed_dense`` and ``embed_sparse`` give NumPy arrays.
 
         Parameters
         ----------
@@ -250,23 +250,13 @@ class BioSyn:
         """
         if self._encoder_folder is None:
             raise RuntimeError("only a saved model can be cached: save it, and load it again")
-        dense, sparse = self.get_dense_encoder(), self.get_sparse_encoder()
-        cache = default_cache_dir() if cache_dir is None else Path(cache_dir)
-        key = IndexKey(
-            encoder=encoder_sha256(self._encoder_folder, cache),
-            tokenizer=tokenizer_sha256(self._encoder_folder, cache),
-            tfidf=tfidf_sha256(sparse.vocabulary, sparse.idf),
-            max_length=dense.max_length,
-            precision="float32",
-            dictionary=dictionary_sha256(dictionary.names, dictionary.cuis),
-        )
-
-        def embed(names: list[str]) -> NDArray[np.float32]:
-            logger.info("embedding %d names on %s", len(names), self.device)
-            return dense.encode(dense.tokenize(names, what="names"), progress=progress).cpu().numpy()
-
-        return open_or_build(
-            cache, key, names=dictionary.names, cuis=dictionary.cuis, embed=embed, tfidf=sparse.transform
+        return dictionary_index(
+            dictionary,
+            self.get_dense_encoder(),
+            self.get_sparse_encoder(),
+            encoder_folder=self._encoder_folder,
+            cache_dir=cache_dir,
+            progress=progress,
         )
 
     def search(self, mentions: Vectors, names: Vectors, *, topk: int) -> TopNames:
@@ -274,5 +264,104 @@ class BioSyn:
 
         Hybrid vectors are scored by ``dense + w * sparse``; vectors with one half by that half alone.
         """
-        sparse_weight = self.sparse_weight if names.score_mode == "hybrid" else 1.0
-        return top_names(mentions, names, topk=topk, sparse_weight=sparse_weight)
+        return top_names(mentions, names, topk=topk, sparse_weight=self._weight_for(names))
+
+    def shares(self, mentions: Vectors, names: Vectors, rows: Tensor) -> Shares:
+        """Return the dense and the sparse summand of the scores of names found, each (M, K) as ``rows``."""
+        return score_shares(mentions, names, rows, sparse_weight=self._weight_for(names))
+
+    def _weight_for(self, names: Vectors) -> float:
+        return self.sparse_weight if names.score_mode == "hybrid" else 1.0
+
+    # -- mentions in, concepts out
+
+    def load_dictionary(
+        self,
+        dictionary: str | Path | DictionaryDataset,
+        *,
+        cache_dir: str | Path | None = None,
+        concepts: ConceptTable | None = None,
+        show_progress: bool = False,
+    ) -> "BioSyn":
+        """Read a dictionary and embed it, or take it from the cache; return self.
+
+        Parameters
+        ----------
+        dictionary
+            A file with a line ``cui||name`` each, or one already read.
+        cache_dir
+            As for `index`.
+        concepts
+            The concepts of its names; None reads ``concepts.jsonl`` beside it when they are first asked for.
+
+        Raises
+        ------
+        InputError
+            If the dictionary cannot be read, or a line is not ``cui||name``.
+        RuntimeError
+            As for `index`.
+        """
+        if not isinstance(dictionary, DictionaryDataset):
+            dictionary = DictionaryDataset(dictionary)
+        self._linker = Linker(self, dictionary, cache_dir=cache_dir, show_progress=show_progress)
+        self._concepts = concepts
+        return self
+
+    @property
+    def linker(self) -> Linker:
+        """What `normalize` asks; a RuntimeError where no dictionary is loaded."""
+        if self._linker is None:
+            raise RuntimeError("no dictionary yet, or the model has changed since: call load_dictionary")
+        return self._linker
+
+    @property
+    def concepts(self) -> ConceptTable:
+        """The concepts of the dictionary's names, read when first asked for."""
+        if self._concepts is None:
+            self._concepts = ConceptTable.beside(self.linker.dictionary.path)
+        return self._concepts
+
+    def normalize(self, mentions: Sequence[str], *, topk: int = INFERENCE_TOPK) -> list[MentionPrediction]:
+        """Return the ``topk`` best names of each mention, as inference.py does; a mention is cleaned first.
+
+        Raises
+        ------
+        InputError
+            If a mention holds no letter or digit.
+        """
+        return self.linker.link(mentions, topk=topk)
+
+    def normalize_to_concepts(self, mentions: Sequence[str], *, topk: int = INFERENCE_TOPK) -> list[ConceptPrediction]:
+        """Return the ``topk`` best concepts of each mention, as ``inference.py --group_by_concept`` does.
+
+        Raises
+        ------
+        InputError
+            If a mention holds no letter or digit, or ``concepts.jsonl`` is damaged.
+        """
+        return self.linker.link_concepts(mentions, self.concepts, topk=topk)
+
+    def explain(
+        self,
+        mention: str,
+        *,
+        topk: int = INFERENCE_TOPK,
+        abbreviations: Mapping[str, str] | None = None,
+        typos: Mapping[str, str] | None = None,
+    ) -> Explanation:
+        """Return the best names of one mention with the reasons, as ``inference.py --explain`` does.
+
+        Parameters
+        ----------
+        abbreviations
+            Short form -> long form, to be expanded first.
+        typos
+            Misspelled token -> right spelling.
+
+        Raises
+        ------
+        InputError
+            If the mention holds no letter or digit, or ``concepts.jsonl`` is damaged.
+        """
+        explainer = Explainer(self.linker, self.get_sparse_encoder(), self.sparse_weight, concepts=self.concepts)
+        return explainer.explain(mention, topk=topk, abbreviations=abbreviations, typos=typos)

@@ -1,0 +1,154 @@
+"""From mentions to candidates: the one path that inference.py, the demo, the Python API and spaCy share."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from biosyn.data.concepts import ConceptTable
+from biosyn.data.dictionary import DictionaryDataset
+from biosyn.data.ontology import Concept
+from biosyn.errors import InputError
+from biosyn.model.candidates import to_candidates
+from biosyn.records import ConceptCandidate, ConceptPrediction, MentionPrediction
+from biosyn.retrieval.concepts import ConceptHit, top_concepts
+from biosyn.retrieval.index import DictionaryIndex
+from biosyn.retrieval.search import TopNames
+from biosyn.retrieval.shares import Shares
+from biosyn.retrieval.vectors import Vectors
+from biosyn.text.preprocess import TextPreprocess
+
+
+class Model(Protocol):
+    """What a linker asks of a model; it is said here because `BioSyn`, which has it, owns a linker."""
+
+    device: torch.device
+
+    def embed(self, texts: Sequence[str], *, what: str) -> Vectors:
+        """Turn texts into vectors."""
+
+    def search(self, mentions: Vectors, names: Vectors, *, topk: int) -> TopNames:
+        """Find the best names."""
+
+    def shares(self, mentions: Vectors, names: Vectors, rows: Tensor) -> Shares:
+        """Return the summands of the scores of names found."""
+
+    def index(
+        self, dictionary: DictionaryDataset, *, cache_dir: str | Path | None, progress: str | None
+    ) -> DictionaryIndex:
+        """Return the embedded dictionary."""
+
+
+class Linker:
+    """Maps mentions to names of one dictionary, which is embedded once.
+
+    Parameters
+    ----------
+    biosyn
+        A loaded model.
+    dictionary
+        Taken as it is: its names are not cleaned.
+    cache_dir
+        Where the embedded dictionary is kept from one run to the next; None takes the usual place.
+    """
+
+    def __init__(
+        self,
+        biosyn: Model,
+        dictionary: DictionaryDataset,
+        *,
+        cache_dir: str | Path | None = None,
+        show_progress: bool = False,
+    ):
+        self.biosyn = biosyn
+        self.dictionary = dictionary
+        index = biosyn.index(dictionary, cache_dir=cache_dir, progress="dictionary" if show_progress else None)
+        self.names = index.vectors(biosyn.device)
+
+    def link(self, mentions: Sequence[str], *, topk: int) -> list[MentionPrediction]:
+        """Return the ``topk`` best names of each mention; fewer where the dictionary is smaller.
+
+        Raises
+        ------
+        InputError
+            If a mention is empty, or nothing but punctuation.
+        """
+        if not mentions:
+            return []
+        vectors = self._embed(mentions)
+        found = self.biosyn.search(vectors, self.names, topk=min(topk, len(self.dictionary)))
+        shares = self.biosyn.shares(vectors, self.names, found.rows)
+        return [
+            MentionPrediction(mention, candidates)
+            for mention, candidates in zip(mentions, to_candidates(found, shares, self.dictionary), strict=True)
+        ]
+
+    def link_concepts(self, mentions: Sequence[str], concepts: ConceptTable, *, topk: int) -> list[ConceptPrediction]:
+        """Return the ``topk`` best concepts of each mention; fewer where the dictionary has fewer.
+
+        A concept scores as the best of its names; a name of two concepts gives both.
+
+        Raises
+        ------
+        InputError
+            If a mention is empty, or nothing but punctuation.
+        """
+        if not mentions:
+            return []
+        vectors = self._embed(mentions)
+        found = top_concepts(
+            vectors,
+            len(self.dictionary),
+            topk=topk,
+            search=lambda block, depth: self.biosyn.search(block, self.names, topk=depth),
+            concepts_of=lambda row: concepts.concepts_of(self.dictionary[row]),
+        )
+        return [
+            ConceptPrediction(mention, self._to_concepts(vectors.slice(row, row + 1), hits))
+            for row, (mention, hits) in enumerate(zip(mentions, found, strict=True))
+        ]
+
+    def _embed(self, mentions: Sequence[str]) -> Vectors:
+        return self.biosyn.embed([clean_mention(mention) for mention in mentions], what="mentions")
+
+    def _to_concepts(self, mention: Vectors, hits: Sequence[ConceptHit[Concept]]) -> tuple[ConceptCandidate, ...]:
+        scores = torch.tensor([[hit.score for hit in hits]])
+        rows = torch.tensor([[hit.row for hit in hits]], device=self.names.device)  # (1, K)
+        shares = self.biosyn.shares(mention, self.names, rows)
+        (candidates,) = to_candidates(TopNames(rows, scores), shares, self.dictionary)
+        return tuple(
+            ConceptCandidate(hit.concept.ids, hit.concept.preferred_name, candidate, hit.homonym)
+            for hit, candidate in zip(hits, candidates, strict=True)
+        )
+
+
+def clean_mention(mention: str) -> str:
+    """Return the mention as it is embedded: lower-case, punctuation to blanks; no abbreviations, no typos.
+
+    Raises
+    ------
+    InputError
+        If nothing is left.
+
+    Examples
+    --------
+    >>> clean_mention("Ataxia-Telangiectasia")
+    'ataxia telangiectasia'
+    """
+    cleaned = TextPreprocess().run(mention)
+    if not has_content(cleaned):
+        raise InputError(f"the mention {mention[:80]!r} holds no letter or digit: give a name such as 'ataxia'")
+    return cleaned
+
+
+def has_content(mention: str) -> bool:
+    """Say whether there is something to link: a letter or a digit.
+
+    Examples
+    --------
+    >>> has_content("p53"), has_content("--- | ...")
+    (True, False)
+    """
+    return any(map(str.isalnum, mention))
