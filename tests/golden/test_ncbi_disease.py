@@ -4,6 +4,10 @@ import gzip
 
 import pytest
 
+from biosyn.data.concepts import ConceptTable, read_concepts
+from biosyn.data.dictionary import DictionaryDataset
+from biosyn.text.preprocess import TextPreprocess
+
 pytest.importorskip("pyab3p", reason="pyab3p has no wheel for this machine")
 
 
@@ -52,3 +56,16 @@ def test_every_name_that_a_dictionary_adds_or_changes(ncbi_processed, golden, sp
     written = dictionary(read(ncbi_processed / f"{split}_dictionary.txt"))
     assert len(written) == count
     assert dict(written) == {**earlier, **changes}
+
+
+def test_every_name_belongs_to_the_concepts_that_list_it(ncbi_processed):
+    # what the dictionary's ids cannot tell: 1,010 names are homonyms, the others' ids are those of one concept
+    listing = {}
+    for concept in read_concepts(ncbi_processed / "concepts.jsonl"):
+        for name in map(TextPreprocess().run, concept.names):
+            listing.setdefault(name, set()).add(concept)
+    dictionary = DictionaryDataset(ncbi_processed / "train_dictionary.txt")
+    table = ConceptTable.beside(dictionary.path)
+    found = {name.name: set(table.concepts_of(name)) for name in dictionary}
+    assert found == {name: listing[name] for name in dictionary.names}
+    assert sum(len(concepts) > 1 for concepts in found.values()) == 1_010
