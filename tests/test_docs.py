@@ -1,4 +1,4 @@
-"""The examples of the documentation, run as they stand: on the tiny model and dictionary, under the names of the text."""
+"""The examples of the documentation, run as they stand: the tiny model and dictionary lie where the text has them."""
 
 import doctest
 import re

@@ -12,11 +12,11 @@ from biosyn.errors import InputError
 from biosyn.files import read_lines
 from biosyn.model.answers import concepts_json, explanation_json, predictions_json
 from biosyn.model.biosyn import BioSyn
-from biosyn.model.linker import clean_mention
+from biosyn.model.linker import Linker, Model, clean_mention
 from biosyn.text.abbreviations import abbreviation_finder
 
 
-def load_biosyn(
+def load_linker(
     model_name_or_path: str,
     dictionary_path: str,
     *,
@@ -26,7 +26,7 @@ def load_biosyn(
     cache_dir: str | None = None,
     concepts: ConceptTable | None = None,
     show_progress: bool = False,
-) -> BioSyn:
+) -> Linker:
     """Read the dictionary and the model and embed the names; the cheap checks come first.
 
     Raises
@@ -38,7 +38,7 @@ def load_biosyn(
     dictionary = DictionaryDataset(dictionary_path)
     require_names(dictionary, topk)
     biosyn = BioSyn.from_pretrained(model_name_or_path, revision=revision, device=resolved)
-    return biosyn.load_dictionary(dictionary, cache_dir=cache_dir, concepts=concepts, show_progress=show_progress)
+    return Linker(biosyn, dictionary, concepts=concepts, cache_dir=cache_dir, show_progress=show_progress)
 
 
 def infer(config: InferenceConfig) -> dict[str, Any]:
@@ -50,40 +50,48 @@ def infer(config: InferenceConfig) -> dict[str, Any]:
         If the mention is empty, a file is missing or bad, or predictions are asked for without a dictionary.
     """
     cleaned = clean_mention(config.mention)
-    abbreviations, typos = _abbreviations(config), _typos(config)
-    biosyn = _load(config)
     result: dict[str, Any] = {"mention": config.mention}
-    if config.wants_embeddings:
-        result["mention_sparse_embeds"] = biosyn.embed_sparse([cleaned])[0].tolist()
-        result["mention_dense_embeds"] = biosyn.embed_dense([cleaned])[0].tolist()
-    if config.explain:
-        explanation = biosyn.explain(config.mention, topk=config.topk, abbreviations=abbreviations, typos=typos)
-        result.update(explanation_json(explanation))
-    elif config.group_by_concept:
-        (grouped,) = biosyn.normalize_to_concepts([config.mention], topk=config.topk)
-        result["concepts"] = concepts_json(grouped)
-        _require_concepts(len(grouped.concepts), config)
-    elif config.wants_predictions:
-        (prediction,) = biosyn.normalize([config.mention], topk=config.topk)
-        result["predictions"] = predictions_json(prediction)
-    return result
-
-
-def _load(config: InferenceConfig) -> BioSyn:
     if not config.wants_predictions or config.dictionary_path is None:
         device = resolve_device(config.device)
-        return BioSyn.from_pretrained(config.model_name_or_path, revision=config.revision, device=device)
+        biosyn = BioSyn.from_pretrained(config.model_name_or_path, revision=config.revision, device=device)
+        return {**result, **_embeddings(biosyn, cleaned)}
+    abbreviations, typos = _abbreviations(config), _typos(config)
+    linker = _load_linker(config, config.dictionary_path)
+    if config.wants_embeddings:
+        result.update(_embeddings(linker.biosyn, cleaned))
+    if config.explain:
+        explanation = linker.explain(config.mention, topk=config.topk, abbreviations=abbreviations, typos=typos)
+        return {**result, **explanation_json(explanation)}
+    if config.group_by_concept:
+        (grouped,) = linker.normalize_to_concepts([config.mention], topk=config.topk)
+        _require_concepts(len(grouped.concepts), config)
+        return {**result, "concepts": concepts_json(grouped)}
+    (prediction,) = linker.normalize([config.mention], topk=config.topk)
+    return {**result, "predictions": predictions_json(prediction)}
+
+
+def _load_linker(config: InferenceConfig, dictionary_path: str) -> Linker:
     needs_concepts = config.group_by_concept or config.explain
-    return load_biosyn(
+    return load_linker(
         config.model_name_or_path,
-        config.dictionary_path,
-        topk=1 if config.group_by_concept else config.topk,  # a name may have several concepts
+        dictionary_path,
+        topk=1 if config.group_by_concept else config.topk,  # one name may have several concepts
         device=config.device,
         revision=config.revision,
         cache_dir=config.cache_dir,
-        concepts=ConceptTable.beside(config.dictionary_path) if needs_concepts else None,
+        concepts=ConceptTable.beside(dictionary_path) if needs_concepts else None,
         show_progress=config.show_progress,
     )
+
+
+def _embeddings(biosyn: Model, cleaned: str) -> dict[str, Any]:
+    vectors = biosyn.embed([cleaned], what="mentions")
+    assert vectors.dense is not None  # a hybrid embedding
+    assert vectors.sparse is not None  # has both halves
+    return {
+        "mention_sparse_embeds": vectors.sparse.matrix().to_dense()[0].tolist(),
+        "mention_dense_embeds": vectors.dense[0].tolist(),
+    }
 
 
 def _abbreviations(config: InferenceConfig) -> Mapping[str, str] | None:

@@ -13,7 +13,7 @@ from biosyn.concept_ids import split_name_ids
 from biosyn.config import INFERENCE_TOPK
 from biosyn.errors import InputError, missing_extra
 from biosyn.files import write_json
-from biosyn.inference import load_biosyn
+from biosyn.inference import load_linker
 from biosyn.model.answers import predictions_json
 from biosyn.model.linker import Linker, has_content
 from biosyn.records import MentionPrediction
@@ -115,14 +115,14 @@ class BiosynLinker:
 
     def _load(self) -> Linker:
         settings = self.settings
-        return load_biosyn(
+        return load_linker(
             settings.model,
             settings.dictionary,
             topk=settings.topk,
             device=settings.device,
             revision=settings.revision,
             cache_dir=settings.cache_dir,
-        ).linker
+        )
 
     # -- saving: what spaCy calls
 

@@ -49,13 +49,13 @@ def printed(tiny_checkpoint, tiny_dictionary, capsys):
 
 
 def test_the_command_gives_what_the_python_api_gives(printed, tiny_checkpoint, tiny_dictionary):
-    biosyn = BioSyn.from_pretrained(tiny_checkpoint).load_dictionary(tiny_dictionary)
+    linker = BioSyn.from_pretrained(tiny_checkpoint).load_dictionary(tiny_dictionary)
     mention, topk = "Ataxia-Telangiectasia", ["--topk", "4"]
-    names = predictions_json(biosyn.normalize([mention], topk=4)[0])
+    names = predictions_json(linker.normalize([mention], topk=4)[0])
     assert printed("--mention", mention, *topk) == {"mention": mention, "predictions": names}
-    concepts = concepts_json(biosyn.normalize_to_concepts([mention], topk=4)[0])
+    concepts = concepts_json(linker.normalize_to_concepts([mention], topk=4)[0])
     assert printed("--mention", mention, *topk, "--group_by_concept") == {"mention": mention, "concepts": concepts}
-    reasons = explanation_json(biosyn.explain(mention, topk=4))
+    reasons = explanation_json(linker.explain(mention, topk=4))
     assert printed("--mention", mention, *topk, "--explain") == {"mention": mention, **reasons}
 
 

@@ -229,51 +229,26 @@ def test_a_model_that_is_trained_has_no_index_of_the_files_it_came_from(tiny_che
 # -- mentions in, names and concepts out
 
 
-def test_a_dictionary_gives_the_candidates_of_a_linker(tiny_checkpoint, dictionary):
+def test_a_dictionary_gives_a_linker(tiny_checkpoint, dictionary):
     biosyn = BioSyn.from_pretrained(tiny_checkpoint)
-    linker = Linker(biosyn, dictionary)
+    expected = Linker(biosyn, dictionary).link(MENTIONS, topk=5)
     for given in (dictionary, dictionary.path, str(dictionary.path)):
-        assert biosyn.load_dictionary(given) is biosyn
-        assert biosyn.normalize(MENTIONS, topk=3) == linker.link(MENTIONS, topk=3)
-    assert [len(prediction.candidates) for prediction in biosyn.normalize(MENTIONS)] == [5] * len(MENTIONS)
+        assert biosyn.load_dictionary(given).normalize(MENTIONS) == expected
 
 
 def test_concepts_are_read_beside_the_dictionary_when_they_are_asked_for(tiny_checkpoint, write_dictionary):
     path = write_dictionary("D1|D2||ataxia", "D1|D2||at", "D3||asthma")
     path.with_name("concepts.jsonl").write_text("broken")
-    biosyn = BioSyn.from_pretrained(tiny_checkpoint).load_dictionary(path)
-    assert len(biosyn.normalize(["ataxia"], topk=3)[0].candidates) == 3
+    linker = BioSyn.from_pretrained(tiny_checkpoint).load_dictionary(path)
+    assert len(linker.normalize(["ataxia"], topk=3)[0].candidates) == 3
     with pytest.raises(InputError, match="concepts.jsonl:1: expected"):
-        biosyn.normalize_to_concepts(["ataxia"])
+        linker.normalize_to_concepts(["ataxia"])
     path.with_name("concepts.jsonl").write_text('{"ids": ["D1", "D2"], "preferred_name": "Ataxia", "names": ["AT"]}')
-    (prediction,) = biosyn.normalize_to_concepts(["ataxia"], topk=3)
+    (prediction,) = linker.normalize_to_concepts(["ataxia"], topk=3)
     assert {concept.ids for concept in prediction.concepts} == {("D1", "D2"), ("D3",)}
 
 
-@pytest.mark.parametrize(
-    "change",
-    [
-        lambda biosyn, folder: biosyn.encoder_will_change(),
-        lambda biosyn, folder: biosyn.init_sparse_encoder(NAMES),
-        lambda biosyn, folder: biosyn.load_sparse_encoder(folder),
-        lambda biosyn, folder: biosyn.load_dense_encoder(folder),
-        lambda biosyn, folder: biosyn.load_model(folder),
-    ],
-)
-def test_a_changed_model_forgets_the_dictionary_it_embedded(tiny_checkpoint, tiny_dictionary, change):
-    biosyn = BioSyn.from_pretrained(tiny_checkpoint).load_dictionary(tiny_dictionary)
-    change(biosyn, tiny_checkpoint)
-    with pytest.raises(RuntimeError, match="call load_dictionary"):
-        biosyn.normalize(["ataxia"])
-
-
-def test_a_new_weight_counts_at_once(tiny_checkpoint, tiny_dictionary):
-    biosyn = BioSyn.from_pretrained(tiny_checkpoint).load_dictionary(tiny_dictionary)
-    biosyn.init_sparse_weight(0.0)
-    (prediction,) = biosyn.normalize(["ataxia"], topk=1)
-    assert prediction.candidates[0].sparse_score == 0.0
-
-
-def test_mentions_without_a_dictionary_are_our_callers_mistake(tiny_checkpoint):
-    with pytest.raises(RuntimeError, match="call load_dictionary"):
-        BioSyn.from_pretrained(tiny_checkpoint).normalize(["ataxia"])
+def test_a_model_that_is_in_memory_only_takes_no_dictionary(model, dictionary):
+    model.encoder_will_change()
+    with pytest.raises(RuntimeError, match="save it, and load it again"):
+        model.load_dictionary(dictionary)

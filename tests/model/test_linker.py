@@ -1,7 +1,6 @@
 import pytest
 
 from biosyn.data.concepts import ConceptTable
-from biosyn.data.dictionary import DictionaryDataset
 from biosyn.data.ontology import Concept
 from biosyn.errors import InputError
 from biosyn.model.biosyn import BioSyn
@@ -15,13 +14,20 @@ ATAXIA = Concept(("D001259",), ("Ataxia", "Incoordination", "Ataxia Syndrome"), 
 
 @pytest.fixture(scope="module")
 def linker(tiny_checkpoint, tiny_dictionary):
-    return Linker(BioSyn().load_model(tiny_checkpoint), DictionaryDataset(tiny_dictionary))
+    return BioSyn.from_pretrained(tiny_checkpoint).load_dictionary(tiny_dictionary)
 
 
-@pytest.mark.parametrize("table", [ConceptTable(), ConceptTable([AT, ATAXIA])], ids=["ids only", "concepts"])
+@pytest.fixture(scope="module")
+def linker_with(linker):
+    """Function: concepts -> the linker of the same names that has them."""
+    return lambda *concepts: Linker(linker.biosyn, linker.dictionary, concepts=ConceptTable(concepts))
+
+
+@pytest.mark.parametrize("concepts", [(), (AT, ATAXIA)], ids=["ids only", "concepts"])
 @pytest.mark.parametrize("topk", [1, 3, 15, 99])
-def test_the_concepts_are_those_of_all_names_in_order(linker, table, topk):
-    predictions = linker.link_concepts(MENTIONS, table, topk=topk)
+def test_the_concepts_are_those_of_all_names_in_order(linker_with, concepts, topk):
+    linker, table = linker_with(*concepts), ConceptTable(concepts)
+    predictions = linker.normalize_to_concepts(MENTIONS, topk=topk)
     for prediction, everything in zip(predictions, linker.link(MENTIONS, topk=40), strict=True):
         expected = {}
         for candidate in everything.candidates:
@@ -38,19 +44,18 @@ def test_the_concepts_are_those_of_all_names_in_order(linker, table, topk):
                 assert getattr(concept.best, share) == pytest.approx(getattr(by_name[concept.best.name], share), 1e-5)
 
 
-def test_a_name_of_two_concepts_gives_both_and_is_flagged(linker):
-    table = ConceptTable([AT, ATAXIA])
-    (prediction,) = linker.link_concepts(["ataxia syndrome"], table, topk=2)
+def test_a_name_of_two_concepts_gives_both_and_is_flagged(linker_with):
+    (prediction,) = linker_with(AT, ATAXIA).normalize_to_concepts(["ataxia syndrome"], topk=2)
     assert [concept.preferred_name for concept in prediction.concepts] == ["Ataxia Telangiectasia", "Ataxia"]
     assert [concept.homonym for concept in prediction.concepts] == [True, True]
     assert {concept.best.name for concept in prediction.concepts} == {"ataxia syndrome"}
 
 
-def test_two_ids_of_one_concept_are_one(linker):
-    (prediction,) = linker.link_concepts(["louis bar syndrome"], ConceptTable([AT, ATAXIA]), topk=1)
+def test_two_ids_of_one_concept_are_one(linker, linker_with):
+    (prediction,) = linker_with(AT, ATAXIA).normalize_to_concepts(["louis bar syndrome"], topk=1)
     assert prediction.concepts[0].ids == ("D001260", "208900")
     assert prediction.concepts[0].homonym is False
-    (prediction,) = linker.link_concepts(["louis bar syndrome"], ConceptTable(), topk=2)
+    (prediction,) = linker.normalize_to_concepts(["louis bar syndrome"], topk=2)
     assert [(concept.ids, concept.preferred_name) for concept in prediction.concepts] == [
         (("D001260",), None),
         (("208900",), None),
@@ -58,12 +63,12 @@ def test_two_ids_of_one_concept_are_one(linker):
 
 
 def test_no_mentions_give_no_concepts(linker):
-    assert linker.link_concepts([], ConceptTable(), topk=3) == []
+    assert linker.normalize_to_concepts([]) == []
 
 
 def test_an_empty_mention_is_refused(linker):
     with pytest.raises(InputError, match="no letter or digit"):
-        linker.link_concepts(["ataxia", "--"], ConceptTable(), topk=3)
+        linker.normalize_to_concepts(["ataxia", "--"])
 
 
 @pytest.mark.parametrize("mention", ["p53", "β", "٣", "İ", "", " ", "--- | ...", "“”", "\x00"])

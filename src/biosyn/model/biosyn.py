@@ -1,6 +1,6 @@
-"""The facade: both encoders and the weight w, loaded and saved together; names in, arrays or candidates out."""
+"""The facade: both encoders and the weight w, loaded and saved together; names in, arrays out."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,16 +14,13 @@ from biosyn.checkpoint.encoder import load_encoder
 from biosyn.checkpoint.folder import save_checkpoint
 from biosyn.checkpoint.manifest import Manifest
 from biosyn.checkpoint.reading import open_checkpoint, open_encoder
-from biosyn.config import INFERENCE_TOPK, MAX_LENGTH
-from biosyn.data.concepts import ConceptTable
+from biosyn.config import MAX_LENGTH
 from biosyn.data.dictionary import DictionaryDataset
 from biosyn.encoders.dense import DenseEncoder
 from biosyn.encoders.sparse import SparseEncoder
 from biosyn.encoders.tokens import TokenizedTexts
 from biosyn.model.dictionary_index import dictionary_index
-from biosyn.model.explain import Explainer, Explanation
 from biosyn.model.linker import Linker
-from biosyn.records import ConceptPrediction, MentionPrediction
 from biosyn.retrieval.index import DictionaryIndex
 from biosyn.retrieval.search import TopNames, top_names
 from biosyn.retrieval.shares import Shares, score_shares
@@ -57,14 +54,12 @@ class BioSyn:
         self._sparse: SparseEncoder | None = None
         self._dense: DenseEncoder | None = None
         self._encoder_folder: Path | None = None  # where the files are that the encoder in memory equals
-        self._linker: Linker | None = None  # of the dictionary that was loaded, embedded by the encoders as they are
-        self._concepts: ConceptTable | None = None
 
     # -- making and loading
 
     def init_sparse_encoder(self, corpus: Sequence[str]) -> SparseEncoder:
         """Fit the TF-IDF on the names of the train dictionary."""
-        self._sparse, self._linker = SparseEncoder().fit(corpus), None
+        self._sparse = SparseEncoder().fit(corpus)
         return self._sparse
 
     def init_sparse_weight(self, initial_sparse_weight: float) -> float:
@@ -114,12 +109,11 @@ class BioSyn:
         model, tokenizer = load_encoder(folder, self.device, max_length=max_length)
         self._dense = DenseEncoder(model, tokenizer, max_length)
         self._encoder_folder = folder
-        self._linker = None
         return self._dense
 
     def load_sparse_encoder(self, model_name_or_path: str | Path, *, revision: str | None = None) -> SparseEncoder:
         """Load the TF-IDF of a checkpoint."""
-        self._sparse, self._linker = open_checkpoint(model_name_or_path, revision=revision).sparse_encoder, None
+        self._sparse = open_checkpoint(model_name_or_path, revision=revision).sparse_encoder
         return self._sparse
 
     def load_sparse_weight(self, model_name_or_path: str | Path, *, revision: str | None = None) -> float:
@@ -152,7 +146,7 @@ class BioSyn:
 
     def encoder_will_change(self) -> None:
         """Forget which files the encoder was loaded from: an index made by them would not be this encoder's."""
-        self._encoder_folder = self._linker = None
+        self._encoder_folder = None
 
     # -- the parts
 
@@ -273,17 +267,14 @@ class BioSyn:
     def _weight_for(self, names: Vectors) -> float:
         return self.sparse_weight if names.score_mode == "hybrid" else 1.0
 
-    # -- mentions in, concepts out
-
     def load_dictionary(
         self,
         dictionary: str | Path | DictionaryDataset,
         *,
         cache_dir: str | Path | None = None,
-        concepts: ConceptTable | None = None,
         show_progress: bool = False,
-    ) -> "BioSyn":
-        """Read a dictionary and embed it, or take it from the cache; return self.
+    ) -> Linker:
+        """Read a dictionary and embed it, or take it from the cache; return what maps mentions to it.
 
         Parameters
         ----------
@@ -291,8 +282,6 @@ class BioSyn:
             A file with a line ``cui||name`` each, or one already read.
         cache_dir
             As for `index`.
-        concepts
-            The concepts of its names; None reads ``concepts.jsonl`` beside it when they are first asked for.
 
         Raises
         ------
@@ -300,68 +289,11 @@ class BioSyn:
             If the dictionary cannot be read, or a line is not ``cui||name``.
         RuntimeError
             As for `index`.
+
+        Examples
+        --------
+        ``BioSyn.from_pretrained("model").load_dictionary("dictionary.txt").normalize(["ataxia"], topk=5)``
         """
         if not isinstance(dictionary, DictionaryDataset):
             dictionary = DictionaryDataset(dictionary)
-        self._linker = Linker(self, dictionary, cache_dir=cache_dir, show_progress=show_progress)
-        self._concepts = concepts
-        return self
-
-    @property
-    def linker(self) -> Linker:
-        """What `normalize` asks; a RuntimeError where no dictionary is loaded."""
-        if self._linker is None:
-            raise RuntimeError("no dictionary yet, or the model has changed since: call load_dictionary")
-        return self._linker
-
-    @property
-    def concepts(self) -> ConceptTable:
-        """The concepts of the dictionary's names, read when first asked for."""
-        if self._concepts is None:
-            self._concepts = ConceptTable.beside(self.linker.dictionary.path)
-        return self._concepts
-
-    def normalize(self, mentions: Sequence[str], *, topk: int = INFERENCE_TOPK) -> list[MentionPrediction]:
-        """Return the ``topk`` best names of each mention, as inference.py does; a mention is cleaned first.
-
-        Raises
-        ------
-        InputError
-            If a mention holds no letter or digit.
-        """
-        return self.linker.link(mentions, topk=topk)
-
-    def normalize_to_concepts(self, mentions: Sequence[str], *, topk: int = INFERENCE_TOPK) -> list[ConceptPrediction]:
-        """Return the ``topk`` best concepts of each mention, as ``inference.py --group_by_concept`` does.
-
-        Raises
-        ------
-        InputError
-            If a mention holds no letter or digit, or ``concepts.jsonl`` is damaged.
-        """
-        return self.linker.link_concepts(mentions, self.concepts, topk=topk)
-
-    def explain(
-        self,
-        mention: str,
-        *,
-        topk: int = INFERENCE_TOPK,
-        abbreviations: Mapping[str, str] | None = None,
-        typos: Mapping[str, str] | None = None,
-    ) -> Explanation:
-        """Return the best names of one mention with the reasons, as ``inference.py --explain`` does.
-
-        Parameters
-        ----------
-        abbreviations
-            Short form -> long form, to be expanded first.
-        typos
-            Misspelled token -> right spelling.
-
-        Raises
-        ------
-        InputError
-            If the mention holds no letter or digit, or ``concepts.jsonl`` is damaged.
-        """
-        explainer = Explainer(self.linker, self.get_sparse_encoder(), self.sparse_weight, concepts=self.concepts)
-        return explainer.explain(mention, topk=topk, abbreviations=abbreviations, typos=typos)
+        return Linker(self, dictionary, cache_dir=cache_dir, show_progress=show_progress)

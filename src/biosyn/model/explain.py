@@ -1,16 +1,16 @@
 """Why a mention got its candidates: its cleaning, the n-grams in common, the concepts' other names."""
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from biosyn.concept_ids import split_name_ids
 from biosyn.data.concepts import ConceptTable
+from biosyn.data.dictionary import DictionaryDataset
 from biosyn.data.ontology import Concept
 from biosyn.encoders.ngrams import NgramShare, ngrams_in_common
 from biosyn.encoders.sparse import SparseEncoder
-from biosyn.model.linker import Linker
 from biosyn.records import Candidate, Name
-from biosyn.text.trace import Step, trace_cleaning
+from biosyn.text.trace import Step
 
 
 class ConceptNames(NamedTuple):
@@ -38,67 +38,42 @@ class Explanation(NamedTuple):
     candidates: tuple[ExplainedCandidate, ...]
 
 
-class Explainer:
-    """Explains what a linker finds.
+def explain_candidates(
+    mention: str,
+    candidates: Sequence[Candidate],
+    sparse_encoder: SparseEncoder,
+    *,
+    sparse_weight: float,
+    other_names: "OtherNames",
+) -> tuple[ExplainedCandidate, ...]:
+    """Return the candidates of a cleaned mention with the reasons for each."""
+    names = [candidate.name for candidate in candidates]
+    ngrams = ngrams_in_common(sparse_encoder, mention, names, sparse_weight=sparse_weight)
+    return tuple(
+        ExplainedCandidate(candidate, tuple(common), other_names.of(candidate))
+        for candidate, common in zip(candidates, ngrams, strict=True)
+    )
 
-    Parameters
-    ----------
-    sparse_encoder, sparse_weight
-        The linker's own.
-    concepts
-        Those of the linker's dictionary.
-    """
 
-    def __init__(self, linker: Linker, sparse_encoder: SparseEncoder, sparse_weight: float, *, concepts: ConceptTable):
-        self._linker = linker
-        self._sparse_encoder = sparse_encoder
-        self._sparse_weight = sparse_weight
+class OtherNames:
+    """Finds the other names that a dictionary has for the concepts of a name."""
+
+    def __init__(self, dictionary: DictionaryDataset, concepts: ConceptTable):
         self._concepts = concepts
-        self._names_of: dict[str, list[Name]] = {}
-        for name in linker.dictionary:
+        self._names_by_id: dict[str, list[Name]] = {}
+        for name in dictionary:
             for cui in split_name_ids(name.cui):
-                self._names_of.setdefault(cui, []).append(name)
+                self._names_by_id.setdefault(cui, []).append(name)
 
-    def explain(
-        self,
-        mention: str,
-        *,
-        topk: int,
-        abbreviations: Mapping[str, str] | None = None,
-        typos: Mapping[str, str] | None = None,
-    ) -> Explanation:
-        """Link one mention and explain its candidates.
-
-        Parameters
-        ----------
-        abbreviations, typos
-            As `trace_cleaning` takes them.
-
-        Raises
-        ------
-        InputError
-            If the mention is empty, or nothing but punctuation.
-        """
-        steps = trace_cleaning(mention, abbreviations=abbreviations, typos=typos)
-        cleaned = steps[-1].text
-        (prediction,) = self._linker.link([cleaned], topk=topk)
-        found = prediction.candidates
-        names = [candidate.name for candidate in found]
-        ngrams = ngrams_in_common(self._sparse_encoder, cleaned, names, sparse_weight=self._sparse_weight)
-        explained = (
-            ExplainedCandidate(candidate, tuple(common), self._concepts_of(candidate))
-            for candidate, common in zip(found, ngrams, strict=True)
-        )
-        return Explanation(mention, tuple(steps), self._sparse_weight, tuple(explained))
-
-    def _concepts_of(self, candidate: Candidate) -> tuple[ConceptNames, ...]:
+    def of(self, candidate: Candidate) -> tuple[ConceptNames, ...]:
+        """Return the concepts of a candidate, each with its other names."""
         concepts = self._concepts.concepts_of(Name(candidate.name, candidate.cui))
         return tuple(
-            ConceptNames(concept.ids, concept.preferred_name, self._other_names(concept, candidate.name))
+            ConceptNames(concept.ids, concept.preferred_name, self._names_of(concept, candidate.name))
             for concept in concepts
         )
 
-    def _other_names(self, concept: Concept, name: str) -> tuple[str, ...]:
-        sharing = dict.fromkeys(other for cui in concept.ids for other in self._names_of.get(cui, ()))
+    def _names_of(self, concept: Concept, apart_from: str) -> tuple[str, ...]:
+        sharing = dict.fromkeys(other for cui in concept.ids for other in self._names_by_id.get(cui, ()))
         names = (other.name for other in sharing if concept in self._concepts.concepts_of(other))
-        return tuple(other for other in dict.fromkeys(names) if other != name)
+        return tuple(name for name in dict.fromkeys(names) if name != apart_from)

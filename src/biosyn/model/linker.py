@@ -1,17 +1,21 @@
 """From mentions to candidates: the one path that inference.py, the demo, the Python API and spaCy share."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Protocol
 
 import torch
 from torch import Tensor
 
+from biosyn.config import INFERENCE_TOPK
 from biosyn.data.concepts import ConceptTable
 from biosyn.data.dictionary import DictionaryDataset
 from biosyn.data.ontology import Concept
+from biosyn.encoders.sparse import SparseEncoder
 from biosyn.errors import InputError
 from biosyn.model.candidates import to_candidates
+from biosyn.model.explain import Explanation, OtherNames, explain_candidates
 from biosyn.records import ConceptCandidate, ConceptPrediction, MentionPrediction
 from biosyn.retrieval.concepts import ConceptHit, top_concepts
 from biosyn.retrieval.index import DictionaryIndex
@@ -19,12 +23,17 @@ from biosyn.retrieval.search import TopNames
 from biosyn.retrieval.shares import Shares
 from biosyn.retrieval.vectors import Vectors
 from biosyn.text.preprocess import TextPreprocess
+from biosyn.text.trace import trace_cleaning
 
 
 class Model(Protocol):
-    """What a linker asks of a model; it is said here because `BioSyn`, which has it, owns a linker."""
+    """What a linker asks of a model; it is said here because `BioSyn`, which has it, makes linkers."""
 
     device: torch.device
+    sparse_weight: float
+
+    def get_sparse_encoder(self) -> SparseEncoder:
+        """Return the TF-IDF."""
 
     def embed(self, texts: Sequence[str], *, what: str) -> Vectors:
         """Turn texts into vectors."""
@@ -44,12 +53,16 @@ class Model(Protocol):
 class Linker:
     """Maps mentions to names of one dictionary, which is embedded once.
 
+    Mentions are cleaned first; a mention without a letter or digit is an InputError. The model must not change.
+
     Parameters
     ----------
     biosyn
         A loaded model.
     dictionary
         Taken as it is: its names are not cleaned.
+    concepts
+        Those of its names; None reads ``concepts.jsonl`` beside it when they are first asked for.
     cache_dir
         Where the embedded dictionary is kept from one run to the next; None takes the usual place.
     """
@@ -59,13 +72,28 @@ class Linker:
         biosyn: Model,
         dictionary: DictionaryDataset,
         *,
+        concepts: ConceptTable | None = None,
         cache_dir: str | Path | None = None,
         show_progress: bool = False,
     ):
         self.biosyn = biosyn
         self.dictionary = dictionary
+        self._given_concepts = concepts
         index = biosyn.index(dictionary, cache_dir=cache_dir, progress="dictionary" if show_progress else None)
         self.names = index.vectors(biosyn.device)
+
+    @cached_property
+    def concepts(self) -> ConceptTable:
+        """The concepts of the dictionary's names; an InputError where ``concepts.jsonl`` is damaged."""
+        return ConceptTable.beside(self.dictionary.path) if self._given_concepts is None else self._given_concepts
+
+    @cached_property
+    def _other_names(self) -> OtherNames:
+        return OtherNames(self.dictionary, self.concepts)
+
+    def normalize(self, mentions: Sequence[str], *, topk: int = INFERENCE_TOPK) -> list[MentionPrediction]:
+        """Return the best names of each mention, as inference.py prints them; the same as `link`."""
+        return self.link(mentions, topk=topk)
 
     def link(self, mentions: Sequence[str], *, topk: int) -> list[MentionPrediction]:
         """Return the ``topk`` best names of each mention; fewer where the dictionary is smaller.
@@ -85,7 +113,7 @@ class Linker:
             for mention, candidates in zip(mentions, to_candidates(found, shares, self.dictionary), strict=True)
         ]
 
-    def link_concepts(self, mentions: Sequence[str], concepts: ConceptTable, *, topk: int) -> list[ConceptPrediction]:
+    def normalize_to_concepts(self, mentions: Sequence[str], *, topk: int = INFERENCE_TOPK) -> list[ConceptPrediction]:
         """Return the ``topk`` best concepts of each mention; fewer where the dictionary has fewer.
 
         A concept scores as the best of its names; a name of two concepts gives both.
@@ -93,7 +121,7 @@ class Linker:
         Raises
         ------
         InputError
-            If a mention is empty, or nothing but punctuation.
+            As `link`, and where ``concepts.jsonl`` is damaged.
         """
         if not mentions:
             return []
@@ -103,12 +131,45 @@ class Linker:
             len(self.dictionary),
             topk=topk,
             search=lambda block, depth: self.biosyn.search(block, self.names, topk=depth),
-            concepts_of=lambda row: concepts.concepts_of(self.dictionary[row]),
+            concepts_of=lambda row: self.concepts.concepts_of(self.dictionary[row]),
         )
         return [
             ConceptPrediction(mention, self._to_concepts(vectors.slice(row, row + 1), hits))
             for row, (mention, hits) in enumerate(zip(mentions, found, strict=True))
         ]
+
+    def explain(
+        self,
+        mention: str,
+        *,
+        topk: int = INFERENCE_TOPK,
+        abbreviations: Mapping[str, str] | None = None,
+        typos: Mapping[str, str] | None = None,
+    ) -> Explanation:
+        """Return the best names of one mention with the reasons.
+
+        Parameters
+        ----------
+        abbreviations, typos
+            Steps of the cleaning that `link` does not make, as `trace_cleaning` takes them.
+
+        Raises
+        ------
+        InputError
+            As `normalize_to_concepts`.
+        """
+        steps = trace_cleaning(mention, abbreviations=abbreviations, typos=typos)
+        cleaned = steps[-1].text
+        (prediction,) = self.link([cleaned], topk=topk)
+        weight = self.biosyn.sparse_weight
+        explained = explain_candidates(
+            cleaned,
+            prediction.candidates,
+            self.biosyn.get_sparse_encoder(),
+            sparse_weight=weight,
+            other_names=self._other_names,
+        )
+        return Explanation(mention, tuple(steps), weight, explained)
 
     def _embed(self, mentions: Sequence[str]) -> Vectors:
         return self.biosyn.embed([clean_mention(mention) for mention in mentions], what="mentions")
