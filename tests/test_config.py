@@ -48,6 +48,9 @@ def test_a_config_cannot_be_changed(config):
         ({"dense_ratio": float("nan")}, "--dense_ratio"),
         ({"initial_sparse_weight": float("nan")}, "--initial_sparse_weight"),
         ({"initial_sparse_weight": float("inf")}, "--initial_sparse_weight"),
+        ({"gradient_accumulation_steps": 0}, "--gradient_accumulation_steps"),
+        ({"search_memory": 0}, "--search_memory"),
+        ({"precision": "float16"}, "--precision must be one of float32, bfloat16"),
         ({"dev_dir": "q"}, "--dev_dictionary_path"),
         ({"dev_dictionary_path": "d"}, "--dev_dir"),
         ({"keep_best": True}, "--dev_dir"),
@@ -67,7 +70,15 @@ def test_the_edge_of_what_is_allowed_is_allowed(changes):
 
 
 @pytest.mark.parametrize(
-    ("changes", "flag"), [({"topk": 0}, "--topk"), ({"max_length": 2}, "--max_length"), ({"score_mode": "x"}, "hybrid")]
+    ("changes", "flag"),
+    [
+        ({"topk": 0}, "--topk"),
+        ({"max_length": 2}, "--max_length"),
+        ({"score_mode": "x"}, "hybrid"),
+        ({"precision": "int8"}, "--precision"),
+        ({"index_precision": "bfloat16"}, "--index_precision"),
+        ({"search_memory": 0}, "--search_memory"),
+    ],
 )
 def test_a_bad_evaluation_setting_is_named(changes, flag):
     with pytest.raises(InputError, match=flag):

@@ -30,7 +30,7 @@ def make_trainer(corpus, tiny_encoder):
     queries, dictionary = corpus
 
     def make(encoder=tiny_encoder, **changes):
-        biosyn = BioSyn(25)
+        biosyn = BioSyn(25, precision=changes.pop("precision", "float32"))
         biosyn.load_dense_encoder(encoder)
         biosyn.init_sparse_encoder(dictionary.names)
         settings = {
@@ -185,10 +185,64 @@ def test_candidates_are_those_of_the_encoder_as_it_then_is(make_trainer, corpus)
 
 def test_every_mention_is_shown_once_an_epoch_in_a_new_order(make_trainer, corpus):
     trainer = make_trainer(batch_size=5)
-    first, second = ([rows.tolist() for rows in trainer._batches(17)] for _ in range(2))
+    first, second = ([rows.tolist() for rows in trainer._steps(17)] for _ in range(2))
     assert [len(rows) for rows in first] == [5, 5, 5, 2]  # the last short batch is kept
     assert sorted(sum(first, [])) == list(range(17))
     assert first != second
+
+
+@pytest.mark.parametrize(("batch_size", "accumulation"), [(1, 5), (2, 3), (3, 2), (5, 2)])
+def test_accumulated_batches_are_one_larger_batch(make_trainer, still_encoder, batch_size, accumulation):
+    trainers = (
+        make_trainer(still_encoder, batch_size=batch_size * accumulation),
+        make_trainer(still_encoder, batch_size=batch_size, accumulation=accumulation),
+    )
+    whole, parts = ([trainer.run_epoch() for _ in range(2)] for trainer in trainers)
+    for key in ("loss", "w"):
+        assert [row[key] for row in parts] == pytest.approx([row[key] for row in whole], rel=1e-5)
+
+
+def test_the_gradient_of_accumulated_batches_is_that_of_one(make_trainer, still_encoder):
+    gradients = []
+    for batch_size in (9, 4):  # 9 mentions: 4, 4 and 1, of which one batch may have no positive
+        trainer = make_trainer(still_encoder, batch_size=batch_size, accumulation=3)
+        candidates = trainer.retriever.retrieve(trainer.dense.encode(trainer.mention_tokens), trainer._name_vectors(0))
+        trainer._accumulate(candidates, np.arange(9))
+        gradients.append({name: part.grad for name, part in trainer.net.named_parameters() if part.grad is not None})
+    whole, parts = gradients
+    assert parts.keys() == whole.keys()
+    largest = max(gradient.norm() for gradient in whole.values())
+    for name, expected in whole.items():  # a key's bias has no gradient but rounding: hence the second term
+        assert (parts[name] - expected).norm() <= 1e-5 * expected.norm() + 1e-6 * largest, name
+
+
+def test_checkpointing_computes_the_layers_again_and_changes_nothing(make_trainer):
+    plain, saving = make_trainer(), make_trainer(gradient_checkpointing=True)  # dropout on: its masks come again too
+    calls = {id(trainer): [] for trainer in (plain, saving)}
+    for trainer in (plain, saving):
+        count = calls[id(trainer)]
+        layer = trainer.dense.model.encoder.layer[0].attention
+        layer.register_forward_hook(lambda *_, count=count: count.append(torch.is_grad_enabled()))
+    rows = []
+    for trainer in (plain, saving):
+        torch.manual_seed(0)
+        rows.append(trainer.run_epoch())
+    assert rows[0]["loss"] == rows[1]["loss"]
+    assert rows[0]["w"] == rows[1]["w"]
+    once, twice = (sum(calls[id(trainer)]) for trainer in (plain, saving))  # those of the steps, not of the embedding
+    assert 0 < 2 * once == twice
+
+
+def test_an_encoder_that_cannot_checkpoint_is_named(make_trainer, monkeypatch):
+    monkeypatch.setattr("transformers.BertModel.supports_gradient_checkpointing", False)
+    with pytest.raises(InputError, match="--gradient_checkpointing"):
+        make_trainer(gradient_checkpointing=True)
+
+
+def test_bfloat16_trains_nearly_the_same(make_trainer, still_encoder):
+    rows = [make_trainer(still_encoder, precision=precision).run_epoch() for precision in ("float32", "bfloat16")]
+    assert rows[1]["loss"] == pytest.approx(rows[0]["loss"], rel=0.05)
+    assert rows[1]["loss"] != rows[0]["loss"]
 
 
 def test_the_loss_falls_and_w_moves_on_a_task_small_enough_to_learn_by_heart(make_trainer, still_encoder):

@@ -13,6 +13,10 @@ TOPK = 20
 INFERENCE_TOPK = 5
 DEMO_TOPK = 10
 SCORE_MODES = ("hybrid", "dense", "sparse")
+PRECISIONS = ("float32", "bfloat16", "float16")
+TRAIN_PRECISIONS = ("float32", "bfloat16")  # float16 would need its loss scaled
+INDEX_PRECISIONS = ("float32", "float16")
+SEARCH_MEMORY = 200  # MB
 CHECKPOINT_FORMATS = ("biosyn", "upstream")
 
 
@@ -37,6 +41,10 @@ class TrainConfig:
     initial_sparse_weight: float = 0.0
     keep_sparse_weight: bool = False
     dense_ratio: float = 0.5
+    precision: str = "float32"
+    gradient_accumulation_steps: int = 1
+    gradient_checkpointing: bool = False
+    search_memory: int = SEARCH_MEMORY
     save_checkpoint_all: bool = False
     dev_dir: str | None = None
     dev_dictionary_path: str | None = None
@@ -47,6 +55,9 @@ class TrainConfig:
         _at_least("--max_length", self.max_length, 3)
         _at_least("--topk", self.topk, 1)
         _at_least("--train_batch_size", self.train_batch_size, 1)
+        _at_least("--gradient_accumulation_steps", self.gradient_accumulation_steps, 1)
+        _at_least("--search_memory", self.search_memory, 1)
+        _one_of("--precision", self.precision, TRAIN_PRECISIONS)
         if not self.output_dir:
             raise InputError("--output_dir is empty: name a folder")
         _at_least("--epoch", self.epoch, 0)
@@ -74,6 +85,9 @@ class EvalConfig:
     revision: str | None = None
     device: str = "auto"
     cache_dir: str | None = None
+    precision: str = "float32"
+    index_precision: str = "float32"
+    search_memory: int = SEARCH_MEMORY
     topk: int = TOPK
     score_mode: str = "hybrid"
     output_dir: str = "./output/"
@@ -90,8 +104,8 @@ class EvalConfig:
         if self.max_length is not None:
             _at_least("--max_length", self.max_length, 3)
         _at_least("--topk", self.topk, 1)
-        if self.score_mode not in SCORE_MODES:
-            raise InputError(f"--score_mode must be one of {', '.join(SCORE_MODES)}, found {self.score_mode}")
+        _check_compute(self.precision, self.index_precision, self.search_memory)
+        _one_of("--score_mode", self.score_mode, SCORE_MODES)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,6 +121,9 @@ class InferenceConfig:
     revision: str | None = None
     device: str = "auto"
     cache_dir: str | None = None
+    precision: str = "float32"
+    index_precision: str = "float32"
+    search_memory: int = SEARCH_MEMORY
     topk: int = INFERENCE_TOPK
     show_predictions: bool = False
     show_embeddings: bool = False
@@ -118,6 +135,7 @@ class InferenceConfig:
 
     def __post_init__(self) -> None:
         _at_least("--topk", self.topk, 1)
+        _check_compute(self.precision, self.index_precision, self.search_memory)
         for flag in ("show_predictions", "group_by_concept", "explain"):
             if getattr(self, flag) and self.dictionary_path is None:
                 raise InputError(f"--{flag} needs --dictionary_path")
@@ -148,6 +166,9 @@ class DemoConfig:
     revision: str | None = None
     device: str = "auto"
     cache_dir: str | None = None
+    precision: str = "float32"
+    index_precision: str = "float32"
+    search_memory: int = SEARCH_MEMORY
     host: str = "127.0.0.1"
     port: int = 8888
     topk: int = DEMO_TOPK
@@ -155,6 +176,7 @@ class DemoConfig:
 
     def __post_init__(self) -> None:
         _at_least("--topk", self.topk, 1)
+        _check_compute(self.precision, self.index_precision, self.search_memory)
         if not 0 <= self.port <= 65535:
             raise InputError(f"--port must be between 0 and 65535, found {self.port}")
 
@@ -174,8 +196,18 @@ class ConvertConfig:
             raise InputError("--output_dir is empty: name a folder")
         if self.max_length is not None:
             _at_least("--max_length", self.max_length, 3)
-        if self.to not in CHECKPOINT_FORMATS:
-            raise InputError(f"--to must be one of {', '.join(CHECKPOINT_FORMATS)}, found {self.to}")
+        _one_of("--to", self.to, CHECKPOINT_FORMATS)
+
+
+def _check_compute(precision: str, index_precision: str, search_memory: int) -> None:
+    _one_of("--precision", precision, PRECISIONS)
+    _one_of("--index_precision", index_precision, INDEX_PRECISIONS)
+    _at_least("--search_memory", search_memory, 1)
+
+
+def _one_of(flag: str, value: str, choices: tuple[str, ...]) -> None:
+    if value not in choices:
+        raise InputError(f"{flag} must be one of {', '.join(choices)}, found {value}")
 
 
 def _finite(flag: str, value: float) -> None:

@@ -1,9 +1,11 @@
 """The device, decided once at the edge; and the seeds, set in one place."""
 
 import random
+from contextlib import AbstractContextManager, nullcontext
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from biosyn.errors import InputError
 
@@ -34,6 +36,23 @@ def resolve_device(name: str) -> torch.device:
     if device.type not in ("cpu", "cuda", "mps"):
         raise InputError(f"unknown device '{name}': use --device auto, cpu, cuda, cuda:N or mps")
     return device
+
+
+def send(tensor: Tensor, device: torch.device) -> Tensor:
+    """Return the tensor on the device, without waiting for the work that is queued there."""
+    if device.type == "cuda" and tensor.device.type == "cpu":  # a copy from memory that may be paged out would wait
+        return tensor.pin_memory().to(device, non_blocking=True)
+    return tensor.to(device)
+
+
+def autocast(device: torch.device, precision: str) -> AbstractContextManager[object]:
+    """Return the context in which matrix products are computed in ``bfloat16`` or ``float16``; float32 changes nothing.
+
+    Source: torch.autocast; weights, sums and what is sensitive to rounding stay float32.
+    """
+    if precision == "float32":
+        return nullcontext()
+    return torch.autocast(device.type, dtype=getattr(torch, precision))
 
 
 def set_seed(seed: int) -> None:

@@ -42,13 +42,22 @@ def evaluate(config: EvalConfig) -> dict[str, Any]:
         require_writable(config.output_dir)
     if config.record_as is not None:
         load_manifest(config.model_name_or_path)  # before the minutes that the embedding takes
-    biosyn = BioSyn(config.max_length, device).load_model(config.model_name_or_path, revision=config.revision)
+    biosyn = BioSyn.from_pretrained(
+        config.model_name_or_path,
+        revision=config.revision,
+        max_length=config.max_length,
+        device=device,
+        precision=config.precision,
+        search_memory=config.search_memory,
+    )
 
     progress = "dictionary" if config.show_progress else None
     if config.score_mode == "sparse":  # a second of work, and no encoder in it
         names = biosyn.embed(dictionary.names, score_mode="sparse")
     else:
-        index = biosyn.index(dictionary, cache_dir=config.cache_dir, progress=progress)
+        index = biosyn.index(
+            dictionary, cache_dir=config.cache_dir, precision=config.index_precision, progress=progress
+        )
         names = index.vectors(device, score_mode=config.score_mode)
     predictions = predict(biosyn, queries, dictionary, names, topk=config.topk)
     accuracy = accuracy_at_k(predictions, config.topk)

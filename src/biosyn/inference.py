@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from biosyn.config import InferenceConfig
+from biosyn.config import SEARCH_MEMORY, InferenceConfig
 from biosyn.data.concepts import ConceptTable
 from biosyn.data.dictionary import DictionaryDataset, require_names
 from biosyn.data.typos import read_typos
@@ -24,6 +24,9 @@ def load_linker(
     device: str,
     revision: str | None = None,
     cache_dir: str | None = None,
+    precision: str = "float32",
+    index_precision: str = "float32",
+    search_memory: int = SEARCH_MEMORY,
     concepts: ConceptTable | None = None,
     show_progress: bool = False,
 ) -> Linker:
@@ -37,8 +40,17 @@ def load_linker(
     resolved = resolve_device(device)
     dictionary = DictionaryDataset(dictionary_path)
     require_names(dictionary, topk)
-    biosyn = BioSyn.from_pretrained(model_name_or_path, revision=revision, device=resolved)
-    return Linker(biosyn, dictionary, concepts=concepts, cache_dir=cache_dir, show_progress=show_progress)
+    biosyn = BioSyn.from_pretrained(
+        model_name_or_path, revision=revision, device=resolved, precision=precision, search_memory=search_memory
+    )
+    return Linker(
+        biosyn,
+        dictionary,
+        concepts=concepts,
+        cache_dir=cache_dir,
+        index_precision=index_precision,
+        show_progress=show_progress,
+    )
 
 
 def infer(config: InferenceConfig) -> dict[str, Any]:
@@ -53,7 +65,9 @@ def infer(config: InferenceConfig) -> dict[str, Any]:
     result: dict[str, Any] = {"mention": config.mention}
     if not config.wants_predictions or config.dictionary_path is None:
         device = resolve_device(config.device)
-        biosyn = BioSyn.from_pretrained(config.model_name_or_path, revision=config.revision, device=device)
+        biosyn = BioSyn.from_pretrained(
+            config.model_name_or_path, revision=config.revision, device=device, precision=config.precision
+        )
         return {**result, **_embeddings(biosyn, cleaned)}
     abbreviations, typos = _abbreviations(config), _typos(config)
     linker = _load_linker(config, config.dictionary_path)
@@ -79,6 +93,9 @@ def _load_linker(config: InferenceConfig, dictionary_path: str) -> Linker:
         device=config.device,
         revision=config.revision,
         cache_dir=config.cache_dir,
+        precision=config.precision,
+        index_precision=config.index_precision,
+        search_memory=config.search_memory,
         concepts=ConceptTable.beside(dictionary_path) if needs_concepts else None,
         show_progress=config.show_progress,
     )

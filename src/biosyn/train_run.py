@@ -42,7 +42,13 @@ def train(config: TrainConfig) -> dict[str, Any]:
     output_dir = require_writable(_output_dir(config))
     set_seed(config.seed)
 
-    biosyn = BioSyn(config.max_length, device, initial_sparse_weight=config.initial_sparse_weight)
+    biosyn = BioSyn(
+        config.max_length,
+        device,
+        initial_sparse_weight=config.initial_sparse_weight,
+        precision=config.precision,
+        search_memory=config.search_memory,
+    )
     biosyn.load_dense_encoder(config.model_name_or_path, revision=config.revision)
     if config.keep_sparse_weight:
         biosyn.load_sparse_weight(config.model_name_or_path, revision=config.revision)
@@ -74,8 +80,10 @@ def _train_epochs(
         topk=config.topk,
         dense_ratio=config.dense_ratio,
         batch_size=config.train_batch_size,
+        accumulation=config.gradient_accumulation_steps,
         learning_rate=config.learning_rate,
         weight_decay=config.weight_decay,
+        gradient_checkpointing=config.gradient_checkpointing,
         seed=config.seed,
         show_progress=config.show_progress,
     )

@@ -10,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 from tqdm import tqdm
+from transformers import PreTrainedModel
 
 from biosyn.data.candidates import CandidateDataset
 from biosyn.data.dictionary import DictionaryDataset
@@ -40,10 +41,13 @@ class Trainer:
         Where Acc@k is measured after each epoch; None for nowhere.
     topk, dense_ratio
         K candidates a mention, of which ``int(K * dense_ratio)`` come from the dense score.
-    batch_size
-        Mentions of a step.
+    batch_size, accumulation
+        Mentions of a batch, and batches of a step: the loss and the gradient are those of one batch as large as all of
+        them, in the memory of one.
     learning_rate, weight_decay
         Of the encoder; w is trained at 0.01 without decay.
+    gradient_checkpointing
+        Recompute each layer in the backward pass instead of keeping it: less memory, a third more time.
     seed
         Of the mentions' order.
     """
@@ -58,8 +62,10 @@ class Trainer:
         topk: int,
         dense_ratio: float,
         batch_size: int,
+        accumulation: int = 1,
         learning_rate: float,
         weight_decay: float,
+        gradient_checkpointing: bool = False,
         seed: int,
         show_progress: bool,
     ):
@@ -68,6 +74,7 @@ class Trainer:
         self.dense = biosyn.get_dense_encoder()
         self.dev = dev
         self.batch_size = batch_size
+        self.accumulation = accumulation
         self.show_progress = show_progress
         self.order = torch.Generator().manual_seed(seed)
         self.mention_tokens = self.dense.tokenize([query.mention for query in queries], what="mentions")
@@ -83,21 +90,24 @@ class Trainer:
             topk=topk,
             dense_ratio=dense_ratio,
             device=biosyn.device,
+            search_memory=biosyn.search_memory,
         )
-        self.net = RerankNet(self.dense.model, biosyn.sparse_weight)
+        if gradient_checkpointing:
+            enable_checkpointing(self.dense.model)
+        self.net = RerankNet(self.dense.model, biosyn.sparse_weight, precision=self.dense.precision)
         self.optimizer = make_optimizer(self.net, learning_rate=learning_rate, weight_decay=weight_decay)
 
     def run_epoch(self) -> dict[str, float]:
         """Retrieve the candidates anew, then take a step a batch; return the epoch's figures."""
         started = time.perf_counter()
         candidates = self.retriever.retrieve(self.dense.encode(self.mention_tokens), self._name_vectors(_TRAIN))
+        self.names.forget()  # the steps change the encoder, and need the memory
         stepping = time.perf_counter()
         loss = self._take_steps(candidates)
         if not math.isfinite(loss):
             raise InputError(f"the loss is {loss}: the training has diverged, lower --learning_rate")
         step_seconds = time.perf_counter() - stepping
         self.biosyn.init_sparse_weight(self.net.sparse_weight.item())
-        self.names.forget()
         return {
             "loss": loss,
             "w": self.biosyn.sparse_weight,
@@ -119,24 +129,45 @@ class Trainer:
         return self.names.vectors_of(dictionary)
 
     def _take_steps(self, candidates: CandidateDataset) -> float:
-        """Return the mean of the batches' losses."""
+        """Return the mean of the steps' losses."""
         self.net.train()
         losses = []
-        batches = list(self._batches(len(candidates)))
-        for mentions in tqdm(batches, desc="steps", disable=not self.show_progress):
-            batch = candidates.batch(mentions)
-            loss = marginal_nll(self.net(batch), batch.target.to(self.biosyn.device))
-            self.optimizer.zero_grad()
-            loss.backward()
+        steps = list(self._steps(len(candidates)))
+        for mentions in tqdm(steps, desc="steps", disable=not self.show_progress):
+            losses.append(self._accumulate(candidates, mentions))  # kept on the device: reading each would stall a GPU
             self.optimizer.step()
-            losses.append(loss.detach())  # kept on the device: reading each would stall a GPU
+            self.optimizer.zero_grad()  # here: while activations pile up there are no gradients beside them
         self.net.eval()
         return float(torch.stack(losses).mean())
 
-    def _batches(self, n_mentions: int) -> Iterator[NDArray[np.int64]]:
+    def _accumulate(self, candidates: CandidateDataset, mentions: NDArray[np.int64]) -> Tensor:
+        """Add the gradient of a step's loss, batch by batch; return the loss, of shape ()."""
+        batches = [mentions[start : start + self.batch_size] for start in range(0, len(mentions), self.batch_size)]
+        counts = [int(candidates.labels[batch].any(axis=1).sum()) for batch in batches]  # mentions that give a loss
+        total = torch.zeros((), device=self.biosyn.device)
+        for rows, count in zip(batches, counts, strict=True):
+            batch = candidates.batch(rows)
+            share = count / sum(counts) if sum(counts) else 1 / len(batches)  # no positive at all: a loss of 0
+            loss = share * marginal_nll(self.net(batch), batch.target.to(self.biosyn.device))
+            loss.backward()
+            total += loss.detach()
+        return total
+
+    def _steps(self, n_mentions: int) -> Iterator[NDArray[np.int64]]:
         order = torch.randperm(n_mentions, generator=self.order).numpy()
-        for start in range(0, n_mentions, self.batch_size):
-            yield order[start : start + self.batch_size]
+        size = self.batch_size * self.accumulation
+        for start in range(0, n_mentions, size):
+            yield order[start : start + size]
+
+
+def enable_checkpointing(model: PreTrainedModel) -> None:
+    """Let the model compute its activations again in the backward pass; an InputError where it cannot."""
+    # two names of one thing: the first is that of newer transformers
+    enable = getattr(model, "activation_checkpointing_enable", None) or model.gradient_checkpointing_enable
+    try:
+        enable()
+    except ValueError as error:
+        raise InputError(f"--gradient_checkpointing: {type(model).__name__} has none: leave the flag out") from error
 
 
 def make_optimizer(net: RerankNet, *, learning_rate: float, weight_decay: float) -> torch.optim.Adam:

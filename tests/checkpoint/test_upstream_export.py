@@ -177,7 +177,7 @@ def test_the_same_encoder_gives_the_same_bytes(parts, folder):
     shared = {sys.intern(ngram): column for ngram, column in read.items()}
     assert "l2" in shared
     for vocabulary in (read, shared):
-        again = SparseEncoder.from_values(vocabulary, encoder.idf.tolist())
+        again = SparseEncoder(vocabulary, encoder.idf.tolist())
         assert upstream_export._pickled(again) == (folder / "sparse_encoder.pk").read_bytes()
 
 

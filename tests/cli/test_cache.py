@@ -22,7 +22,7 @@ def cache(capsys, tmp_path):
 def link(capsys, tiny_checkpoint, tiny_dictionary, tmp_path):
     """Function: link a mention with the cache -> (predictions, stderr)."""
 
-    def call(mention="ataxia"):
+    def call(mention="ataxia", *flags_as_they_are):
         flags = {
             "--model_name_or_path": tiny_checkpoint,
             "--dictionary_path": tiny_dictionary,
@@ -30,7 +30,7 @@ def link(capsys, tiny_checkpoint, tiny_dictionary, tmp_path):
             "--mention": mention,
             "--device": "cpu",
         }
-        assert inference([str(part) for pair in flags.items() for part in pair]) == 0
+        assert inference([*(str(part) for pair in flags.items() for part in pair), *flags_as_they_are]) == 0
         printed = capsys.readouterr()
         return json.loads(printed.out)["predictions"], printed.err
 
@@ -40,6 +40,21 @@ def link(capsys, tiny_checkpoint, tiny_dictionary, tmp_path):
 def test_an_empty_cache_lists_nothing(cache):
     code, result, _ = cache("ls")
     assert (code, result["indexes"]) == (0, [])
+
+
+@pytest.mark.parametrize("flags", [["--precision", "bfloat16"], ["--index_precision", "float16"]])
+def test_vectors_of_another_precision_are_another_index_with_nearly_the_same_scores(link, cache, flags):
+    exact, _ = link()
+    found, log = link("ataxia", *flags)
+    assert "embedding 40 names" in log
+    assert len(cache("ls")[1]["indexes"]) == 2
+    assert found[0]["name"] == exact[0]["name"] == "ataxia"
+    assert found[0]["score"] == pytest.approx(exact[0]["score"], rel=0.02)
+    assert found[0]["score"] != exact[0]["score"]
+
+
+def test_a_search_in_little_memory_gives_the_same(link):
+    assert link("ataxia", "--search_memory", "1")[0] == link()[0]
 
 
 def test_the_second_run_embeds_nothing_and_answers_the_same(link):

@@ -66,6 +66,15 @@ def test_every_published_flag_is_taken(arguments, capsys, tmp_path):
         assert settings[flag] == value
 
 
+def test_the_flags_of_time_and_memory_are_taken(arguments, capsys, tmp_path):
+    flags = "--epoch 1 --train_batch_size 2 --gradient_accumulation_steps 3 --gradient_checkpointing"
+    assert main(arguments(*flags.split(), "--precision", "bfloat16", "--search_memory", "1")) == 0
+    assert json.loads(capsys.readouterr().out)["epochs"][0]["loss"] > 0
+    settings = json.loads((tmp_path / "out" / "biosyn.json").read_text())["trained"]["settings"]
+    expected = {"gradient_accumulation_steps": 3, "gradient_checkpointing": True, "precision": "bfloat16"}
+    assert {key: settings[key] for key in expected} == expected
+
+
 def test_dev_flags_are_taken(arguments, capsys, tiny_queries, tiny_dictionary):
     flags = ["--epoch", "1", "--keep_best", "--dev_dir", tiny_queries, "--dev_dictionary_path", tiny_dictionary]
     assert main(arguments(*map(str, flags))) == 0

@@ -42,6 +42,36 @@ def test_texts_may_come_tokenized(tiny_dense, expected):
     torch.testing.assert_close(part, expected[[3, 0]], rtol=1e-5, atol=1e-5)
 
 
+def test_pieces_are_tokenized_one_ahead_and_change_nothing(tiny_dense, expected, monkeypatch, caplog):
+    monkeypatch.setattr("biosyn.encoders.dense.PIECE", 2)
+    with caplog.at_level(logging.WARNING, logger="biosyn"):
+        found = tiny_dense.encode([LONG, *TEXTS, LONG], what="names")
+    torch.testing.assert_close(found[1:-1], expected, rtol=1e-5, atol=1e-5)
+    torch.testing.assert_close(found[0], found[-1], rtol=1e-5, atol=1e-5)
+    assert [record.getMessage() for record in caplog.records] == ["2 of 8 names are cut at 25 tokens"]
+
+
+@pytest.mark.parametrize("precision", ["bfloat16", "float16"])
+def test_half_precision_gives_float32_vectors_near_the_exact_ones(tiny_dense, expected, precision):
+    found = DenseEncoder(tiny_dense.model, tiny_dense.tokenizer, precision=precision).encode(TEXTS)
+    assert found.dtype == torch.float32
+    difference = (found - expected).norm(dim=1) / expected.norm(dim=1)
+    assert 1e-5 < difference.max() < 0.05
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+@pytest.mark.parametrize("precision", ["float32", "bfloat16", "float16"])
+def test_nothing_waits_for_the_gpu_while_names_are_embedded(tiny_dense, expected, precision):
+    encoder = DenseEncoder(tiny_dense.model.cuda(), tiny_dense.tokenizer, precision=precision)
+    encoder.encode(TEXTS)
+    torch.cuda.set_sync_debug_mode("error")  # a call that waits is an error
+    try:
+        found = encoder.encode(TEXTS, batch_size=2)
+    finally:
+        torch.cuda.set_sync_debug_mode("default")
+    torch.testing.assert_close(found.cpu(), expected, rtol=0.05, atol=0.2 if precision != "float32" else 1e-4)
+
+
 def test_a_long_text_is_encoded_by_its_beginning(tiny_dense, plain_model, encode_alone):
     with torch.no_grad():
         cut = encode_alone(plain_model, tiny_dense.tokenizer, [LONG], max_length=25)

@@ -2,6 +2,8 @@ import json
 
 import numpy as np
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 from scipy import sparse
 from sklearn.feature_extraction.text import TfidfVectorizer
 
@@ -9,6 +11,7 @@ from biosyn.encoders.sparse import SparseEncoder
 
 NAMES = ["ataxia telangiectasia", "breast cancer", "Sjögren syndrome", "a", "β thalassemia", "breast  cancer 2"]
 TEXTS = ["ataxias", "BREAST CANCER", "qqq 77", "", "β"]
+ODD = ["  A\t\tB\n c", "\t", "\ud800x", "ß ẞ İ ı", "Ὀδυσσεύς", "a" * 1000, "🧬\U0010ffff", "x\u2028\u2028y"]
 
 
 def reference(texts):
@@ -21,6 +24,18 @@ def test_it_equals_scikit_learns_tfidf_rounded_to_float32():
     assert found.dtype == np.float32
     assert found.format == "csr"
     assert np.array_equal(found.toarray(), reference(TEXTS).toarray())
+
+
+@given(st.lists(st.text(alphabet=st.characters() | st.sampled_from("ab  \t"), max_size=12), min_size=1, max_size=8))
+@example(ODD)
+def test_it_equals_scikit_learns_to_the_last_bit_for_any_text(texts):
+    vectorizer = TfidfVectorizer(analyzer="char", ngram_range=(1, 2)).fit([*texts, "ab"])
+    expected, found = (
+        vectorizer.transform(texts).astype(np.float32),
+        SparseEncoder().fit([*texts, "ab"]).transform(texts),
+    )
+    for part in ("indptr", "indices", "data"):
+        assert np.array_equal(getattr(found, part), getattr(expected, part))
 
 
 def test_a_weight_equals_its_formula():
@@ -59,7 +74,7 @@ def test_a_call_gives_the_dense_array_that_upstream_gave():
 def test_it_is_rebuilt_exactly_from_its_values_through_json():
     encoder = SparseEncoder().fit(NAMES)
     values = json.loads(json.dumps([encoder.vocabulary, encoder.idf.tolist()]))
-    again = SparseEncoder.from_values(*values)
+    again = SparseEncoder(*values)
     assert again.vocabulary == encoder.vocabulary
     assert np.array_equal(again.idf, encoder.idf)
     assert np.array_equal(again(TEXTS), encoder(TEXTS))
@@ -76,11 +91,23 @@ def test_it_is_rebuilt_exactly_from_its_values_through_json():
         ({"a": 0}, [float("inf")]),
         ({"a": 0}, [-1.0]),
         ({"a": 0}, [[1.0]]),
+        ({"abc": 0}, [1.0]),
+        ({"": 0}, [1.0]),
     ],
 )
 def test_values_that_make_no_sense_are_refused(vocabulary, idf):
     with pytest.raises(ValueError):
-        SparseEncoder.from_values(vocabulary, idf)
+        SparseEncoder(vocabulary, idf)
+
+
+def test_without_ngrams_there_are_no_rows():
+    with pytest.raises(RuntimeError, match="fit"):
+        SparseEncoder().transform(["a"])
+
+
+def test_many_texts_are_worked_on_in_chunks(monkeypatch):
+    monkeypatch.setattr("biosyn.encoders.sparse._CHUNK", 2)
+    assert np.array_equal(SparseEncoder().fit(NAMES)(TEXTS), reference(TEXTS).toarray())
 
 
 @pytest.mark.parametrize("texts", [[], ["x"]])

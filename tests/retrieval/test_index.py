@@ -103,7 +103,7 @@ def test_what_went_in_comes_out(tmp_path, precision, opened):
     assert np.array_equal(index.dense, expected)
     assert (index.sparse != TFIDF.transform(NAMES)).nnz == 0
     vectors = index.vectors("cpu")
-    assert vectors.dense.dtype == torch.float32
+    assert vectors.dense.dtype == getattr(torch, precision)
     assert np.array_equal(vectors.dense.numpy(), expected.astype(np.float32))
     assert np.array_equal(vectors.sparse.matrix().to_dense().numpy(), TFIDF.transform(NAMES).toarray())
     index.verify()
@@ -143,7 +143,6 @@ def test_names_without_a_known_ngram(tmp_path):
 def test_many_names_in_blocks(tmp_path, monkeypatch):
     monkeypatch.setattr(index_build, "TEXT_BLOCK", 7)
     monkeypatch.setattr(index_files, "TEXT_BLOCK", 7)
-    monkeypatch.setattr(index_module, "COPY_BLOCK", 5)
     monkeypatch.setattr(index_build, "COPY_BLOCK", 5)
     names = [f"ataxia {number % 40}é" for number in range(100)]
     cuis = [f"D{number}" for number in range(100)]

@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import sparse
 
-from biosyn.retrieval.search import top_names
+from biosyn.retrieval.search import BYTES_A_SCORE, Blocks, block_sizes, top_names
 from biosyn.retrieval.vectors import SparseRows, Vectors
 
 CUDA = pytest.param("cuda", marks=pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device"))
@@ -31,10 +31,10 @@ def vectors(halves, mode, device="cpu"):
     )
 
 
-def search(mentions, names, mode, topk, device="cpu", **blocks):
+def search(mentions, names, mode, topk, device="cpu", blocks=None):
     weight = WEIGHT if mode == "hybrid" else 1.0
     found = top_names(
-        vectors(mentions, mode, device), vectors(names, mode, device), topk=topk, sparse_weight=weight, **blocks
+        vectors(mentions, mode, device), vectors(names, mode, device), topk=topk, sparse_weight=weight, blocks=blocks
     )
     return found.rows.cpu().numpy(), found.scores.cpu().numpy()
 
@@ -69,7 +69,7 @@ def test_it_equals_the_whole_matrix_with_ties_by_row(halves, mode, topk, device)
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize(("name_block", "mention_block"), [(1, 1), (2, 100), (7, 2), (50, 9), (100, 4), (101, 3)])
 def test_the_block_sizes_do_not_matter(halves, mode, name_block, mention_block, device):
-    found = search(*halves, mode, 10, device, name_block=name_block, mention_block=mention_block)
+    found = search(*halves, mode, 10, device, blocks=Blocks(mention_block, name_block))
     assert_equal(found, naive(*halves, mode, 10))
 
 
@@ -78,7 +78,7 @@ def test_the_block_sizes_do_not_matter(halves, mode, name_block, mention_block, 
 def test_where_all_names_tie_the_first_rows_are_kept(name_block, device):
     names = Vectors(torch.ones(500, 3, device=device), None)
     mentions = Vectors(torch.ones(2, 3, device=device), None)
-    found = top_names(mentions, names, topk=5, name_block=name_block)
+    found = top_names(mentions, names, topk=5, blocks=Blocks(1024, name_block))
     assert found.rows.tolist() == [[0, 1, 2, 3, 4]] * 2
     assert found.scores.tolist() == [[3.0] * 5] * 2
 
@@ -105,6 +105,28 @@ def test_a_mention_without_any_ngram_still_gets_names():
     assert found.scores.tolist() == [[0.0, 0.0]]
 
 
+@pytest.mark.parametrize("megabytes", [1, 8, 50, 200, 5000])
+@pytest.mark.parametrize(("n_ngrams", "hidden"), [(1122, 384), (50_000, 768), (0, 768), (1122, 0)])
+def test_a_block_takes_no_more_than_the_memory_given(megabytes, n_ngrams, hidden):
+    tfidf = SparseRows.from_scipy(sparse.csr_matrix((1, n_ngrams))) if n_ngrams else None
+    names = Vectors(torch.zeros(1, hidden) if hidden else None, tfidf)
+    blocks = block_sizes(megabytes, names)
+    used = blocks.mentions * 4 * n_ngrams + blocks.names * (BYTES_A_SCORE * blocks.mentions + 4 * hidden)
+    assert used <= megabytes * 10**6
+
+
+def test_without_any_memory_there_still_is_a_block():
+    assert block_sizes(0, Vectors(torch.zeros(1, 384), None)) == Blocks(1, 1)
+
+
+def test_vectors_of_a_dictionary_may_be_float16():
+    # 1/4 and 3 are exact in float16, 0.1 is not: its neighbour 0.0999755859375 is what is scored, in float32
+    names = Vectors(torch.tensor([[0.25], [0.1], [3.0]], dtype=torch.float16), None)
+    found = top_names(Vectors(torch.tensor([[1.0]]), None), names, topk=3)
+    assert found.rows.tolist() == [[2, 0, 1]]
+    assert found.scores.tolist() == [[3.0, 0.25, 0.0999755859375]]
+
+
 @pytest.mark.parametrize("topk", [0, -1, 4])
 def test_a_topk_that_cannot_be_is_refused(topk):
     names = Vectors(torch.ones(3, 2), None)
@@ -117,7 +139,7 @@ def test_random_vectors_give_the_same_names_and_scores_to_float_precision(mode):
     generator = np.random.default_rng(1)
     mentions = generator.normal(size=(5, 16)), np.abs(generator.normal(size=(5, 30)))
     names = generator.normal(size=(200, 16)), np.abs(generator.normal(size=(200, 30)))
-    rows, scores = search(mentions, names, mode, 20, name_block=64, mention_block=2)
+    rows, scores = search(mentions, names, mode, 20, blocks=Blocks(2, 64))
     expected_rows, expected_scores = naive(mentions, names, mode, 20)
     assert np.array_equal(rows, expected_rows)  # at this seed no two scores are near each other
     np.testing.assert_allclose(scores, expected_scores, rtol=1e-5)
@@ -134,7 +156,7 @@ def problems(draw):
         (integers(generator, count, hidden, -spread, spread + 1), integers(generator, count, n_grams, 0, spread + 1))
         for count in (n_mentions, n_names)
     ]
-    blocks = {"name_block": draw(st.integers(1, 13)), "mention_block": draw(st.integers(1, 5))}
+    blocks = Blocks(draw(st.integers(1, 5)), draw(st.integers(1, 13)))
     return texts[0], texts[1], draw(st.sampled_from(MODES)), draw(st.integers(1, n_names)), blocks
 
 
@@ -142,4 +164,4 @@ def problems(draw):
 @given(problems())
 def test_any_small_problem_equals_the_whole_matrix(problem):
     mentions, names, mode, topk, blocks = problem
-    assert_equal(search(mentions, names, mode, topk, **blocks), naive(mentions, names, mode, topk))
+    assert_equal(search(mentions, names, mode, topk, blocks=blocks), naive(mentions, names, mode, topk))

@@ -58,7 +58,7 @@ def test_blocks_of_mentions_change_nothing(monkeypatch):
     mentions, names = vectors(generator, 5), vectors(generator, 9)
     rows = torch.from_numpy(generator.integers(0, 9, size=(5, 3)))
     whole = score_shares(mentions, names, rows)
-    monkeypatch.setattr(shares, "MENTION_BLOCK", 2)
+    monkeypatch.setattr(shares, "MAX_NUMBERS", 2 * (1 + 3 * 5 + 7))  # two mentions of K * H + V numbers
     blocks = score_shares(mentions, names, rows)
     torch.testing.assert_close(blocks.dense, whole.dense)
     torch.testing.assert_close(blocks.sparse, whole.sparse)

@@ -84,7 +84,7 @@ def load_sparse_encoder(folder: str | Path) -> SparseEncoder:
     path = require(folder, FILES.sparse_encoder)
     values = read_json(path)
     try:
-        return SparseEncoder.from_values(dict(values["vocabulary"]), list(values["idf"]))
+        return SparseEncoder(dict(values["vocabulary"]), list(values["idf"]))
     except (KeyError, TypeError, ValueError) as error:
         raise InputError(f"is damaged ({error!r}): save the model again", path=path) from error
 

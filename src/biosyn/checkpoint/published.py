@@ -135,7 +135,7 @@ def _sparse_encoder(tree: object) -> SparseEncoder:
     vocabulary = _vocabulary(vectorizer.get("vocabulary_"))
     idf = _idf(transformer, len(vocabulary))
     try:
-        return SparseEncoder.from_values(vocabulary, idf.tolist())
+        return SparseEncoder(vocabulary, idf.tolist())
     except ValueError as error:
         raise _wrong(str(error)) from error
 

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
+from biosyn.config import INDEX_PRECISIONS, PRECISIONS, SEARCH_MEMORY
 from biosyn.errors import InputError
 
 logger = logging.getLogger("biosyn")
@@ -45,6 +46,39 @@ def add_cache_dir(parser: argparse.ArgumentParser) -> None:
     """Add ``--cache_dir``."""
     parser.add_argument(
         "--cache_dir", help="where the embedded dictionary is kept (default: $BIOSYN_CACHE, else the user's cache)"
+    )
+
+
+def add_compute(parser: argparse.ArgumentParser) -> None:
+    """Add ``--precision``, ``--index_precision`` and ``--search_memory``."""
+    add_precision(parser, PRECISIONS)
+    parser.add_argument(
+        "--index_precision",
+        choices=INDEX_PRECISIONS,
+        default="float32",
+        help="how the embedded dictionary is kept; float16 takes half the space (default: %(default)s)",
+    )
+    add_search_memory(parser)
+
+
+def add_precision(parser: argparse.ArgumentParser, choices: Sequence[str]) -> None:
+    """Add ``--precision``."""
+    parser.add_argument(
+        "--precision",
+        choices=choices,
+        default="float32",
+        help="what the encoder computes in; less than float32 is for GPUs (default: %(default)s)",
+    )
+
+
+def add_search_memory(parser: argparse.ArgumentParser) -> None:
+    """Add ``--search_memory``."""
+    parser.add_argument(
+        "--search_memory",
+        type=int,
+        metavar="MB",
+        default=SEARCH_MEMORY,
+        help="what a search may take beyond the vectors (default: %(default)s)",
     )
 
 

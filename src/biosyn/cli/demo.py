@@ -4,7 +4,16 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from biosyn.cli.common import MODEL_HELP, add_cache_dir, add_device, add_quiet, add_revision, make_config, run_command
+from biosyn.cli.common import (
+    MODEL_HELP,
+    add_cache_dir,
+    add_compute,
+    add_device,
+    add_quiet,
+    add_revision,
+    make_config,
+    run_command,
+)
 from biosyn.config import DemoConfig
 from biosyn.errors import InputError
 
@@ -29,6 +38,7 @@ def _parser() -> argparse.ArgumentParser:
     add_revision(parser)
     add_cache_dir(parser)
     add_device(parser)
+    add_compute(parser)
     add_quiet(parser)
     return parser
 

@@ -5,7 +5,16 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
-from biosyn.cli.common import MODEL_HELP, add_cache_dir, add_device, add_quiet, add_revision, make_config, run_command
+from biosyn.cli.common import (
+    MODEL_HELP,
+    add_cache_dir,
+    add_compute,
+    add_device,
+    add_quiet,
+    add_revision,
+    make_config,
+    run_command,
+)
 from biosyn.config import SCORE_MODES, EvalConfig
 
 
@@ -36,6 +45,7 @@ def _parser() -> argparse.ArgumentParser:
     add_revision(parser)
     add_cache_dir(parser)
     add_device(parser)
+    add_compute(parser)
     add_quiet(parser)
     return parser
 

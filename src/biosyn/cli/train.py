@@ -5,8 +5,16 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
-from biosyn.cli.common import add_device, add_quiet, add_revision, make_config, run_command
-from biosyn.config import TrainConfig
+from biosyn.cli.common import (
+    add_device,
+    add_precision,
+    add_quiet,
+    add_revision,
+    add_search_memory,
+    make_config,
+    run_command,
+)
+from biosyn.config import TRAIN_PRECISIONS, TrainConfig
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -31,7 +39,8 @@ def _parser() -> argparse.ArgumentParser:
         ("topk", int, "candidates of a mention"),
         ("learning_rate", float, "of the encoder, constant"),
         ("weight_decay", float, "of the encoder"),
-        ("train_batch_size", int, "mentions of a step"),
+        ("train_batch_size", int, "mentions of a batch"),
+        ("gradient_accumulation_steps", int, "batches of a step: as one batch so much larger, in the memory of one"),
         ("epoch", int, "epochs; 0 fits the TF-IDF and saves"),
         ("initial_sparse_weight", float, "the weight w of the sparse score before training"),
         ("dense_ratio", float, "share of the candidates that come from the dense score"),
@@ -40,6 +49,9 @@ def _parser() -> argparse.ArgumentParser:
     add("--keep_sparse_weight", action="store_true", help="start from the w of the BioSyn model given")
     add("--draft", action="store_true", help="100 names, 10 mentions, output in <output_dir>_draft: a trial run")
     add("--save_checkpoint_all", action="store_true", help="also save checkpoint_N/ after each epoch")
+    add("--gradient_checkpointing", action="store_true", help="less memory for more time: compute activations twice")
+    add_precision(parser, TRAIN_PRECISIONS)
+    add_search_memory(parser)
     add_revision(parser)
     add_device(parser)
     add_quiet(parser)

@@ -1,7 +1,9 @@
 """The dense encoder: a BERT-like model; a text's vector is the last hidden state at [CLS]."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from itertools import chain
 
 import numpy as np
 import torch
@@ -9,6 +11,7 @@ from torch import Tensor, nn
 from tqdm import tqdm
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
+from biosyn.devices import autocast, send
 from biosyn.encoders.cls_only import keep_cls_only
 from biosyn.encoders.tokens import TokenBatch, TokenizedTexts, tokenize
 
@@ -18,6 +21,7 @@ logger = logging.getLogger(__name__)
 # than 256 did; a GPU wants it large.
 BATCH_SIZES = {"cpu": 64}
 GPU_BATCH_SIZE = 1024
+PIECE = 32_768  # texts tokenized at a time, and sorted by length among themselves
 
 
 class DenseEncoder:
@@ -29,13 +33,23 @@ class DenseEncoder:
         A transformers encoder and its tokenizer; the model stays on the device it is on.
     max_length
         Tokens kept of a text, [CLS] and [SEP] included.
+    precision
+        What the model computes in: ``float32``, or ``bfloat16`` or ``float16`` by autocast. Vectors are float32.
     """
 
-    def __init__(self, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, max_length: int = 25):
+    def __init__(
+        self,
+        model: PreTrainedModel,
+        tokenizer: PreTrainedTokenizerBase,
+        max_length: int = 25,
+        *,
+        precision: str = "float32",
+    ):
         keep_cls_only(model)
         self.model = model
         self.tokenizer = tokenizer
         self.max_length = max_length
+        self.precision = precision
         self._told: set[str] = set()
 
     @property
@@ -46,37 +60,44 @@ class DenseEncoder:
     def tokenize(self, texts: Sequence[str], *, what: str = "texts") -> TokenizedTexts:
         """Tokenize the texts once; those cut at ``max_length`` are counted in one warning, which is not repeated."""
         tokens = tokenize(self.tokenizer, texts, self.max_length)
-        warning = f"{tokens.n_cut} of {len(tokens)} {what} are cut at {self.max_length} tokens"
-        if tokens.n_cut and warning not in self._told:
-            self._told.add(warning)
-            logger.warning(warning)
+        self._tell_cut(tokens.n_cut, len(tokens), what)
         return tokens
 
     def encode(
-        self, texts: Sequence[str] | TokenizedTexts, *, batch_size: int | None = None, progress: str | None = None
+        self,
+        texts: Sequence[str] | TokenizedTexts,
+        *,
+        what: str = "texts",
+        batch_size: int | None = None,
+        progress: str | None = None,
     ) -> Tensor:
         """Return the vectors of the texts, in their order: float32 of shape (N, H) on the encoder's device.
 
-        Texts of like length share a batch, so that hardly anything is spent on padding.
+        Texts of like length share a batch, so that hardly anything is spent on padding. The next texts are tokenized
+        meanwhile, and nothing waits for a GPU's result.
 
         Parameters
         ----------
+        what
+            What the texts are, for the warning about cut ones.
         batch_size
             Texts of a batch; None takes what suits the device.
         progress
             The title of a progress bar; None for none.
         """
         batch_size = batch_size or BATCH_SIZES.get(self.device.type, GPU_BATCH_SIZE)
-        tokens = texts if isinstance(texts, TokenizedTexts) else self.tokenize(texts)
-        vectors = torch.empty(len(tokens), self.model.config.hidden_size, device=self.device)  # (N, H)
+        vectors = torch.empty(len(texts), self.model.config.hidden_size, device=self.device)  # (N, H)
         was_training = self.model.training
         self.model.eval()
         try:
-            with torch.inference_mode(), tqdm(total=len(tokens), desc=progress, disable=progress is None) as bar:
-                for rows in tokens.like_length_batches(batch_size):
-                    found = cls_vectors(self.model, tokens.batch(rows))
-                    vectors[torch.from_numpy(rows).to(self.device)] = found.float()
-                    bar.update(len(rows))
+            with torch.inference_mode(), tqdm(total=len(texts), desc=progress, disable=progress is None) as bar:
+                first = 0
+                for tokens in [texts] if isinstance(texts, TokenizedTexts) else self._tokenized(texts, what):
+                    for rows in tokens.like_length_batches(batch_size):
+                        found = cls_vectors(self.model, tokens.batch(rows), self.precision)
+                        vectors.index_copy_(0, send(torch.from_numpy(first + rows), self.device), found.float())
+                        bar.update(len(rows))
+                    first += len(tokens)
         finally:
             self.model.train(was_training)
         return vectors
@@ -85,11 +106,38 @@ class DenseEncoder:
         """Return the vectors as a NumPy array of shape (N, H)."""
         return self.encode(texts).cpu().numpy()
 
+    def _tokenized(self, texts: Sequence[str], what: str) -> Iterator[TokenizedTexts]:
+        """Yield the tokens of ``PIECE`` texts after another; a thread is one piece ahead, outside Python's lock."""
+        pieces = (texts[start : start + PIECE] for start in range(0, len(texts), PIECE))
+        n_cut = 0
+        with ThreadPoolExecutor(1) as thread:
+            ahead: Future[TokenizedTexts] | None = None
+            for piece in chain(pieces, [None]):
+                tokens = None if ahead is None else ahead.result()
+                ahead = None if piece is None else thread.submit(tokenize, self.tokenizer, piece, self.max_length)
+                if tokens is not None:
+                    n_cut += tokens.n_cut
+                    yield tokens
+        self._tell_cut(n_cut, len(texts), what)
 
-def cls_vectors(model: nn.Module, batch: TokenBatch) -> Tensor:
-    """Return the last hidden state at [CLS] of each text of a batch, shape (B, H); keeps the gradient."""
+    def _tell_cut(self, n_cut: int, count: int, what: str) -> None:
+        warning = f"{n_cut} of {count} {what} are cut at {self.max_length} tokens"
+        if n_cut and warning not in self._told:
+            self._told.add(warning)
+            logger.warning(warning)
+
+
+def cls_vectors(model: nn.Module, batch: TokenBatch, precision: str = "float32") -> Tensor:
+    """Return the last hidden state at [CLS] of each text of a batch, shape (B, H); keeps the gradient.
+
+    Parameters
+    ----------
+    precision
+        What the model computes in, as `DenseEncoder`'s; the result is float32, or the model's own type.
+    """
     device = next(model.parameters()).device
-    mask = None if batch.attention_mask is None else batch.attention_mask.to(device)
-    output = model(input_ids=batch.input_ids.to(device), attention_mask=mask)
+    mask = None if batch.attention_mask is None else send(batch.attention_mask, device)
+    with autocast(device, precision):
+        output = model(input_ids=send(batch.input_ids, device), attention_mask=mask)
     hidden: Tensor = output.last_hidden_state  # (B, L or 1, H)
-    return hidden[:, 0]
+    return hidden[:, 0] if precision == "float32" else hidden[:, 0].float()

@@ -14,7 +14,7 @@ from biosyn.checkpoint.encoder import load_encoder
 from biosyn.checkpoint.folder import save_checkpoint
 from biosyn.checkpoint.manifest import Manifest
 from biosyn.checkpoint.reading import open_checkpoint, open_encoder
-from biosyn.config import MAX_LENGTH
+from biosyn.config import MAX_LENGTH, SEARCH_MEMORY
 from biosyn.data.dictionary import DictionaryDataset
 from biosyn.encoders.dense import DenseEncoder
 from biosyn.encoders.sparse import SparseEncoder
@@ -38,6 +38,10 @@ class BioSyn:
         Where the encoder and the retrieval run.
     initial_sparse_weight
         w before training.
+    precision
+        What the encoder computes in: ``float32``, ``bfloat16`` or ``float16``.
+    search_memory
+        What a search may take beyond the vectors, in MB.
     """
 
     def __init__(
@@ -46,8 +50,12 @@ class BioSyn:
         device: torch.device | str = "cpu",
         *,
         initial_sparse_weight: float = 0.0,
+        precision: str = "float32",
+        search_memory: int = SEARCH_MEMORY,
     ):
         self.max_length = max_length
+        self.precision = precision
+        self.search_memory = search_memory
         self.device = torch.device(device)
         self.sparse_weight = float(initial_sparse_weight)
         self.manifest: Manifest | None = None  # of the checkpoint that was loaded
@@ -75,6 +83,8 @@ class BioSyn:
         revision: str | None = None,
         max_length: int | None = None,
         device: torch.device | str = "cpu",
+        precision: str = "float32",
+        search_memory: int = SEARCH_MEMORY,
     ) -> "BioSyn":
         """Load a checkpoint: a folder that `save_model` wrote, a published one, or a Hub id of either.
 
@@ -84,13 +94,16 @@ class BioSyn:
             Branch, tag or commit of a Hub id.
         max_length
             Tokens kept of a text; None takes the checkpoint's own (a published one: 25).
+        device, precision, search_memory
+            As the constructor's.
 
         Raises
         ------
         InputError
             If there is no such checkpoint, or one of its files is missing or damaged.
         """
-        return cls(max_length, device).load_model(model_name_or_path, revision=revision)
+        biosyn = cls(max_length, device, precision=precision, search_memory=search_memory)
+        return biosyn.load_model(model_name_or_path, revision=revision)
 
     def load_model(self, model_name_or_path: str | Path, *, revision: str | None = None) -> "BioSyn":
         """Load all parts of a checkpoint, as `from_pretrained`; return self."""
@@ -107,7 +120,7 @@ class BioSyn:
 
     def _load_dense(self, folder: Path, max_length: int) -> DenseEncoder:
         model, tokenizer = load_encoder(folder, self.device, max_length=max_length)
-        self._dense = DenseEncoder(model, tokenizer, max_length)
+        self._dense = DenseEncoder(model, tokenizer, max_length, precision=self.precision)
         self._encoder_folder = folder
         return self._dense
 
@@ -216,7 +229,7 @@ class BioSyn:
         dense, rows = None, None
         if score_mode != "sparse":
             encoder = self.get_dense_encoder()
-            dense = encoder.encode(encoder.tokenize(texts, what=what) if tokens is None else tokens, progress=progress)
+            dense = encoder.encode(texts if tokens is None else tokens, what=what, progress=progress)
         if score_mode != "dense":
             rows = SparseRows.from_scipy(self.get_sparse_encoder().transform(texts), self.device)
         return Vectors(dense, rows)
@@ -226,6 +239,7 @@ class BioSyn:
         dictionary: DictionaryDataset,
         *,
         cache_dir: str | Path | None = None,
+        precision: str = "float32",
         progress: str | None = None,
     ) -> DictionaryIndex:
         """Return the dictionary embedded by this model, from the cache if it is there; made and kept there if not.
@@ -234,6 +248,8 @@ class BioSyn:
         ----------
         cache_dir
             Where indexes are kept; None takes ``BIOSYN_CACHE`` or the platform's cache folder.
+        precision
+            How the vectors are stored: ``float32``, or ``float16`` in half the space.
         progress
             The title of a progress bar over the names that have to be embedded.
 
@@ -250,6 +266,7 @@ class BioSyn:
             self.get_sparse_encoder(),
             encoder_folder=self._encoder_folder,
             cache_dir=cache_dir,
+            precision=precision,
             progress=progress,
         )
 
@@ -258,7 +275,8 @@ class BioSyn:
 
         Hybrid vectors are scored by ``dense + w * sparse``; vectors with one half by that half alone.
         """
-        return top_names(mentions, names, topk=topk, sparse_weight=self._weight_for(names))
+        weight = self._weight_for(names)
+        return top_names(mentions, names, topk=topk, sparse_weight=weight, memory=self.search_memory)
 
     def shares(self, mentions: Vectors, names: Vectors, rows: Tensor) -> Shares:
         """Return the dense and the sparse summand of the scores of names found, each (M, K) as ``rows``."""
@@ -272,6 +290,7 @@ class BioSyn:
         dictionary: str | Path | DictionaryDataset,
         *,
         cache_dir: str | Path | None = None,
+        index_precision: str = "float32",
         show_progress: bool = False,
     ) -> Linker:
         """Read a dictionary and embed it, or take it from the cache; return what maps mentions to it.
@@ -280,7 +299,7 @@ class BioSyn:
         ----------
         dictionary
             A file with a line ``cui||name`` each, or one already read.
-        cache_dir
+        cache_dir, index_precision
             As for `index`.
 
         Raises
@@ -296,4 +315,6 @@ class BioSyn:
         """
         if not isinstance(dictionary, DictionaryDataset):
             dictionary = DictionaryDataset(dictionary)
-        return Linker(self, dictionary, cache_dir=cache_dir, show_progress=show_progress)
+        return Linker(
+            self, dictionary, cache_dir=cache_dir, index_precision=index_precision, show_progress=show_progress
+        )

@@ -30,6 +30,7 @@ def dictionary_index(
     *,
     encoder_folder: Path,
     cache_dir: str | Path | None = None,
+    precision: str = "float32",
     progress: str | None = None,
 ) -> DictionaryIndex:
     """Return the dictionary embedded by both encoders, from the cache if it is there; made and kept there if not.
@@ -40,6 +41,8 @@ def dictionary_index(
         Where the files lie that the dense encoder was loaded from; it must not have been trained since.
     cache_dir
         Where indexes are kept; None takes ``BIOSYN_CACHE`` or the platform's cache folder.
+    precision
+        How the vectors are stored: ``float32``, or ``float16`` in half the space.
     progress
         The title of a progress bar over the names that have to be embedded.
     """
@@ -49,12 +52,13 @@ def dictionary_index(
         tokenizer=tokenizer_sha256(encoder_folder, cache),
         tfidf=tfidf_sha256(sparse.vocabulary, sparse.idf),
         max_length=dense.max_length,
-        precision="float32",
+        precision=precision,
+        compute=dense.precision,
         dictionary=dictionary_sha256(dictionary.names, dictionary.cuis),
     )
 
     def embed(names: list[str]) -> NDArray[np.float32]:
         logger.info("embedding %d names on %s", len(names), dense.device)
-        return dense.encode(dense.tokenize(names, what="names"), progress=progress).cpu().numpy()
+        return dense.encode(names, what="names", progress=progress).cpu().numpy()
 
     return open_or_build(cache, key, names=dictionary.names, cuis=dictionary.cuis, embed=embed, tfidf=sparse.transform)

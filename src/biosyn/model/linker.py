@@ -45,7 +45,7 @@ class Model(Protocol):
         """Return the summands of the scores of names found."""
 
     def index(
-        self, dictionary: DictionaryDataset, *, cache_dir: str | Path | None, progress: str | None
+        self, dictionary: DictionaryDataset, *, cache_dir: str | Path | None, precision: str, progress: str | None
     ) -> DictionaryIndex:
         """Return the embedded dictionary."""
 
@@ -65,6 +65,8 @@ class Linker:
         Those of its names; None reads ``concepts.jsonl`` beside it when they are first asked for.
     cache_dir
         Where the embedded dictionary is kept from one run to the next; None takes the usual place.
+    index_precision
+        How it is kept: ``float32`` or ``float16``.
     """
 
     def __init__(
@@ -74,12 +76,14 @@ class Linker:
         *,
         concepts: ConceptTable | None = None,
         cache_dir: str | Path | None = None,
+        index_precision: str = "float32",
         show_progress: bool = False,
     ):
         self.biosyn = biosyn
         self.dictionary = dictionary
         self._given_concepts = concepts
-        index = biosyn.index(dictionary, cache_dir=cache_dir, progress="dictionary" if show_progress else None)
+        progress = "dictionary" if show_progress else None
+        index = biosyn.index(dictionary, cache_dir=cache_dir, precision=index_precision, progress=progress)
         self.names = index.vectors(biosyn.device)
 
     @cached_property

@@ -16,18 +16,21 @@ class RerankNet(nn.Module):
         A transformers encoder.
     sparse_weight
         The start value of w, the one scalar that is trained beside the encoder.
+    precision
+        What the encoder computes in: ``float32``, or ``bfloat16`` by autocast. The scores are float32.
     """
 
-    def __init__(self, encoder: nn.Module, sparse_weight: float = 0.0):
+    def __init__(self, encoder: nn.Module, sparse_weight: float = 0.0, *, precision: str = "float32"):
         super().__init__()
         self.encoder = encoder
+        self.precision = precision
         device = next(encoder.parameters()).device
         self.sparse_weight = nn.Parameter(torch.tensor([float(sparse_weight)], device=device))
 
     def forward(self, batch: CandidateBatch) -> Tensor:
         """Return the scores of the candidates, shape (B, K)."""
         device = self.sparse_weight.device
-        vectors = torch.cat([cls_vectors(self.encoder, group) for group in batch.groups])  # (T, H)
+        vectors = torch.cat([cls_vectors(self.encoder, group, self.precision) for group in batch.groups])  # (T, H)
         # index_select, not vectors[rows]: its backward adds in a fixed order, so the same seed gives the same losses
         mentions = vectors.index_select(0, batch.mention_rows.to(device))  # (B, H)
         names = vectors.index_select(0, batch.candidate_rows.flatten().to(device))  # (B * K, H)

@@ -9,7 +9,7 @@ from biosyn.retrieval.search import TopNames
 from biosyn.retrieval.vectors import Vectors
 
 NAMES_A_CONCEPT = 8  # names taken at first for each concept wanted; MEDIC has 6 names a concept
-MAX_PAIRS = 4_194_304  # mention-name pairs kept at a time in a deeper search: 50 MB
+MAX_PAIRS = 1_048_576  # mention-name pairs kept at a time, however deep the search: 12 MB
 
 C = TypeVar("C", bound=Hashable)
 

@@ -18,8 +18,6 @@ if TYPE_CHECKING:  # neither is needed to list, remove or verify indexes
 
     from biosyn.retrieval.vectors import Vectors
 
-COPY_BLOCK = 16_384  # rows converted at a time
-
 DENSE = "dense.npy"  # (N, H) float32 or float16
 OFFSETS, COLUMNS, VALUES = "sparse_offsets.npy", "sparse_columns.npy", "sparse_values.npy"  # CSR of (N, V)
 NAMES, NAMES_OFFSETS = "names.npy", "names_offsets.npy"  # UTF-8 of all names, and (N + 1,) where each begins
@@ -149,7 +147,7 @@ class DictionaryIndex:
         return sparse.csr_matrix(tuple(parts), shape=(len(self), self.n_columns), copy=False)
 
     def vectors(self, device: "torch.device | str" = "cpu", *, score_mode: str = "hybrid") -> "Vectors":
-        """Return what retrieval works on; float32 on a CPU stays on disk until a row is touched.
+        """Return what retrieval works on; on a CPU it stays on disk until a row is touched.
 
         Parameters
         ----------
@@ -161,20 +159,12 @@ class DictionaryIndex:
         InputError
             If a column of the TF-IDF rows lies outside the vocabulary.
         """
-        from biosyn.retrieval.vectors import Vectors
-
-        dense = None if score_mode == "sparse" else self._dense_tensor(device)
-        return Vectors(dense, None if score_mode == "dense" else self._sparse_rows(device))
-
-    def _dense_tensor(self, device: "torch.device | str") -> "torch.Tensor":
         import torch
 
-        if self.dense.dtype == np.float32:
-            return torch.from_numpy(np.asarray(self.dense)).to(device)
-        dense = torch.empty(self.dense.shape, dtype=torch.float32, device=device)  # (N, H)
-        for start in range(0, len(self), COPY_BLOCK):
-            dense[start : start + COPY_BLOCK] = torch.from_numpy(np.asarray(self.dense[start : start + COPY_BLOCK]))
-        return dense
+        from biosyn.retrieval.vectors import Vectors
+
+        dense = None if score_mode == "sparse" else torch.from_numpy(np.asarray(self.dense)).to(device)
+        return Vectors(dense, None if score_mode == "dense" else self._sparse_rows(device))
 
     def _sparse_rows(self, device: "torch.device | str") -> Any:
         import torch

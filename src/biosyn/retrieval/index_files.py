@@ -15,6 +15,7 @@ from numpy.typing import DTypeLike, NDArray
 
 from biosyn.checkpoint.files import FILES, read_json
 from biosyn.checkpoint.manifest import library_versions
+from biosyn.config import INDEX_PRECISIONS
 from biosyn.errors import InputError
 from biosyn.files import require_folder, sha256_of, write_json
 
@@ -22,7 +23,6 @@ FORMAT = "biosyn dictionary index"
 FORMAT_VERSION = 1
 HEADER = "header.json"
 ENCODERS = "encoders.json"
-PRECISIONS = ("float32", "float16")
 DIGEST_LENGTH = 32  # hexadecimal digits of a key
 CHECKSUM_BLOCK = 4 << 20  # bytes
 TEXT_BLOCK = 16_384  # names turned to bytes at a time
@@ -62,8 +62,8 @@ class IndexKey:
     compute: str = "float32"
 
     def __post_init__(self) -> None:
-        if self.precision not in PRECISIONS:
-            raise ValueError(f"precision {self.precision!r} is none of {', '.join(PRECISIONS)}")
+        if self.precision not in INDEX_PRECISIONS:
+            raise ValueError(f"precision {self.precision!r} is none of {', '.join(INDEX_PRECISIONS)}")
 
     def digest(self) -> str:
         """Return the name of the index's folder: 32 hexadecimal digits.

@@ -7,6 +7,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from biosyn.config import SEARCH_MEMORY
 from biosyn.data.candidates import CandidateDataset, label_candidates, mix_candidates, pair_scores
 from biosyn.data.dictionary import DictionaryDataset
 from biosyn.encoders.sparse import SparseEncoder
@@ -27,6 +28,8 @@ class CandidateRetriever:
         K candidates a mention, of which ``int(K * dense_ratio)`` come from the dense score.
     device
         Where the search runs.
+    search_memory
+        What it may take beyond the vectors, in MB.
     """
 
     def __init__(
@@ -40,6 +43,7 @@ class CandidateRetriever:
         topk: int,
         dense_ratio: float,
         device: torch.device,
+        search_memory: int = SEARCH_MEMORY,
     ):
         self.cuis = [query.cui for query in queries]
         self.dictionary = dictionary
@@ -48,15 +52,15 @@ class CandidateRetriever:
         self.dense_ratio = dense_ratio
         self.sparse_mentions = sparse_encoder.transform([query.mention for query in queries])  # (M, V)
         self.sparse_names = sparse_encoder.transform(dictionary.names)  # (N, V)
-        self.sparse_rows = _rows(
+        self.search_memory = search_memory
+        self.sparse_rows = self._rows(
             Vectors(None, SparseRows.from_scipy(self.sparse_mentions, device)),
             Vectors(None, SparseRows.from_scipy(self.sparse_names, device)),
-            topk,
         )  # (M, K)
 
     def retrieve(self, dense_mentions: Tensor, dense_names: Tensor) -> CandidateDataset:
         """Return the candidate sets under the encoder that made the vectors, of shape (M, H) and (N, H)."""
-        dense_rows = _rows(Vectors(dense_mentions, None), Vectors(dense_names, None), self.topk)  # (M, K)
+        dense_rows = self._rows(Vectors(dense_mentions, None), Vectors(dense_names, None))  # (M, K)
         candidates = mix_candidates(self.sparse_rows, dense_rows, topk=self.topk, dense_ratio=self.dense_ratio)
         return CandidateDataset(
             self.tokens,
@@ -65,6 +69,5 @@ class CandidateRetriever:
             labels=label_candidates(self.cuis, self.dictionary.cuis, candidates),
         )
 
-
-def _rows(mentions: Vectors, names: Vectors, topk: int) -> NDArray[np.int64]:
-    return top_names(mentions, names, topk=topk).rows.cpu().numpy()
+    def _rows(self, mentions: Vectors, names: Vectors) -> NDArray[np.int64]:
+        return top_names(mentions, names, topk=self.topk, memory=self.search_memory).rows.cpu().numpy()

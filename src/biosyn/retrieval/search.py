@@ -5,10 +5,13 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from biosyn.config import SEARCH_MEMORY
 from biosyn.retrieval.vectors import SparseRows, Vectors
 
 NAME_BLOCK = 16_384
 MENTION_BLOCK = 1_024
+LEAST_NAMES = 1_024  # of a block, before the mentions of a block become fewer
+BYTES_A_SCORE = 12  # while a block is worked on: the score, its sparse half, and what picking the best takes
 
 
 class TopNames(NamedTuple):
@@ -18,14 +21,21 @@ class TopNames(NamedTuple):
     scores: Tensor  # (M, K) float32
 
 
+class Blocks(NamedTuple):
+    """How many mentions and names are scored against each other at a time."""
+
+    mentions: int
+    names: int
+
+
 def top_names(
     mentions: Vectors,
     names: Vectors,
     *,
     topk: int,
     sparse_weight: float = 1.0,
-    name_block: int = NAME_BLOCK,
-    mention_block: int = MENTION_BLOCK,
+    memory: int = SEARCH_MEMORY,
+    blocks: Blocks | None = None,
 ) -> TopNames:
     """Score every name for every mention, block by block, and keep the best.
 
@@ -36,8 +46,10 @@ def top_names(
     ----------
     mentions, names
         M mentions and N names on one device, with the same halves.
-    name_block, mention_block
-        Rows of a block: at most ``mention_block * name_block`` scores exist at a time.
+    memory
+        What may be taken beyond the vectors, in MB; the result does not depend on it.
+    blocks
+        Rows of a block, where the memory is not to choose them.
 
     Raises
     ------
@@ -54,11 +66,33 @@ def top_names(
         raise ValueError(f"topk {topk} is not between 1 and the number of names, {names.count}")
     if mentions.count == 0:
         return TopNames(torch.empty(0, topk, dtype=torch.int64), torch.empty(0, topk))
+    blocks = blocks or block_sizes(memory, names)
     found = [
-        _search(mentions.slice(start, start + mention_block), names, topk, sparse_weight, name_block)
-        for start in range(0, mentions.count, mention_block)
+        _search(mentions.slice(start, start + blocks.mentions), names, topk, sparse_weight, blocks.names)
+        for start in range(0, mentions.count, blocks.mentions)
     ]
     return TopNames(torch.cat([block.rows for block in found]), torch.cat([block.scores for block in found]))
+
+
+def block_sizes(megabytes: int, names: Vectors) -> Blocks:
+    """Return blocks that take about so many MB (10^6 bytes) while they are worked on, whatever the dictionary's size.
+
+    Beside its scores a block holds the TF-IDF of its mentions as a dense matrix, and where the names' vectors are
+    float16 a float32 copy of its own.
+
+    Examples
+    --------
+    >>> block_sizes(200, Vectors(torch.zeros(1, 384), None))
+    Blocks(mentions=1024, names=14467)
+    >>> block_sizes(8, Vectors(torch.zeros(1, 384), None))
+    Blocks(mentions=325, names=1471)
+    """
+    left = megabytes * 10**6
+    bytes_a_mention = 0 if names.sparse is None else 4 * names.sparse.n_columns
+    bytes_a_name = 0 if names.dense is None else 4 * names.dense.shape[1]
+    mentions = max(1, min(MENTION_BLOCK, left // 2 // (bytes_a_mention + BYTES_A_SCORE * LEAST_NAMES)))
+    left -= mentions * bytes_a_mention
+    return Blocks(mentions, max(1, min(NAME_BLOCK, left // (BYTES_A_SCORE * mentions + bytes_a_name))))
 
 
 def _search(mentions: Vectors, names: Vectors, topk: int, sparse_weight: float, name_block: int) -> TopNames:
@@ -75,7 +109,7 @@ def _search(mentions: Vectors, names: Vectors, topk: int, sparse_weight: float, 
 
 
 def _scores(dense: Tensor | None, sparse_columns: Tensor | None, names: Vectors, sparse_weight: float) -> Tensor:
-    dense_halves = None if dense is None or names.dense is None else (dense, names.dense.T)
+    dense_halves = None if dense is None or names.dense is None else (dense, names.dense.float().T)
     if sparse_columns is None or names.sparse is None:
         assert dense_halves is not None  # texts without either half have no score
         return torch.mm(*dense_halves)  # (M, N)

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from biosyn.retrieval.vectors import Vectors
 
-MENTION_BLOCK = 1_024
+MAX_NUMBERS = 2_097_152  # gathered at a time: 8 MB, whatever the number of mentions
 
 
 class Shares(NamedTuple):
@@ -35,23 +35,24 @@ def score_shares(mentions: Vectors, names: Vectors, rows: Tensor, *, sparse_weig
     >>> score_shares(Vectors(torch.tensor([[2.0, 3.0]]), None), names, torch.tensor([[1, 0]])).dense.tolist()
     [[3.0, 2.0]]
     """
-    dense, sparse = [], []
-    for start in range(0, len(rows), MENTION_BLOCK):
-        block = mentions.slice(start, start + MENTION_BLOCK)
-        block_rows = rows[start : start + MENTION_BLOCK]
-        dense.append(_dense_scores(block, names, block_rows))
-        sparse.append(sparse_weight * _sparse_scores(block, names, block_rows))
-    return (
-        Shares(torch.cat(dense), torch.cat(sparse))
-        if dense
-        else Shares(torch.empty(rows.shape), torch.empty(rows.shape))
+    step = max(1, MAX_NUMBERS // _numbers_a_mention(names, rows.shape[1]))
+    starts = range(0, max(1, len(rows)), step)  # no mentions are one block of none
+    blocks = [(mentions.slice(start, start + step), rows[start : start + step]) for start in starts]
+    return Shares(
+        torch.cat([_dense_scores(block, names, found) for block, found in blocks]),
+        torch.cat([sparse_weight * _sparse_scores(block, names, found) for block, found in blocks]),
     )
+
+
+def _numbers_a_mention(names: Vectors, topk: int) -> int:
+    hidden = 0 if names.dense is None else names.dense.shape[1]
+    return 1 + topk * hidden + (0 if names.sparse is None else names.sparse.n_columns)
 
 
 def _dense_scores(mentions: Vectors, names: Vectors, rows: Tensor) -> Tensor:
     if mentions.dense is None or names.dense is None:
         return torch.zeros(rows.shape, device=names.device)
-    found = names.dense[rows]  # (M, K, H)
+    found = names.dense[rows].float()  # (M, K, H)
     return torch.bmm(found, mentions.dense.unsqueeze(2)).squeeze(2)  # (M, K)
 
 

@@ -61,7 +61,7 @@ class SparseRows:
 class Vectors:
     """N texts; either half may be missing where a score does not need it."""
 
-    dense: Tensor | None  # (N, H) float32
+    dense: Tensor | None  # (N, H) float32; a dictionary's may be float16, and is scored in float32
     sparse: SparseRows | None  # (N, V) float32
 
     @property

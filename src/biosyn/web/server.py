@@ -39,6 +39,9 @@ def demo(config: DemoConfig) -> None:
         device=config.device,
         revision=config.revision,
         cache_dir=config.cache_dir,
+        precision=config.precision,
+        index_precision=config.index_precision,
+        search_memory=config.search_memory,
         show_progress=config.show_progress,
     )
     asyncio.run(serve(make_app(linker, topk=config.topk), sockets, host=config.host))
