@@ -53,6 +53,15 @@ def test_a_half_that_is_not_searched_gives_nothing(mode):
     torch.testing.assert_close(getattr(got, mode), found.scores)
 
 
+def test_names_kept_in_float16_are_scored_in_float32():
+    generator = np.random.default_rng(0)
+    mentions, names = vectors(generator, 3), vectors(generator, 9)
+    stored = Vectors(names.dense.half(), names.sparse)
+    found = top_names(mentions, stored, topk=4, sparse_weight=2.0)
+    got = score_shares(mentions, stored, found.rows, sparse_weight=2.0)
+    torch.testing.assert_close(got.dense + got.sparse, found.scores)
+
+
 def test_blocks_of_mentions_change_nothing(monkeypatch):
     generator = np.random.default_rng(0)
     mentions, names = vectors(generator, 5), vectors(generator, 9)

@@ -33,18 +33,12 @@ def dictionary_index(
     precision: str = "float32",
     progress: str | None = None,
 ) -> DictionaryIndex:
-    """Return the dictionary embedded by both encoders, from the cache if it is there; made and kept there if not.
+    """Return the dictionary embedded by both encoders, as `BioSyn.index` documents it.
 
     Parameters
     ----------
     encoder_folder
         Where the files lie that the dense encoder was loaded from; it must not have been trained since.
-    cache_dir
-        Where indexes are kept; None takes ``BIOSYN_CACHE`` or the platform's cache folder.
-    precision
-        How the vectors are stored: ``float32``, or ``float16`` in half the space.
-    progress
-        The title of a progress bar over the names that have to be embedded.
     """
     cache = default_cache_dir() if cache_dir is None else Path(cache_dir)
     key = IndexKey(
