@@ -57,6 +57,7 @@ GOOD = concept_json(ATAXIA)
         '{"ids": ["D1"], "preferred_name": "A"}',
         '{"ids": ["D1"], "preferred_name": "A", "names": [null]}',
         '{"ids": ["D1"], "preferred_name": "A", "names": 3}',
+        '{"ids": ["D1"], "preferred_name": "\\ud800", "names": ["A"]}',
         "[" * 100_000,
     ],
 )

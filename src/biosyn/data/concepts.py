@@ -42,7 +42,8 @@ def _concept(line: str, number: int, path: str | Path) -> Concept:
 
 
 def _are_texts(values: Any) -> bool:
-    return isinstance(values, list) and bool(values) and all(isinstance(value, str) and value for value in values)
+    # encode: half of a surrogate pair, which JSON allows, cannot be printed and is a ValueError here
+    return isinstance(values, list) and bool(values) and all(isinstance(text, str) and text.encode() for text in values)
 
 
 class ConceptTable:
