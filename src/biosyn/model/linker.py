@@ -45,7 +45,12 @@ class Model(Protocol):
         """Return the summands of the scores of names found."""
 
     def index(
-        self, dictionary: DictionaryDataset, *, cache_dir: str | Path | None, precision: str, progress: str | None
+        self,
+        dictionary: DictionaryDataset,
+        *,
+        cache_dir: str | Path | None = None,
+        precision: str = "float32",
+        progress: str | None = None,
     ) -> DictionaryIndex:
         """Return the embedded dictionary."""
 
