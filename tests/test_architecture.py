@@ -34,6 +34,7 @@ RANKS = {
     "biosyn.inference": 7,
     "biosyn.evaluation": 7,
     "biosyn.linking": 8,  # inference on a whole file
+    "biosyn.spacy_linker": 8,  # as the commands: a way in for users
     "biosyn.training_log": 8,  # dev accuracy is evaluation
     "biosyn.training": 9,
     "biosyn.train_run": 10,

@@ -185,7 +185,8 @@ def test_the_known_keys_come_first_and_in_order(saved):
     query = predictions["queries"][0]
     assert list(query) == ["mentions", "pmid", "start", "end"]
     assert list(query["mentions"][0]) == ["mention", "golden_cui", "candidates"]
-    assert list(query["mentions"][0]["candidates"][0]) == ["name", "cui", "label", "score"]
+    scores = ["score", "dense_score", "sparse_score"]
+    assert list(query["mentions"][0]["candidates"][0]) == ["name", "cui", "label", *scores]
 
 
 def test_there_is_an_entry_a_query_and_as_many_candidates_as_asked_for(saved):

@@ -6,8 +6,9 @@ import pytest
 from biosyn.config import InferenceConfig
 from biosyn.data.dictionary import DictionaryDataset
 from biosyn.errors import InputError
-from biosyn.inference import Linker, infer
+from biosyn.inference import infer
 from biosyn.model.biosyn import BioSyn
+from biosyn.model.linker import Linker
 
 
 @pytest.fixture(scope="module")
@@ -61,7 +62,8 @@ def test_an_empty_mention_is_refused(linker, mention):
 def test_predictions_with_a_dictionary_and_embeddings_without(tiny_checkpoint, tiny_dictionary):
     with_dictionary = infer(config(tiny_checkpoint, tiny_dictionary))
     assert list(with_dictionary) == ["mention", "predictions"]
-    assert [list(found) for found in with_dictionary["predictions"]] == [["name", "id", "score"]] * 5
+    keys = ["name", "id", "score", "dense_score", "sparse_score"]
+    assert [list(found) for found in with_dictionary["predictions"]] == [keys] * 5
     without = infer(config(tiny_checkpoint))
     assert list(without) == ["mention", "mention_sparse_embeds", "mention_dense_embeds"]
     assert len(without["mention_dense_embeds"]) == 32

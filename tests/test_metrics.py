@@ -6,7 +6,7 @@ from biosyn.records import Candidate, MentionPrediction, Query, QueryPrediction
 
 def found(*cuis):
     """A mention whose candidates have these ids, best first."""
-    return MentionPrediction("mention", tuple(Candidate(f"name {cui}", cui, 0.0) for cui in cuis))
+    return MentionPrediction("mention", tuple(Candidate(f"name {cui}", cui, 0.0, 0.0, 0.0) for cui in cuis))
 
 
 def predicted(gold, *mentions):

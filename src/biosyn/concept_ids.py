@@ -20,17 +20,28 @@ def split_ids(cui: str) -> tuple[str, ...]:
     return tuple(part.strip() for part in _SEPARATOR.split(cui) if part.strip())
 
 
-def name_ids(cui: str) -> frozenset[str]:
-    """Return the ids of a dictionary's name, which is cut at ``|`` only.
+def split_name_ids(cui: str) -> tuple[str, ...]:
+    """Return the ids of a dictionary's name, in order; they are cut at ``|`` only.
 
     A composite query ``x+y`` that entered the dictionary stays the one id "x+y" there, right for neither x nor y alone.
 
     Examples
     --------
-    >>> sorted(name_ids("D001260|208900")), sorted(name_ids("D009468+D030342"))
-    (['208900', 'D001260'], ['D009468+D030342'])
+    >>> split_name_ids("D001260|208900"), split_name_ids("D009468+D030342")
+    (('D001260', '208900'), ('D009468+D030342',))
     """
-    return frozenset(part.strip() for part in cui.split("|") if part.strip())
+    return tuple(part.strip() for part in cui.split("|") if part.strip())
+
+
+def name_ids(cui: str) -> frozenset[str]:
+    """Return the ids of a dictionary's name as a set, to compare them; see `split_name_ids`.
+
+    Examples
+    --------
+    >>> sorted(name_ids("D001260|208900"))
+    ['208900', 'D001260']
+    """
+    return frozenset(split_name_ids(cui))
 
 
 def is_composite(cui: str) -> bool:

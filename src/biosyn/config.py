@@ -129,23 +129,34 @@ class InferenceConfig:
     topk: int = INFERENCE_TOPK
     show_predictions: bool = False
     show_embeddings: bool = False
+    group_by_concept: bool = False
+    explain: bool = False
+    document: str | None = None
+    typo_path: str | None = None
     show_progress: bool = False
 
     def __post_init__(self) -> None:
         _at_least("--topk", self.topk, 1)
         _check_compute(self.precision, self.index_precision, self.search_memory)
-        if self.show_predictions and self.dictionary_path is None:
-            raise InputError("--show_predictions needs --dictionary_path")
+        for flag in ("show_predictions", "group_by_concept", "explain"):
+            if getattr(self, flag) and self.dictionary_path is None:
+                raise InputError(f"--{flag} needs --dictionary_path")
+        if self.group_by_concept and self.explain:
+            raise InputError("--group_by_concept and --explain give two different answers: choose one")
+        for flag in ("document", "typo_path"):
+            if getattr(self, flag) is not None and not self.explain:
+                raise InputError(f"--{flag} needs --explain: without it a mention is linked as it is typed")
 
     @property
     def wants_predictions(self) -> bool:
-        """Whether the result holds predictions."""
-        return self.show_predictions or (self.dictionary_path is not None and not self.show_embeddings)
+        """Whether the result holds predictions, in whatever form."""
+        asked = self.show_predictions or self.group_by_concept or self.explain
+        return asked or (self.dictionary_path is not None and not self.show_embeddings)
 
     @property
     def wants_embeddings(self) -> bool:
         """Whether the result holds embeddings."""
-        return self.show_embeddings or (self.dictionary_path is None and not self.show_predictions)
+        return self.show_embeddings or not self.wants_predictions
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,7 +6,7 @@ from typing import Any
 
 from biosyn.data.corpus_folder import move_into_place
 from biosyn.data.ontologies.source import distinct_names
-from biosyn.data.ontology import CONCEPTS, Concept, NameTable, concept_json
+from biosyn.data.ontology import CONCEPTS_FILE, Concept, NameTable, concept_json
 from biosyn.data.reading import ReadingReport
 from biosyn.errors import InputError
 from biosyn.files import staged_folder, write_lines
@@ -40,11 +40,11 @@ def build_dictionary(concepts: Iterable[Concept], output: str | Path, *, report:
     _require_own_place(output)
     table = NameTable()
     with staged_folder(output.parent) as stage:
-        count = write_lines(stage / CONCEPTS, _lines(concepts, table, report))
+        count = write_lines(stage / CONCEPTS_FILE, _lines(concepts, table, report))
         write_lines(stage / output.name, table)
         if not len(table):
             raise InputError(f"no name of a concept was found (left out: {dict(report.noted)})")
-        move_into_place(stage, output.parent, names=(output.name, CONCEPTS))
+        move_into_place(stage, output.parent, names=(output.name, CONCEPTS_FILE))
     return {
         "dictionary": str(output),
         "concepts": count,
@@ -65,7 +65,7 @@ def _lines(concepts: Iterable[Concept], table: NameTable, report: ReadingReport)
 
 
 def _require_own_place(output: Path) -> None:
-    concepts = output.with_name(CONCEPTS)
+    concepts = output.with_name(CONCEPTS_FILE)
     for path in (output, concepts):
         if path.is_dir():
             raise InputError("is a folder where a file is to be written: choose another --output", path=path)

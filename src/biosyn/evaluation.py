@@ -14,6 +14,7 @@ from biosyn.data.queries import QueryDataset
 from biosyn.devices import resolve_device
 from biosyn.files import require_writable, write_json
 from biosyn.metrics import accuracy_at_k
+from biosyn.model.answers import scores_json
 from biosyn.model.biosyn import BioSyn
 from biosyn.model.candidates import to_candidates
 from biosyn.provenance import describe_data
@@ -107,8 +108,10 @@ def predict(
     """
     parts = [split_mention(query) for query in queries]
     texts = list(dict.fromkeys(part for mentions in parts for part in mentions))
-    found = biosyn.search(biosyn.embed(texts, score_mode=names.score_mode, what="mentions"), names, topk=topk)
-    by_text = dict(zip(texts, to_candidates(found, dictionary), strict=True))
+    vectors = biosyn.embed(texts, score_mode=names.score_mode, what="mentions")
+    found = biosyn.search(vectors, names, topk=topk)
+    shares = biosyn.shares(vectors, names, found.rows)
+    by_text = dict(zip(texts, to_candidates(found, shares, dictionary), strict=True))
     return [
         QueryPrediction(query, tuple(MentionPrediction(part, by_text[part]) for part in mentions))
         for query, mentions in zip(queries, parts, strict=True)
@@ -122,7 +125,7 @@ def _to_json(prediction: QueryPrediction) -> dict[str, Any]:
             "mention": mention.mention,
             "golden_cui": query.cui.replace("+", "|"),
             "candidates": [
-                {"name": c.name, "cui": c.cui, "label": int(shares_any(query.cui, c.cui)), "score": c.score}
+                {"name": c.name, "cui": c.cui, "label": int(shares_any(query.cui, c.cui)), **scores_json(c)}
                 for c in mention.candidates
             ],
         }

@@ -1,115 +1,56 @@
-"""From mentions to candidates: the one path that inference.py and the demo share."""
+"""inference.py: one mention to its best names, concepts, reasons or embeddings, as JSON."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from biosyn.config import SEARCH_MEMORY, InferenceConfig
+from biosyn.data.concepts import ConceptTable
 from biosyn.data.dictionary import DictionaryDataset, require_names
+from biosyn.data.typos import read_typos
 from biosyn.devices import resolve_device
 from biosyn.errors import InputError
+from biosyn.files import read_lines
+from biosyn.model.answers import concepts_json, explanation_json, predictions_json
 from biosyn.model.biosyn import BioSyn
-from biosyn.model.candidates import to_candidates
-from biosyn.records import MentionPrediction
-from biosyn.text.preprocess import TextPreprocess
+from biosyn.model.linker import Linker, Model, clean_mention
+from biosyn.text.abbreviations import abbreviation_finder
 
 
-class Linker:
-    """Maps mentions to names of one dictionary, which is embedded once.
-
-    Parameters
-    ----------
-    biosyn
-        A loaded model.
-    dictionary
-        Taken as it is: its names are not cleaned.
-    cache_dir
-        Where the embedded dictionary is kept from one run to the next; None takes the usual place.
-    index_precision
-        How it is kept: ``float32`` or ``float16``.
-    """
-
-    def __init__(
-        self,
-        biosyn: BioSyn,
-        dictionary: DictionaryDataset,
-        *,
-        cache_dir: str | None = None,
-        index_precision: str = "float32",
-        show_progress: bool = False,
-    ):
-        self.biosyn = biosyn
-        self.dictionary = dictionary
-        progress = "dictionary" if show_progress else None
-        index = biosyn.index(dictionary, cache_dir=cache_dir, precision=index_precision, progress=progress)
-        self.names = index.vectors(biosyn.device)
-
-    @classmethod
-    def load(
-        cls,
-        model_name_or_path: str,
-        dictionary_path: str,
-        *,
-        topk: int,
-        device: str,
-        revision: str | None = None,
-        cache_dir: str | None = None,
-        precision: str = "float32",
-        index_precision: str = "float32",
-        search_memory: int = SEARCH_MEMORY,
-        show_progress: bool = False,
-    ) -> "Linker":
-        """Read the dictionary and the model and embed the names; the cheap checks come first.
-
-        Raises
-        ------
-        InputError
-            If a file is missing or bad, the dictionary holds fewer than ``topk`` names, or the device is not there.
-        """
-        resolved = resolve_device(device)
-        dictionary = DictionaryDataset(dictionary_path)
-        require_names(dictionary, topk)
-        biosyn = BioSyn.from_pretrained(
-            model_name_or_path, revision=revision, device=resolved, precision=precision, search_memory=search_memory
-        )
-        return cls(
-            biosyn, dictionary, cache_dir=cache_dir, index_precision=index_precision, show_progress=show_progress
-        )
-
-    def link(self, mentions: Sequence[str], *, topk: int) -> list[MentionPrediction]:
-        """Return the ``topk`` best names of each mention; fewer where the dictionary is smaller.
-
-        Raises
-        ------
-        InputError
-            If a mention is empty, or nothing but punctuation.
-        """
-        if not mentions:
-            return []
-        vectors = self.biosyn.embed([clean_mention(mention) for mention in mentions], what="mentions")
-        found = self.biosyn.search(vectors, self.names, topk=min(topk, len(self.dictionary)))
-        return [
-            MentionPrediction(mention, candidates)
-            for mention, candidates in zip(mentions, to_candidates(found, self.dictionary), strict=True)
-        ]
-
-
-def clean_mention(mention: str) -> str:
-    """Return the mention as it is embedded: lower-case, punctuation to blanks; no abbreviations, no typos.
+def load_linker(
+    model_name_or_path: str,
+    dictionary_path: str,
+    *,
+    topk: int,
+    device: str,
+    revision: str | None = None,
+    cache_dir: str | None = None,
+    precision: str = "float32",
+    index_precision: str = "float32",
+    search_memory: int = SEARCH_MEMORY,
+    concepts: ConceptTable | None = None,
+    show_progress: bool = False,
+) -> Linker:
+    """Read the dictionary and the model and embed the names; the cheap checks come first.
 
     Raises
     ------
     InputError
-        If nothing is left.
-
-    Examples
-    --------
-    >>> clean_mention("Ataxia-Telangiectasia")
-    'ataxia telangiectasia'
+        If a file is missing or bad, the dictionary holds fewer than ``topk`` names, or the device is not there.
     """
-    cleaned = TextPreprocess().run(mention)
-    if not any(map(str.isalnum, cleaned)):
-        raise InputError(f"the mention {mention[:80]!r} holds no letter or digit: give a name such as 'ataxia'")
-    return cleaned
+    resolved = resolve_device(device)
+    dictionary = DictionaryDataset(dictionary_path)
+    require_names(dictionary, topk)
+    biosyn = BioSyn.from_pretrained(
+        model_name_or_path, revision=revision, device=resolved, precision=precision, search_memory=search_memory
+    )
+    return Linker(
+        biosyn,
+        dictionary,
+        concepts=concepts,
+        cache_dir=cache_dir,
+        index_precision=index_precision,
+        show_progress=show_progress,
+    )
 
 
 def infer(config: InferenceConfig) -> dict[str, Any]:
@@ -121,35 +62,68 @@ def infer(config: InferenceConfig) -> dict[str, Any]:
         If the mention is empty, a file is missing or bad, or predictions are asked for without a dictionary.
     """
     cleaned = clean_mention(config.mention)
-    linker = None
-    if config.wants_predictions and config.dictionary_path is not None:
-        linker = Linker.load(
-            config.model_name_or_path,
-            config.dictionary_path,
-            topk=config.topk,
-            device=config.device,
-            revision=config.revision,
-            cache_dir=config.cache_dir,
-            precision=config.precision,
-            index_precision=config.index_precision,
-            search_memory=config.search_memory,
-            show_progress=config.show_progress,
-        )
-        biosyn = linker.biosyn
-    else:
+    result: dict[str, Any] = {"mention": config.mention}
+    if not config.wants_predictions or config.dictionary_path is None:
         device = resolve_device(config.device)
         biosyn = BioSyn.from_pretrained(
             config.model_name_or_path, revision=config.revision, device=device, precision=config.precision
         )
-    result: dict[str, Any] = {"mention": config.mention}
+        return {**result, **_embeddings(biosyn, cleaned)}
+    abbreviations, typos = _abbreviations(config), _typos(config)
+    linker = _load_linker(config, config.dictionary_path)
     if config.wants_embeddings:
-        result["mention_sparse_embeds"] = biosyn.embed_sparse([cleaned])[0].tolist()
-        result["mention_dense_embeds"] = biosyn.embed_dense([cleaned])[0].tolist()
-    if linker is not None:
-        result["predictions"] = predictions_json(linker.link([config.mention], topk=config.topk)[0])
-    return result
+        result.update(_embeddings(linker.biosyn, cleaned))
+    if config.explain:
+        explanation = linker.explain(config.mention, topk=config.topk, abbreviations=abbreviations, typos=typos)
+        return {**result, **explanation_json(explanation)}
+    if config.group_by_concept:
+        (grouped,) = linker.normalize_to_concepts([config.mention], topk=config.topk)
+        _require_concepts(len(grouped.concepts), config)
+        return {**result, "concepts": concepts_json(grouped)}
+    (prediction,) = linker.normalize([config.mention], topk=config.topk)
+    return {**result, "predictions": predictions_json(prediction)}
 
 
-def predictions_json(prediction: MentionPrediction) -> list[dict[str, Any]]:
-    """Return the candidates as inference.py and the demo write them; the score comes after upstream's keys."""
-    return [{"name": found.name, "id": found.cui, "score": found.score} for found in prediction.candidates]
+def _load_linker(config: InferenceConfig, dictionary_path: str) -> Linker:
+    needs_concepts = config.group_by_concept or config.explain
+    return load_linker(
+        config.model_name_or_path,
+        dictionary_path,
+        topk=1 if config.group_by_concept else config.topk,  # one name may have several concepts
+        device=config.device,
+        revision=config.revision,
+        cache_dir=config.cache_dir,
+        precision=config.precision,
+        index_precision=config.index_precision,
+        search_memory=config.search_memory,
+        concepts=ConceptTable.beside(dictionary_path) if needs_concepts else None,
+        show_progress=config.show_progress,
+    )
+
+
+def _embeddings(biosyn: Model, cleaned: str) -> dict[str, Any]:
+    vectors = biosyn.embed([cleaned], what="mentions")
+    assert vectors.dense is not None  # a hybrid embedding
+    assert vectors.sparse is not None  # has both halves
+    return {
+        "mention_sparse_embeds": vectors.sparse.matrix().to_dense()[0].tolist(),
+        "mention_dense_embeds": vectors.dense[0].tolist(),
+    }
+
+
+def _abbreviations(config: InferenceConfig) -> Mapping[str, str] | None:
+    if config.document is None:
+        return None
+    text = "\n".join(line for _, line in read_lines(config.document))
+    return abbreviation_finder("ab3p")(text)
+
+
+def _typos(config: InferenceConfig) -> Mapping[str, str] | None:
+    return None if config.typo_path is None else read_typos(config.typo_path)
+
+
+def _require_concepts(found: int, config: InferenceConfig) -> None:
+    """Refuse a ``topk`` larger than the dictionary's concepts: all its names were searched, so they are counted."""
+    if found < config.topk:
+        message = f"--topk {config.topk} is larger than the number of concepts ({found})"
+        raise InputError(message, path=config.dictionary_path)

@@ -12,7 +12,7 @@ from tqdm import tqdm
 from biosyn.concept_ids import NO_CONCEPT, split_ids
 from biosyn.data.concept_files import Document, write_documents
 from biosyn.data.corpus_folder import SPLITS, TRAINDEV, move_into_place, require_replaceable
-from biosyn.data.ontology import Concept, NameTable, concept_json, name_table, strip_prefixes
+from biosyn.data.ontology import CONCEPTS_FILE, Concept, NameTable, concept_json, name_table, strip_prefixes
 from biosyn.errors import InputError
 from biosyn.files import staged_folder, write_lines
 from biosyn.records import Query
@@ -149,7 +149,7 @@ def _write(stage: Path, splits: Mapping[str, _Split], concepts: Sequence[Concept
     if "train" in splits:
         both = [splits[name].processed for name in ("train", "dev") if name in splits]
         write_documents(stage / TRAINDEV, chain.from_iterable(both))
-    write_lines(stage / "concepts.jsonl", map(concept_json, concepts))
+    write_lines(stage / CONCEPTS_FILE, map(concept_json, concepts))
 
 
 def _summary(splits: Mapping[str, _Split], concepts: int) -> dict[str, dict[str, int]]:

@@ -22,11 +22,17 @@ class Name(NamedTuple):
 
 
 class Candidate(NamedTuple):
-    """A dictionary name found for a mention; ``score = dense_score + w * sparse_score`` in hybrid mode."""
+    """A dictionary name found for a mention, and the two summands of its score.
+
+    ``score = dense_score + sparse_score``, but for rounding: the weight w is in ``sparse_score`` already. Where only
+    one half is searched (``--score_mode``), that half is the score and the other is 0.
+    """
 
     name: str
     cui: str
     score: float
+    dense_score: float
+    sparse_score: float
 
 
 class MentionPrediction(NamedTuple):
@@ -34,6 +40,25 @@ class MentionPrediction(NamedTuple):
 
     mention: str
     candidates: tuple[Candidate, ...]
+
+
+class ConceptCandidate(NamedTuple):
+    """A concept found for a mention: all its ids, and the best of its names; ``homonym`` where that has other concepts.
+
+    ``preferred_name`` is None where only the id is known.
+    """
+
+    ids: tuple[str, ...]
+    preferred_name: str | None
+    best: Candidate
+    homonym: bool
+
+
+class ConceptPrediction(NamedTuple):
+    """A mention as it was given and its concepts, best first."""
+
+    mention: str
+    concepts: tuple[ConceptCandidate, ...]
 
 
 class QueryPrediction(NamedTuple):

@@ -5,11 +5,14 @@ import gzip
 import pytest
 
 from biosyn.cli.preprocess import main
+from biosyn.data.concepts import ConceptTable, read_concepts
 from biosyn.data.corpora.ncbi_disease import FILES
+from biosyn.data.dictionary import DictionaryDataset
 from biosyn.data.ontologies.medic import medic_concepts
 from biosyn.data.ontologies.source import Source
 from biosyn.data.reading import ReadingReport
 from biosyn.dictionary_building import build_dictionary
+from biosyn.text.preprocess import TextPreprocess
 
 pytest.importorskip("pyab3p", reason="pyab3p has no wheel for this machine")
 
@@ -81,3 +84,16 @@ def test_the_reader_of_any_pubtator_file_gives_the_same(shared_data, ncbi_proces
     paths = [path.relative_to(ncbi_processed) for path in ncbi_processed.rglob("*") if path.is_file()]
     assert len(paths) == 2 * (792 + 792 + 692) + 4  # documents raw, processed and in traindev; dictionaries, concepts
     assert not [path for path in paths if (tmp_path / path).read_bytes() != (ncbi_processed / path).read_bytes()]
+
+
+def test_every_name_belongs_to_the_concepts_that_list_it(ncbi_processed):
+    # what the dictionary's ids cannot tell: 1,010 names are homonyms, the others' ids are those of one concept
+    listing = {}
+    for concept in read_concepts(ncbi_processed / "concepts.jsonl"):
+        for name in map(TextPreprocess().run, concept.names):
+            listing.setdefault(name, set()).add(concept)
+    dictionary = DictionaryDataset(ncbi_processed / "train_dictionary.txt")
+    table = ConceptTable.beside(dictionary.path)
+    found = {name.name: set(table.concepts_of(name)) for name in dictionary}
+    assert found == {name: listing[name] for name in dictionary.names}
+    assert sum(len(concepts) > 1 for concepts in found.values()) == 1_010

@@ -6,7 +6,9 @@ import biosyn
 from biosyn.data.dictionary import DictionaryDataset
 from biosyn.encoders.dense import DenseEncoder
 from biosyn.encoders.sparse import SparseEncoder
+from biosyn.errors import InputError
 from biosyn.model.biosyn import BioSyn
+from biosyn.model.linker import Linker
 
 NAMES = ["ataxia", "ataxia syndrome", "breast cancer", "anemia"]
 MENTIONS = ["ataxias", "cancer of breast"]
@@ -222,3 +224,31 @@ def test_a_model_that_is_trained_has_no_index_of_the_files_it_came_from(tiny_che
     biosyn.encoder_will_change()
     with pytest.raises(RuntimeError, match="save it, and load it again"):
         biosyn.index(dictionary, cache_dir=tmp_path)
+
+
+# -- mentions in, names and concepts out
+
+
+def test_a_dictionary_gives_a_linker(tiny_checkpoint, dictionary):
+    biosyn = BioSyn.from_pretrained(tiny_checkpoint)
+    expected = Linker(biosyn, dictionary).link(MENTIONS, topk=5)
+    for given in (dictionary, dictionary.path, str(dictionary.path)):
+        assert biosyn.load_dictionary(given).normalize(MENTIONS) == expected
+
+
+def test_concepts_are_read_beside_the_dictionary_when_they_are_asked_for(tiny_checkpoint, write_dictionary):
+    path = write_dictionary("D1|D2||ataxia", "D1|D2||at", "D3||asthma")
+    path.with_name("concepts.jsonl").write_text("broken")
+    linker = BioSyn.from_pretrained(tiny_checkpoint).load_dictionary(path)
+    assert len(linker.normalize(["ataxia"], topk=3)[0].candidates) == 3
+    with pytest.raises(InputError, match="concepts.jsonl:1: expected"):
+        linker.normalize_to_concepts(["ataxia"])
+    path.with_name("concepts.jsonl").write_text('{"ids": ["D1", "D2"], "preferred_name": "Ataxia", "names": ["AT"]}')
+    (prediction,) = linker.normalize_to_concepts(["ataxia"], topk=3)
+    assert {concept.ids for concept in prediction.concepts} == {("D1", "D2"), ("D3",)}
+
+
+def test_a_model_that_is_in_memory_only_takes_no_dictionary(model, dictionary):
+    model.encoder_will_change()
+    with pytest.raises(RuntimeError, match="save it, and load it again"):
+        model.load_dictionary(dictionary)

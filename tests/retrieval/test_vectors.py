@@ -44,3 +44,21 @@ def test_a_slice_of_vectors_cuts_both_halves_and_may_reach_past_the_end(rows):
     assert part.count == 1
     assert torch.equal(part.dense, dense[3:])
     assert np.array_equal(part.sparse.matrix().to_dense().numpy(), MATRIX[3:])
+
+
+@pytest.mark.parametrize("taken", [[], [2], [3, 0], [1, 2, 2, 1, 0]])
+def test_rows_taken_are_those_rows_in_that_order(rows, taken):
+    found = rows.take(torch.tensor(taken, dtype=torch.int64))
+    assert np.array_equal(found.matrix().to_dense().numpy(), MATRIX[taken])
+
+
+def test_vectors_taken_are_taken_from_both_halves(rows):
+    dense = torch.arange(8.0).view(4, 2)
+    part = Vectors(dense, rows).take(torch.tensor([3, 0]))
+    assert torch.equal(part.dense, dense[[3, 0]])
+    assert np.array_equal(part.sparse.matrix().to_dense().numpy(), MATRIX[[3, 0]])
+
+
+def test_vectors_know_their_device_by_either_half(rows):
+    for vectors in (Vectors(torch.zeros(4, 2), None), Vectors(None, rows), Vectors(None, None)):
+        assert vectors.device == torch.device("cpu")

@@ -32,8 +32,8 @@ PATIENCE = 60  # seconds
 def make_linker(tiny_checkpoint):
     """Function: dictionary file -> Linker of the tiny checkpoint."""
     from biosyn.data.dictionary import DictionaryDataset
-    from biosyn.inference import Linker
     from biosyn.model.biosyn import BioSyn
+    from biosyn.model.linker import Linker
 
     biosyn = BioSyn().load_model(tiny_checkpoint)
     return lambda path: Linker(biosyn, DictionaryDataset(path))

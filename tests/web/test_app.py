@@ -52,7 +52,7 @@ def test_there_are_topk_predictions_best_first(get):
     scores = [prediction["score"] for prediction in predictions]
     assert len(predictions) == 10
     assert scores == sorted(scores, reverse=True)
-    assert set(predictions[0]) == {"name", "id", "score"}
+    assert set(predictions[0]) == {"name", "id", "score", "dense_score", "sparse_score"}
 
 
 def test_a_small_dictionary_gives_what_it_has(start_server, make_linker, write_dictionary):

@@ -1,4 +1,4 @@
-"""inference.py: the best names of a mention, or its embeddings."""
+"""inference.py: the best names of a mention, its concepts, or its embeddings."""
 
 import argparse
 import sys
@@ -32,7 +32,11 @@ def _parser() -> argparse.ArgumentParser:
     add("--dictionary_path", help="dictionary, a line 'cui||name' each")
     add("--show_predictions", action="store_true", help="give the best names (the default with a dictionary)")
     add("--show_embeddings", action="store_true", help="give the mention's vectors (the default without one)")
-    add("--topk", type=int, default=INFERENCE_TOPK, help="names to give (default: %(default)s)")
+    add("--topk", type=int, default=INFERENCE_TOPK, help="names or concepts to give (default: %(default)s)")
+    add("--group_by_concept", action="store_true", help="give concepts, each with the best of its names")
+    add("--explain", action="store_true", help="give the best names with the reasons: cleaning, n-grams in common")
+    add("--document", metavar="FILE", help="with --explain: the mention's document, whose abbreviations count")
+    add("--typo_path", metavar="FILE", help="with --explain: spelling corrections, a line 'wrong||right' each")
     add_revision(parser)
     add_cache_dir(parser)
     add_device(parser)

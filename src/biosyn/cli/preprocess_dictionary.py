@@ -9,7 +9,7 @@ from biosyn.data.dictionary_diff import dictionary_diff
 from biosyn.data.ontologies.formats import OPTIONS, READERS, read_ontology
 from biosyn.data.ontologies.obo import SCOPES
 from biosyn.data.ontologies.rows import parts_of
-from biosyn.data.ontology import CONCEPTS
+from biosyn.data.ontology import CONCEPTS_FILE
 from biosyn.data.reading import ReadingReport
 from biosyn.dictionary_building import build_dictionary
 from biosyn.errors import InputError
@@ -20,7 +20,7 @@ def add_dictionary(commands: Any) -> None:
     parser = commands.add_parser(
         "dictionary",
         help="any ontology to a dictionary; or what changed between two",
-        description=f"Write the cleaned names of an ontology to --output and its concepts to {CONCEPTS} beside it.",
+        description=f"Write the cleaned names of an ontology to --output and its concepts to {CONCEPTS_FILE} beside it.",
     )
     parser.add_argument("path", nargs="*", metavar="PATH", help="file, .gz or not; a folder for meddra and umls")
     parser.add_argument("--from", dest="format", choices=READERS, metavar="FORMAT", help=", ".join(READERS))
@@ -73,7 +73,7 @@ def _dictionary(args: argparse.Namespace) -> dict[str, Any]:
     if not (args.path and args.format and args.output):
         raise InputError("give --from FORMAT PATH --output FILE, or --diff A B")
     for path in args.path:
-        if Path(path).resolve() in {Path(args.output).resolve(), Path(args.output).resolve().with_name(CONCEPTS)}:
+        if Path(path).resolve() in {Path(args.output).resolve(), Path(args.output).resolve().with_name(CONCEPTS_FILE)}:
             raise InputError("would be overwritten by the output: choose another --output", path=path)
     report = ReadingReport(skip=args.on_error == "skip")
     concepts = read_ontology(args.format, args.path, options=options, report=report, progress=show_progress(args))

@@ -163,5 +163,5 @@ def _lxml() -> Any:
     try:
         from lxml import etree
     except ImportError as error:
-        raise missing_extra("lxml", "bioc") from error
+        raise missing_extra("lxml", "xml") from error
     return etree

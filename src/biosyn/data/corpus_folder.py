@@ -5,6 +5,7 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
+from biosyn.data.ontology import CONCEPTS_FILE
 from biosyn.errors import InputError
 
 logger = logging.getLogger(__name__)
@@ -12,7 +13,7 @@ logger = logging.getLogger(__name__)
 SPLITS = ("train", "dev", "test")
 TRAINDEV = "processed_traindev"
 FOLDERS = (*SPLITS, *(f"processed_{split}" for split in SPLITS), TRAINDEV)
-FILES = (*(f"{split}_dictionary.txt" for split in SPLITS), "concepts.jsonl")
+FILES = (*(f"{split}_dictionary.txt" for split in SPLITS), CONCEPTS_FILE)
 
 
 def require_replaceable(output_dir: str | Path, *, inputs: Iterable[str | Path] = ()) -> None:

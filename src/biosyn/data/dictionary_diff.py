@@ -1,16 +1,14 @@
 """What changed between two versions of a dictionary: concepts, their preferred names, and names."""
 
-import json
 import logging
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from biosyn.concept_ids import split_ids
+from biosyn.data.concepts import read_concepts
 from biosyn.data.dictionary import DictionaryDataset
-from biosyn.data.ontology import CONCEPTS
-from biosyn.errors import InputError
-from biosyn.files import read_lines
+from biosyn.data.ontology import CONCEPTS_FILE
 
 logger = logging.getLogger(__name__)
 
@@ -53,9 +51,11 @@ def dictionary_diff(before: str | Path, after: str | Path, *, limit: int = 100) 
         If a file cannot be read.
     """
     paths = Path(before), Path(after)
-    with_concepts = all(path.with_name(CONCEPTS).is_file() for path in paths)
+    with_concepts = all(path.with_name(CONCEPTS_FILE).is_file() for path in paths)
     if not with_concepts:
-        logger.warning("no %s beside both: every id counts as a concept, and preferred names are unknown", CONCEPTS)
+        logger.warning(
+            "no %s beside both: every id counts as a concept, and preferred names are unknown", CONCEPTS_FILE
+        )
     old, new = (_read(path, with_concepts) for path in paths)
     concepts = {"before": len(old.preferred), "after": len(new.preferred)} | _listed(_concept_changes(old, new), limit)
     names = {"before": len(old.names), "after": len(new.names)} | _listed(_name_changes(old, new), limit)
@@ -102,8 +102,10 @@ def _listed(changes: dict[str, Iterable[Any]], limit: int) -> dict[str, Any]:
 
 def _read(path: Path, with_concepts: bool) -> _Version:
     names = {row.name: row.cui for row in DictionaryDataset(path)}
-    rows: Iterable[tuple[list[str], str | None]] = _concepts(path.with_name(CONCEPTS))
-    if not with_concepts:
+    rows: Iterable[tuple[Sequence[str], str | None]]
+    if with_concepts:
+        rows = ((concept.ids, concept.preferred_name) for concept in read_concepts(path.with_name(CONCEPTS_FILE)))
+    else:
         rows = (([cui], None) for field in names.values() for cui in split_ids(field))
     preferred: dict[str, str | None] = {}
     owner: dict[str, str] = {}
@@ -112,14 +114,3 @@ def _read(path: Path, with_concepts: bool) -> _Version:
         for cui in ids:
             owner.setdefault(cui, ids[0])
     return _Version(names, preferred, owner)
-
-
-def _concepts(path: Path) -> Iterator[tuple[list[str], str]]:
-    for number, line in read_lines(path):
-        try:
-            row = json.loads(line)
-            first, *others = row["ids"]
-            yield [str(first), *map(str, others)], str(row["preferred_name"])
-        except (ValueError, KeyError, TypeError) as error:
-            message = "expected a JSON object with 'ids' and 'preferred_name'"
-            raise InputError(message, path=path, line=number) from error

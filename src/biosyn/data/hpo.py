@@ -1,5 +1,6 @@
 """The Human Phenotype Ontology: where its ``hp.obo`` lies, and its terms as a corpus is made of them."""
 
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -38,7 +39,7 @@ def read_hpo(path: str | Path) -> list[Concept]:
         If the file cannot be read as OBO or holds no term, or pronto is not installed.
     """
     source = Source(path, report=ReadingReport())
-    concepts = [concept._replace(ids=concept.ids[:1]) for concept in obo_concepts(source)]
+    concepts = [replace(concept, ids=concept.ids[:1]) for concept in obo_concepts(source)]
     if not concepts:
         raise InputError("holds no term with a name", path=path)
     return concepts

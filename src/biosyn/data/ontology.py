@@ -3,18 +3,21 @@
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import NamedTuple
 
 from biosyn.concept_ids import split_ids
 
-CONCEPTS = "concepts.jsonl"  # the file of concepts beside a dictionary
+CONCEPTS_FILE = "concepts.jsonl"  # the file of concepts beside a dictionary
 _PREFIX = re.compile(r"(?:OMIM|MESH):")
 _NO_LINKS: Mapping[str, tuple[str, ...]] = MappingProxyType({})
 
 
-class Concept(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Concept:
     """One row of an ontology, its names as they stand there: uncleaned, the preferred one first.
+
+    One without names is an id that no ontology tells us about.
 
     Attributes
     ----------
@@ -27,12 +30,12 @@ class Concept(NamedTuple):
     ids: tuple[str, ...]
     names: tuple[str, ...]
     source: str
-    links: Mapping[str, tuple[str, ...]] = _NO_LINKS
+    links: Mapping[str, tuple[str, ...]] = field(default=_NO_LINKS, compare=False)
 
     @property
-    def preferred_name(self) -> str:
-        """The name that the ontology lists first."""
-        return self.names[0]
+    def preferred_name(self) -> str | None:
+        """The name that the ontology lists first; None where there is no name."""
+        return self.names[0] if self.names else None
 
 
 def strip_prefixes(cui: str) -> str:

@@ -20,7 +20,7 @@ def read_xml(path: str | Path) -> Any:
     try:
         from lxml import etree
     except ImportError as error:
-        raise missing_extra("lxml", "bioc") from error
+        raise missing_extra("lxml", "xml") from error
     parser = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False, remove_comments=True)
     try:
         root = etree.fromstring(Path(path).read_bytes(), parser)

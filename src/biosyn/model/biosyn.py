@@ -1,6 +1,5 @@
 """The facade: both encoders and the weight w, loaded and saved together; names in, arrays out."""
 
-import logging
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -8,6 +7,7 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 from transformers import PreTrainedTokenizerBase
 
 from biosyn.checkpoint.encoder import load_encoder
@@ -19,20 +19,12 @@ from biosyn.data.dictionary import DictionaryDataset
 from biosyn.encoders.dense import DenseEncoder
 from biosyn.encoders.sparse import SparseEncoder
 from biosyn.encoders.tokens import TokenizedTexts
+from biosyn.model.dictionary_index import dictionary_index
+from biosyn.model.linker import Linker
 from biosyn.retrieval.index import DictionaryIndex
-from biosyn.retrieval.index_build import open_or_build
-from biosyn.retrieval.index_files import (
-    IndexKey,
-    default_cache_dir,
-    dictionary_sha256,
-    encoder_sha256,
-    tfidf_sha256,
-    tokenizer_sha256,
-)
 from biosyn.retrieval.search import TopNames, top_names
+from biosyn.retrieval.shares import Shares, score_shares
 from biosyn.retrieval.vectors import SparseRows, Vectors
-
-logger = logging.getLogger(__name__)
 
 
 class BioSyn:
@@ -221,7 +213,9 @@ class BioSyn:
         what: str = "texts",
         progress: str | None = None,
     ) -> Vectors:
-        """Return the vectors of N texts that the score mode needs, on the device.
+        """Return the vectors of N texts that the score mode needs, on the device: what `search` takes.
+
+        ``embed_dense`` and ``embed_sparse`` give NumPy arrays.
 
         Parameters
         ----------
@@ -266,24 +260,14 @@ class BioSyn:
         """
         if self._encoder_folder is None:
             raise RuntimeError("only a saved model can be cached: save it, and load it again")
-        dense, sparse = self.get_dense_encoder(), self.get_sparse_encoder()
-        cache = default_cache_dir() if cache_dir is None else Path(cache_dir)
-        key = IndexKey(
-            encoder=encoder_sha256(self._encoder_folder, cache),
-            tokenizer=tokenizer_sha256(self._encoder_folder, cache),
-            tfidf=tfidf_sha256(sparse.vocabulary, sparse.idf),
-            max_length=dense.max_length,
+        return dictionary_index(
+            dictionary,
+            self.get_dense_encoder(),
+            self.get_sparse_encoder(),
+            encoder_folder=self._encoder_folder,
+            cache_dir=cache_dir,
             precision=precision,
-            compute=dense.precision,
-            dictionary=dictionary_sha256(dictionary.names, dictionary.cuis),
-        )
-
-        def embed(names: list[str]) -> NDArray[np.float32]:
-            logger.info("embedding %d names on %s", len(names), self.device)
-            return dense.encode(names, what="names", progress=progress).cpu().numpy()
-
-        return open_or_build(
-            cache, key, names=dictionary.names, cuis=dictionary.cuis, embed=embed, tfidf=sparse.transform
+            progress=progress,
         )
 
     def search(self, mentions: Vectors, names: Vectors, *, topk: int) -> TopNames:
@@ -291,5 +275,46 @@ class BioSyn:
 
         Hybrid vectors are scored by ``dense + w * sparse``; vectors with one half by that half alone.
         """
-        sparse_weight = self.sparse_weight if names.score_mode == "hybrid" else 1.0
-        return top_names(mentions, names, topk=topk, sparse_weight=sparse_weight, memory=self.search_memory)
+        weight = self._weight_for(names)
+        return top_names(mentions, names, topk=topk, sparse_weight=weight, memory=self.search_memory)
+
+    def shares(self, mentions: Vectors, names: Vectors, rows: Tensor) -> Shares:
+        """Return the dense and the sparse summand of the scores of names found, each (M, K) as ``rows``."""
+        return score_shares(mentions, names, rows, sparse_weight=self._weight_for(names))
+
+    def _weight_for(self, names: Vectors) -> float:
+        return self.sparse_weight if names.score_mode == "hybrid" else 1.0
+
+    def load_dictionary(
+        self,
+        dictionary: str | Path | DictionaryDataset,
+        *,
+        cache_dir: str | Path | None = None,
+        index_precision: str = "float32",
+        show_progress: bool = False,
+    ) -> Linker:
+        """Read a dictionary and embed it, or take it from the cache; return what maps mentions to it.
+
+        Parameters
+        ----------
+        dictionary
+            A file with a line ``cui||name`` each, or one already read.
+        cache_dir, index_precision
+            As for `index`.
+
+        Raises
+        ------
+        InputError
+            If the dictionary cannot be read, or a line is not ``cui||name``.
+        RuntimeError
+            As for `index`.
+
+        Examples
+        --------
+        ``BioSyn.from_pretrained("model").load_dictionary("dictionary.txt").normalize(["ataxia"], topk=5)``
+        """
+        if not isinstance(dictionary, DictionaryDataset):
+            dictionary = DictionaryDataset(dictionary)
+        return Linker(
+            self, dictionary, cache_dir=cache_dir, index_precision=index_precision, show_progress=show_progress
+        )

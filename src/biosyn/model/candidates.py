@@ -3,14 +3,16 @@
 from biosyn.data.dictionary import DictionaryDataset
 from biosyn.records import Candidate
 from biosyn.retrieval.search import TopNames
+from biosyn.retrieval.shares import Shares
 
 
-def to_candidates(found: TopNames, dictionary: DictionaryDataset) -> list[tuple[Candidate, ...]]:
+def to_candidates(found: TopNames, shares: Shares, dictionary: DictionaryDataset) -> list[tuple[Candidate, ...]]:
     """Return the K candidates of each of M mentions, best first."""
+    table = zip(*(part.tolist() for part in (*found, *shares)), strict=True)  # M times four lists of K
     return [
         tuple(
-            Candidate(dictionary.names[row], dictionary.cuis[row], score)
-            for row, score in zip(rows, scores, strict=True)
+            Candidate(dictionary.names[row], dictionary.cuis[row], *numbers)
+            for row, *numbers in zip(*lists, strict=True)
         )
-        for rows, scores in zip(found.rows.tolist(), found.scores.tolist(), strict=True)
+        for lists in table
     ]

@@ -42,6 +42,15 @@ class SparseRows:
             self.offsets[start : stop + 1] - first, self.columns[first:last], self.values[first:last], self.n_columns
         )
 
+    def take(self, rows: Tensor) -> "SparseRows":
+        """Return the given rows, int64 of shape (R,), in their order; a row may come more than once."""
+        lengths = self.offsets[rows + 1] - self.offsets[rows]  # (R,)
+        offsets = torch.cat([lengths.new_zeros(1), lengths.cumsum(0)])  # (R + 1,)
+        # where each value lies now: its place in the new rows, moved by how far its row has moved
+        moved = torch.repeat_interleave(self.offsets[rows] - offsets[:-1], lengths)
+        places = torch.arange(len(moved), device=moved.device) + moved
+        return SparseRows(offsets, self.columns[places], self.values[places], self.n_columns)
+
     def matrix(self) -> Tensor:
         """Return the rows as one torch CSR tensor of shape (N, V)."""
         shape = (self.count, self.n_columns)
@@ -63,6 +72,13 @@ class Vectors:
         return 0 if self.sparse is None else self.sparse.count
 
     @property
+    def device(self) -> torch.device:
+        """Where the vectors lie."""
+        if self.dense is not None:
+            return self.dense.device
+        return torch.device("cpu") if self.sparse is None else self.sparse.offsets.device
+
+    @property
     def score_mode(self) -> str:
         """The score that these vectors allow: ``hybrid``, ``dense`` or ``sparse``."""
         if self.dense is None:
@@ -74,3 +90,8 @@ class Vectors:
         stop = min(stop, self.count)
         dense = None if self.dense is None else self.dense[start:stop]
         return Vectors(dense, None if self.sparse is None else self.sparse.slice(start, stop))
+
+    def take(self, rows: Tensor) -> "Vectors":
+        """Return the texts at the given rows, int64 of shape (R,)."""
+        dense = None if self.dense is None else self.dense[rows]
+        return Vectors(dense, None if self.sparse is None else self.sparse.take(rows))

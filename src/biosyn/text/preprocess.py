@@ -32,6 +32,10 @@ class TextPreprocess:
 
     def run(self, text: str) -> str:
         """Return the cleaned text; it can be empty, when there was nothing but punctuation."""
+        return self.stages(text)[-1]
+
+    def stages(self, text: str) -> tuple[str, str, str]:
+        """Return the text in lower case, then with its spelling mended, then without punctuation: the cleaned one."""
         tokens = text.lower().split()
         mended = " ".join(self._typos.get(token, token) for token in tokens)
-        return self._blank.sub(" ", mended).strip()
+        return " ".join(tokens), mended, self._blank.sub(" ", mended).strip()

@@ -12,7 +12,8 @@ from tornado.web import Application, HTTPError, RequestHandler, StaticFileHandle
 
 from biosyn.config import DEMO_TOPK
 from biosyn.errors import InputError
-from biosyn.inference import Linker, predictions_json
+from biosyn.model.answers import predictions_json
+from biosyn.model.linker import Linker
 
 logger = logging.getLogger(__name__)
 
@@ -74,7 +75,7 @@ class NotFoundHandler(JsonErrors):
 
 
 class NormalizeHandler(JsonErrors):
-    """``GET /normalize/?string=...`` -> ``{"predictions": [{"name", "id", "score"}, ...]}``, best first."""
+    """``GET /normalize/?string=...`` -> ``{"predictions": [...]}``, as inference.py gives them, best first."""
 
     def initialize(self, linker: Linker, topk: int, executor: ThreadPoolExecutor) -> None:
         """Take what `make_app` gives."""

@@ -13,7 +13,7 @@ from tornado.web import Application
 
 from biosyn.config import DemoConfig
 from biosyn.errors import InputError
-from biosyn.inference import Linker
+from biosyn.inference import load_linker
 from biosyn.web.app import make_app
 
 logger = logging.getLogger(__name__)
@@ -32,7 +32,7 @@ def demo(config: DemoConfig) -> None:
         If the address cannot be listened on, or a file is missing or bad.
     """
     sockets = open_sockets(config.host, config.port)
-    linker = Linker.load(
+    linker = load_linker(
         config.model_name_or_path,
         config.dictionary_path,
         topk=config.topk,

@@ -1,0 +1,94 @@
+"""The concepts of a dictionary's names: what tells other ids of one concept from homonyms."""
+
+import json
+from collections.abc import Iterable, Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from biosyn.concept_ids import split_name_ids
+from biosyn.data.ontology import CONCEPTS_FILE, Concept
+from biosyn.errors import InputError
+from biosyn.files import read_lines
+from biosyn.records import Name
+from biosyn.text.preprocess import TextPreprocess
+
+
+def read_concepts(path: str | Path) -> list[Concept]:
+    """Read the lines that `ontology.concept_json` writes; empty lines are skipped.
+
+    Raises
+    ------
+    InputError
+        If a line is not such a JSON object; the line is named.
+    """
+    return [_concept(line, number, path) for number, line in read_lines(path) if line.strip()]
+
+
+def _concept(line: str, number: int, path: str | Path) -> Concept:
+    try:
+        row = json.loads(line)
+        if not (
+            isinstance(row, dict) and _are_texts(row["ids"]) and _are_texts([row["preferred_name"], *row["names"]])
+        ):
+            raise TypeError
+        names = dict.fromkeys([row["preferred_name"], *row["names"]])
+        return Concept(tuple(row["ids"]), tuple(names), str(row.get("source", "")))
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        expected = '{"ids": ["..."], "preferred_name": "...", "names": ["..."], "source": "..."}'
+        raise InputError(f"expected {expected}, found {line[:60]!r}", path=path, line=number) from error
+
+
+def _are_texts(values: Any) -> bool:
+    # encode: half of a surrogate pair, which JSON allows, cannot be printed and is a ValueError here
+    return isinstance(values, list) and bool(values) and all(isinstance(text, str) and text.encode() for text in values)
+
+
+class ConceptTable:
+    """Finds the concepts that a name of a dictionary belongs to.
+
+    Parameters
+    ----------
+    concepts
+        The ontology that the dictionary was made of. An id that none of them has is a concept of its own; so, with
+        no concepts at all, every id is.
+
+    Examples
+    --------
+    >>> table = ConceptTable([Concept(("D1", "208900"), ("Ataxia", "AT"), ""), Concept(("D2",), ("AT",), "")])
+    >>> [concept.preferred_name for concept in table.concepts_of(Name("at", "D1|208900|D2"))]
+    ['Ataxia', 'AT']
+    >>> [concept.ids for concept in table.concepts_of(Name("ataxia", "D1|208900|D9"))]
+    [('D1', '208900'), ('D9',)]
+    """
+
+    def __init__(self, concepts: Iterable[Concept] = ()):
+        self._by_id: dict[str, list[Concept]] = {}
+        for concept in dict.fromkeys(concepts):
+            for cui in dict.fromkeys(concept.ids):
+                self._by_id.setdefault(cui, []).append(concept)
+        self._clean = TextPreprocess().run
+        self._cleaned_names = cache(lambda concept: frozenset(map(self._clean, concept.names)))
+
+    @classmethod
+    def beside(cls, dictionary_path: str | Path) -> "ConceptTable":
+        """Read ``concepts.jsonl`` of the dictionary's folder; a table without concepts where there is none."""
+        path = Path(dictionary_path).with_name(CONCEPTS_FILE)
+        return cls(read_concepts(path) if path.exists() else ())
+
+    def concepts_of(self, name: Name) -> tuple[Concept, ...]:
+        """Return the concepts of a name, in the order of its ids: several mean a homonym.
+
+        First those that have one of the ids and list the name. An id that they do not account for came from elsewhere,
+        such as the queries that a dev dictionary holds: it stands for each concept that has it.
+        """
+        ids = split_name_ids(name.cui)
+        known = dict.fromkeys(concept for cui in ids for concept in self._by_id.get(cui, ()))
+        cleaned = self._clean(name.name)
+        listing = [concept for concept in known if cleaned in self._cleaned_names(concept)]
+        accounted = {cui for concept in listing for cui in concept.ids}
+        others = (concept for cui in ids if cui not in accounted for concept in self._named(cui))
+        return tuple(dict.fromkeys([*listing, *others]))
+
+    def _named(self, cui: str) -> Sequence[Concept]:
+        return self._by_id.get(cui, [Concept((cui,), (), "")])

@@ -1,0 +1,79 @@
+"""Why a mention got its candidates: its cleaning, the n-grams in common, the concepts' other names."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from biosyn.concept_ids import split_name_ids
+from biosyn.data.concepts import ConceptTable
+from biosyn.data.dictionary import DictionaryDataset
+from biosyn.data.ontology import Concept
+from biosyn.encoders.ngrams import NgramShare, ngrams_in_common
+from biosyn.encoders.sparse import SparseEncoder
+from biosyn.records import Candidate, Name
+from biosyn.text.trace import Step
+
+
+class ConceptNames(NamedTuple):
+    """A concept of a candidate, and the other names that the dictionary has for it, in its order."""
+
+    ids: tuple[str, ...]
+    preferred_name: str | None
+    other_names: tuple[str, ...]
+
+
+class ExplainedCandidate(NamedTuple):
+    """A candidate, all n-grams it has in common with the mention, and its concepts: several where it is a homonym."""
+
+    candidate: Candidate
+    ngrams: tuple[NgramShare, ...]
+    concepts: tuple[ConceptNames, ...]
+
+
+class Explanation(NamedTuple):
+    """A mention, how it was cleaned, the model's w, and its candidates, best first."""
+
+    mention: str
+    cleaning: tuple[Step, ...]
+    sparse_weight: float
+    candidates: tuple[ExplainedCandidate, ...]
+
+
+def explain_candidates(
+    mention: str,
+    candidates: Sequence[Candidate],
+    sparse_encoder: SparseEncoder,
+    *,
+    sparse_weight: float,
+    other_names: "OtherNames",
+) -> tuple[ExplainedCandidate, ...]:
+    """Return the candidates of a cleaned mention with the reasons for each."""
+    names = [candidate.name for candidate in candidates]
+    ngrams = ngrams_in_common(sparse_encoder, mention, names, sparse_weight=sparse_weight)
+    return tuple(
+        ExplainedCandidate(candidate, tuple(common), other_names.of(candidate))
+        for candidate, common in zip(candidates, ngrams, strict=True)
+    )
+
+
+class OtherNames:
+    """Finds the other names that a dictionary has for the concepts of a name."""
+
+    def __init__(self, dictionary: DictionaryDataset, concepts: ConceptTable):
+        self._concepts = concepts
+        self._names_by_id: dict[str, list[Name]] = {}
+        for name in dictionary:
+            for cui in split_name_ids(name.cui):
+                self._names_by_id.setdefault(cui, []).append(name)
+
+    def of(self, candidate: Candidate) -> tuple[ConceptNames, ...]:
+        """Return the concepts of a candidate, each with its other names."""
+        concepts = self._concepts.concepts_of(Name(candidate.name, candidate.cui))
+        return tuple(
+            ConceptNames(concept.ids, concept.preferred_name, self._names_of(concept, candidate.name))
+            for concept in concepts
+        )
+
+    def _names_of(self, concept: Concept, apart_from: str) -> tuple[str, ...]:
+        sharing = dict.fromkeys(other for cui in concept.ids for other in self._names_by_id.get(cui, ()))
+        names = (other.name for other in sharing if concept in self._concepts.concepts_of(other))
+        return tuple(name for name in dict.fromkeys(names) if name != apart_from)

@@ -1,0 +1,224 @@
+"""From mentions to candidates: the one path that inference.py, the demo, the Python API and spaCy share."""
+
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from biosyn.config import INFERENCE_TOPK
+from biosyn.data.concepts import ConceptTable
+from biosyn.data.dictionary import DictionaryDataset
+from biosyn.data.ontology import Concept
+from biosyn.encoders.sparse import SparseEncoder
+from biosyn.errors import InputError
+from biosyn.model.candidates import to_candidates
+from biosyn.model.explain import Explanation, OtherNames, explain_candidates
+from biosyn.records import ConceptCandidate, ConceptPrediction, MentionPrediction
+from biosyn.retrieval.concepts import ConceptHit, top_concepts
+from biosyn.retrieval.index import DictionaryIndex
+from biosyn.retrieval.search import TopNames
+from biosyn.retrieval.shares import Shares
+from biosyn.retrieval.vectors import Vectors
+from biosyn.text.preprocess import TextPreprocess
+from biosyn.text.trace import trace_cleaning
+
+
+class Model(Protocol):
+    """What a linker asks of a model; it is said here because `BioSyn`, which has it, makes linkers."""
+
+    device: torch.device
+    sparse_weight: float
+
+    def get_sparse_encoder(self) -> SparseEncoder:
+        """Return the TF-IDF."""
+
+    def embed(self, texts: Sequence[str], *, what: str) -> Vectors:
+        """Turn texts into vectors."""
+
+    def search(self, mentions: Vectors, names: Vectors, *, topk: int) -> TopNames:
+        """Find the best names."""
+
+    def shares(self, mentions: Vectors, names: Vectors, rows: Tensor) -> Shares:
+        """Return the summands of the scores of names found."""
+
+    def index(
+        self,
+        dictionary: DictionaryDataset,
+        *,
+        cache_dir: str | Path | None = None,
+        precision: str = "float32",
+        progress: str | None = None,
+    ) -> DictionaryIndex:
+        """Return the embedded dictionary."""
+
+
+class Linker:
+    """Maps mentions to names of one dictionary, which is embedded once.
+
+    Mentions are cleaned first; a mention without a letter or digit is an InputError. The model must not change.
+
+    Parameters
+    ----------
+    biosyn
+        A loaded model.
+    dictionary
+        Taken as it is: its names are not cleaned.
+    concepts
+        Those of its names; None reads ``concepts.jsonl`` beside it when they are first asked for.
+    cache_dir
+        Where the embedded dictionary is kept from one run to the next; None takes the usual place.
+    index_precision
+        How it is kept: ``float32`` or ``float16``.
+    """
+
+    def __init__(
+        self,
+        biosyn: Model,
+        dictionary: DictionaryDataset,
+        *,
+        concepts: ConceptTable | None = None,
+        cache_dir: str | Path | None = None,
+        index_precision: str = "float32",
+        show_progress: bool = False,
+    ):
+        self.biosyn = biosyn
+        self.dictionary = dictionary
+        self._given_concepts = concepts
+        progress = "dictionary" if show_progress else None
+        index = biosyn.index(dictionary, cache_dir=cache_dir, precision=index_precision, progress=progress)
+        self.names = index.vectors(biosyn.device)
+
+    @cached_property
+    def concepts(self) -> ConceptTable:
+        """The concepts of the dictionary's names; an InputError where ``concepts.jsonl`` is damaged."""
+        return ConceptTable.beside(self.dictionary.path) if self._given_concepts is None else self._given_concepts
+
+    @cached_property
+    def _other_names(self) -> OtherNames:
+        return OtherNames(self.dictionary, self.concepts)
+
+    def normalize(self, mentions: Sequence[str], *, topk: int = INFERENCE_TOPK) -> list[MentionPrediction]:
+        """Return the best names of each mention, as inference.py prints them; the same as `link`."""
+        return self.link(mentions, topk=topk)
+
+    def link(self, mentions: Sequence[str], *, topk: int) -> list[MentionPrediction]:
+        """Return the ``topk`` best names of each mention; fewer where the dictionary is smaller.
+
+        Raises
+        ------
+        InputError
+            If a mention is empty, or nothing but punctuation.
+        """
+        if not mentions:
+            return []
+        vectors = self._embed(mentions)
+        found = self.biosyn.search(vectors, self.names, topk=min(topk, len(self.dictionary)))
+        shares = self.biosyn.shares(vectors, self.names, found.rows)
+        return [
+            MentionPrediction(mention, candidates)
+            for mention, candidates in zip(mentions, to_candidates(found, shares, self.dictionary), strict=True)
+        ]
+
+    def normalize_to_concepts(self, mentions: Sequence[str], *, topk: int = INFERENCE_TOPK) -> list[ConceptPrediction]:
+        """Return the ``topk`` best concepts of each mention; fewer where the dictionary has fewer.
+
+        A concept scores as the best of its names; a name of two concepts gives both.
+
+        Raises
+        ------
+        InputError
+            As `link`, and where ``concepts.jsonl`` is damaged.
+        """
+        if not mentions:
+            return []
+        vectors = self._embed(mentions)
+        found = top_concepts(
+            vectors,
+            len(self.dictionary),
+            topk=topk,
+            search=lambda block, depth: self.biosyn.search(block, self.names, topk=depth),
+            concepts_of=lambda row: self.concepts.concepts_of(self.dictionary[row]),
+        )
+        return [
+            ConceptPrediction(mention, self._to_concepts(vectors.slice(row, row + 1), hits))
+            for row, (mention, hits) in enumerate(zip(mentions, found, strict=True))
+        ]
+
+    def explain(
+        self,
+        mention: str,
+        *,
+        topk: int = INFERENCE_TOPK,
+        abbreviations: Mapping[str, str] | None = None,
+        typos: Mapping[str, str] | None = None,
+    ) -> Explanation:
+        """Return the best names of one mention with the reasons.
+
+        Parameters
+        ----------
+        abbreviations, typos
+            Steps of the cleaning that `link` does not make, as `trace_cleaning` takes them.
+
+        Raises
+        ------
+        InputError
+            As `normalize_to_concepts`.
+        """
+        steps = trace_cleaning(mention, abbreviations=abbreviations, typos=typos)
+        cleaned = steps[-1].text
+        (prediction,) = self.link([cleaned], topk=topk)
+        weight = self.biosyn.sparse_weight
+        explained = explain_candidates(
+            cleaned,
+            prediction.candidates,
+            self.biosyn.get_sparse_encoder(),
+            sparse_weight=weight,
+            other_names=self._other_names,
+        )
+        return Explanation(mention, tuple(steps), weight, explained)
+
+    def _embed(self, mentions: Sequence[str]) -> Vectors:
+        return self.biosyn.embed([clean_mention(mention) for mention in mentions], what="mentions")
+
+    def _to_concepts(self, mention: Vectors, hits: Sequence[ConceptHit[Concept]]) -> tuple[ConceptCandidate, ...]:
+        scores = torch.tensor([[hit.score for hit in hits]])
+        rows = torch.tensor([[hit.row for hit in hits]], device=self.names.device)  # (1, K)
+        shares = self.biosyn.shares(mention, self.names, rows)
+        (candidates,) = to_candidates(TopNames(rows, scores), shares, self.dictionary)
+        return tuple(
+            ConceptCandidate(hit.concept.ids, hit.concept.preferred_name, candidate, hit.homonym)
+            for hit, candidate in zip(hits, candidates, strict=True)
+        )
+
+
+def clean_mention(mention: str) -> str:
+    """Return the mention as it is embedded: lower-case, punctuation to blanks; no abbreviations, no typos.
+
+    Raises
+    ------
+    InputError
+        If nothing is left.
+
+    Examples
+    --------
+    >>> clean_mention("Ataxia-Telangiectasia")
+    'ataxia telangiectasia'
+    """
+    cleaned = TextPreprocess().run(mention)
+    if not has_content(cleaned):
+        raise InputError(f"the mention {mention[:80]!r} holds no letter or digit: give a name such as 'ataxia'")
+    return cleaned
+
+
+def has_content(mention: str) -> bool:
+    """Say whether there is something to link: a letter or a digit.
+
+    Examples
+    --------
+    >>> has_content("p53"), has_content("--- | ...")
+    (True, False)
+    """
+    return any(map(str.isalnum, mention))

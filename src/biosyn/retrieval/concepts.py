@@ -1,0 +1,87 @@
+"""The exact top-k concepts of each mention: names are searched deeper until they hold enough concepts."""
+
+from collections.abc import Callable, Hashable, Iterable, Sequence
+from typing import Generic, NamedTuple, TypeVar
+
+import torch
+
+from biosyn.retrieval.search import TopNames
+from biosyn.retrieval.vectors import Vectors
+
+NAMES_A_CONCEPT = 8  # names taken at first for each concept wanted; MEDIC has 6 names a concept
+MAX_PAIRS = 1_048_576  # mention-name pairs kept at a time, however deep the search: 12 MB
+
+C = TypeVar("C", bound=Hashable)
+
+
+class ConceptHit(NamedTuple, Generic[C]):
+    """A concept and the best of its names."""
+
+    concept: C
+    row: int  # of the dictionary
+    score: float
+    homonym: bool  # whether that name belongs to other concepts too
+
+
+def distinct_concepts(
+    names: Iterable[tuple[int, float]], concepts_of: Callable[[int], Sequence[C]], *, topk: int
+) -> list[ConceptHit[C]]:
+    """Return the first ``topk`` distinct concepts of names that come best first; fewer where there are fewer.
+
+    A concept's first name is its best one. The concepts of one name stand in the order that ``concepts_of`` gives.
+
+    Parameters
+    ----------
+    names
+        Row and score of each.
+
+    Examples
+    --------
+    >>> names, concepts = [(7, 0.9), (2, 0.8), (5, 0.1)], {7: ["A"], 2: ["A", "B"], 5: ["C"]}
+    >>> [tuple(hit) for hit in distinct_concepts(names, concepts.__getitem__, topk=2)]
+    [('A', 7, 0.9, False), ('B', 2, 0.8, True)]
+    """
+    hits: dict[C, ConceptHit[C]] = {}
+    for row, score in names:
+        concepts = concepts_of(row)
+        for concept in concepts:
+            hits.setdefault(concept, ConceptHit(concept, row, score, len(concepts) > 1))
+        if len(hits) >= topk:
+            break
+    return list(hits.values())[:topk]
+
+
+def top_concepts(
+    mentions: Vectors,
+    n_names: int,
+    *,
+    topk: int,
+    search: Callable[[Vectors, int], TopNames],
+    concepts_of: Callable[[int], Sequence[C]],
+) -> list[list[ConceptHit[C]]]:
+    """Return the ``topk`` best concepts of each of M mentions: a concept's score is that of its best name.
+
+    Exact, as names come best first: once the names taken hold K concepts, no name further down can change them.
+    A mention whose names hold fewer is searched again, twice as deep, up to all N names.
+
+    Parameters
+    ----------
+    n_names
+        N, the size of the dictionary.
+    search
+        Mentions and K -> their K best names.
+    concepts_of
+        Row of the dictionary -> its concepts.
+    """
+    found: list[list[ConceptHit[C]]] = [[] for _ in range(mentions.count)]
+    pending, depth = list(range(mentions.count)), min(NAMES_A_CONCEPT * topk, n_names)
+    while pending:
+        step = max(1, MAX_PAIRS // depth)
+        for start in range(0, len(pending), step):
+            block = pending[start : start + step]
+            names = search(mentions.take(torch.tensor(block)), depth)
+            for mention, rows, scores in zip(block, names.rows.tolist(), names.scores.tolist(), strict=True):
+                found[mention] = distinct_concepts(zip(rows, scores, strict=True), concepts_of, topk=topk)
+        pending = [mention for mention in pending if len(found[mention]) < topk and depth < n_names]
+        depth = min(2 * depth, n_names)
+    return found

@@ -1,0 +1,78 @@
+import pytest
+
+from biosyn.data.concepts import ConceptTable
+from biosyn.data.ontology import Concept
+from biosyn.errors import InputError
+from biosyn.model.biosyn import BioSyn
+from biosyn.model.linker import Linker, clean_mention, has_content
+from biosyn.text.preprocess import TextPreprocess
+
+MENTIONS = ["Ataxia-Telangiectasia", "breast tumour", "allergic", "low blood count"]
+AT = Concept(("D001260", "208900"), ("Ataxia Telangiectasia", "Louis-Bar Syndrome", "Ataxia Syndrome"), "")
+ATAXIA = Concept(("D001259",), ("Ataxia", "Incoordination", "Ataxia Syndrome"), "")  # one name in common
+
+
+@pytest.fixture(scope="module")
+def linker(tiny_checkpoint, tiny_dictionary):
+    return BioSyn.from_pretrained(tiny_checkpoint).load_dictionary(tiny_dictionary)
+
+
+@pytest.fixture(scope="module")
+def linker_with(linker):
+    """Function: concepts -> the linker of the same names that has them."""
+    return lambda *concepts: Linker(linker.biosyn, linker.dictionary, concepts=ConceptTable(concepts))
+
+
+@pytest.mark.parametrize("concepts", [(), (AT, ATAXIA)], ids=["ids only", "concepts"])
+@pytest.mark.parametrize("topk", [1, 3, 15, 99])
+def test_the_concepts_are_those_of_all_names_in_order(linker_with, concepts, topk):
+    linker, table = linker_with(*concepts), ConceptTable(concepts)
+    predictions = linker.normalize_to_concepts(MENTIONS, topk=topk)
+    for prediction, everything in zip(predictions, linker.link(MENTIONS, topk=40), strict=True):
+        expected = {}
+        for candidate in everything.candidates:
+            concepts = table.concepts_of(candidate)
+            for concept in concepts:
+                expected.setdefault(concept, (concept.ids, candidate.name, len(concepts) > 1))
+        found = [(concept.ids, concept.best.name, concept.homonym) for concept in prediction.concepts]
+        assert prediction.mention == everything.mention
+        assert found == list(expected.values())[:topk]
+        by_name = {candidate.name: candidate for candidate in everything.candidates}
+        for concept in prediction.concepts:
+            assert concept.best.cui == by_name[concept.best.name].cui
+            for share in ("score", "dense_score", "sparse_score"):
+                assert getattr(concept.best, share) == pytest.approx(getattr(by_name[concept.best.name], share), 1e-5)
+
+
+def test_a_name_of_two_concepts_gives_both_and_is_flagged(linker_with):
+    (prediction,) = linker_with(AT, ATAXIA).normalize_to_concepts(["ataxia syndrome"], topk=2)
+    assert [concept.preferred_name for concept in prediction.concepts] == ["Ataxia Telangiectasia", "Ataxia"]
+    assert [concept.homonym for concept in prediction.concepts] == [True, True]
+    assert {concept.best.name for concept in prediction.concepts} == {"ataxia syndrome"}
+
+
+def test_two_ids_of_one_concept_are_one(linker, linker_with):
+    (prediction,) = linker_with(AT, ATAXIA).normalize_to_concepts(["louis bar syndrome"], topk=1)
+    assert prediction.concepts[0].ids == ("D001260", "208900")
+    assert prediction.concepts[0].homonym is False
+    (prediction,) = linker.normalize_to_concepts(["louis bar syndrome"], topk=2)
+    assert [(concept.ids, concept.preferred_name) for concept in prediction.concepts] == [
+        (("D001260",), None),
+        (("208900",), None),
+    ]
+
+
+def test_no_mentions_give_no_concepts(linker):
+    assert linker.normalize_to_concepts([]) == []
+
+
+def test_an_empty_mention_is_refused(linker):
+    with pytest.raises(InputError, match="no letter or digit"):
+        linker.normalize_to_concepts(["ataxia", "--"])
+
+
+@pytest.mark.parametrize("mention", ["p53", "β", "٣", "İ", "", " ", "--- | ...", "“”", "\x00"])
+def test_what_has_content_stays_when_it_is_cleaned(mention):
+    assert has_content(mention) == has_content(TextPreprocess().run(mention))
+    if has_content(mention):
+        assert clean_mention(mention)
