@@ -92,6 +92,8 @@ def test_the_concepts_of_another_dictionary_are_not_replaced(tmp_path):
 def test_the_output_has_a_name_of_its_own(tmp_path):
     with pytest.raises(InputError, match="is the name of the file beside the dictionary"):
         build(tmp_path / "concepts.jsonl")
+    with pytest.raises(InputError, match="names.txt.gz: would not be packed: choose another --output"):
+        build(tmp_path / "names.txt.gz")
     (tmp_path / "names.txt").mkdir()
     with pytest.raises(InputError, match="names.txt: is a folder where a file is to be written"):
         build(tmp_path / "names.txt")

@@ -71,5 +71,7 @@ def _require_own_place(output: Path) -> None:
             raise InputError("is a folder where a file is to be written: choose another --output", path=path)
     if output == concepts:
         raise InputError("is the name of the file beside the dictionary: choose another --output", path=output)
+    if output.suffix == ".gz":
+        raise InputError("would not be packed: choose another --output", path=output)
     if concepts.exists() and not output.exists():
         raise InputError("belongs to another dictionary of this folder: choose a folder of its own", path=concepts)
