@@ -47,9 +47,13 @@ def plain(args: argparse.Namespace) -> dict[str, float]:
     def candidates(mention: str) -> tuple[Candidate, ...]:
         dense = plain_embedding(model, biosyn.get_dense_tokenizer(), [mention], 1)[0]  # (H,)
         sparse = torch.from_numpy(biosyn.embed_sparse([mention]))[0]  # (V,)
-        scores = names_dense @ dense + biosyn.sparse_weight * (names_sparse @ sparse)  # (N,)
+        halves = names_dense @ dense, biosyn.sparse_weight * (names_sparse @ sparse)  # (N,) each
+        scores = halves[0] + halves[1]  # (N,)
         best = scores.sort(descending=True, stable=True).indices[:TOPK].tolist()
-        return tuple(Candidate(dictionary.names[row], dictionary.cuis[row], float(scores[row])) for row in best)
+        return tuple(
+            Candidate(dictionary.names[row], dictionary.cuis[row], *(float(part[row]) for part in (scores, *halves)))
+            for row in best
+        )
 
     predictions = [
         QueryPrediction(query, tuple(MentionPrediction(part, candidates(part)) for part in split_mention(query)))

@@ -20,7 +20,7 @@ from biosyn.concept_ids import covers_all, shares_any
 from biosyn.config import LinkConfig
 from biosyn.data.queries import QueryDataset
 from biosyn.evaluation import predict
-from biosyn.inference import Linker
+from biosyn.inference import load_linker
 from biosyn.linking.run import link_file
 from biosyn.metrics import query_rank
 from biosyn.records import Query, QueryPrediction
@@ -134,7 +134,7 @@ def main() -> None:
             split_composites=args.split_composites,
         )
         link_file(config)
-        linker = Linker.load(
+        linker = load_linker(
             args.model_name_or_path, args.dictionary_path, topk=1, device="cpu", cache_dir=args.cache_dir
         )
         queries = QueryDataset(args.data_dir).queries

@@ -13,7 +13,9 @@ from pathlib import Path
 
 from common import alternate, argument_parser, report, sample_names
 
-from biosyn.inference import Linker
+from transformers import AutoTokenizer
+
+from biosyn.inference import load_linker
 
 ROOT = Path(__file__).parents[1]
 BARE = """
@@ -42,10 +44,11 @@ def main() -> None:
     bare = seconds["bare: imports and the encoder"]
     rows = [{"what": name, "seconds": found, "beyond bare": found - bare} for name, found in seconds.items()]
 
-    linker = Linker.load(model, dictionary, topk=5, device="cpu", cache_dir=args.cache_dir)
+    linker = load_linker(model, dictionary, topk=5, device="cpu", cache_dir=args.cache_dir)
     mentions = sample_names(dictionary, 960)
     link = alternate({"link": lambda: linker.link(mentions, topk=5)}, rounds=ROUNDS_OF_MENTIONS)["link"]
-    tokens = statistics.mean(linker.biosyn.get_dense_encoder().tokenize(mentions).lengths.tolist())
+    tokenizer = AutoTokenizer.from_pretrained(model)
+    tokens = statistics.mean(len(tokenizer(mention)["input_ids"]) for mention in mentions)
     facts = {
         "names": len(linker.dictionary),
         "mentions a second in one process, 960 at a time": len(mentions) / link,

@@ -174,6 +174,9 @@ class LinkConfig:
     revision: str | None = None
     device: str = "auto"
     cache_dir: str | None = None
+    precision: str = "float32"
+    index_precision: str = "float32"
+    search_memory: int = SEARCH_MEMORY
     format: str | None = None
     column: str = "mention"
     field: str = "mention"
@@ -187,6 +190,7 @@ class LinkConfig:
     show_progress: bool = False
 
     def __post_init__(self) -> None:
+        _check_compute(self.precision, self.index_precision, self.search_memory)
         for flag, value in (("--output", self.output), ("--dictionary_path", self.dictionary_path)):
             if not value:
                 raise InputError(f"--input needs {flag}")

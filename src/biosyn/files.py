@@ -11,7 +11,7 @@ import zlib
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, BinaryIO, cast
+from typing import Any
 
 from biosyn.errors import InputError
 
@@ -30,7 +30,7 @@ class _Watched(io.FileIO):
 
 
 @contextmanager
-def open_binary(path: str | Path, *, tick: Callable[[int], object] = lambda count: None) -> Iterator[BinaryIO]:
+def open_binary(path: str | Path, *, tick: Callable[[int], object] = lambda count: None) -> Iterator[io.BufferedReader]:
     """Open a file to read its bytes, unpacked if it ends in ``.gz``; ``tick`` is told each number of bytes on disk.
 
     Raises
@@ -42,10 +42,10 @@ def open_binary(path: str | Path, *, tick: Callable[[int], object] = lambda coun
     try:
         with io.BufferedReader(_Watched(path, tick), buffer_size=1 << 20) as file:
             if path.suffix == ".gz":
-                with gzip.GzipFile(fileobj=file) as unpacked:
-                    yield cast(BinaryIO, unpacked)
+                with io.BufferedReader(gzip.GzipFile(fileobj=file)) as unpacked:
+                    yield unpacked
             else:
-                yield cast(BinaryIO, file)
+                yield file
     except (gzip.BadGzipFile, EOFError, zlib.error) as error:
         raise InputError(f"is damaged, or no gzip file: {error}", path=path) from error
     except OSError as error:

@@ -166,7 +166,7 @@ def test_what_is_no_bioc_is_refused_with_its_place(write, content, message):
 def test_a_damaged_gzip_is_refused(write):
     packed = gzip.compress(XML.encode() * 50)
     for content in (packed[: len(packed) // 2], b"no gzip"):
-        with pytest.raises(InputError, match="is no whole gzip file"):
+        with pytest.raises(InputError, match="is damaged, or no gzip file"):
             list(read_bioc(write(content, "x.xml.gz")))
 
 

@@ -36,7 +36,11 @@ def _parser() -> argparse.ArgumentParser:
     add("--group_by_concept", action="store_true", help="give concepts, each with the best of its names")
     add("--explain", action="store_true", help="give the best names with the reasons: cleaning, n-grams in common")
     add("--document", metavar="FILE", help="with --explain: the mention's document, whose abbreviations count")
-    add("--typo_path", metavar="FILE", help="with --explain: spelling corrections, a line 'wrong||right' each")
+    add(
+        "--typo_path",
+        metavar="FILE",
+        help="with --explain or --input: corrections, a line 'wrong||right' each",
+    )
     add_revision(parser)
     add_cache_dir(parser)
     add_device(parser)

@@ -7,6 +7,7 @@ from biosyn.cli.common import make_config
 from biosyn.config import LINK_FORMATS, LinkConfig
 from biosyn.errors import InputError
 
+MENTION_FLAGS = ("show_embeddings", "group_by_concept", "explain", "document")
 ABBREVIATIONS = ("ab3p", "schwartz-hearst", "none")
 
 
@@ -21,7 +22,6 @@ def add_linking(parser: argparse.ArgumentParser) -> None:
     add("--types", help="link mentions of these types only, separated by commas")
     add("--add", choices=("id", "all"), help="id alone, or name and score too (default: all; PubTator: id)")
     add("--abbreviations", choices=ABBREVIATIONS, help="who finds them (default: ab3p where there are documents)")
-    add("--typo_path", help="spelling corrections, a line 'wrong||right' each")
     add(
         "--split_composites",
         action="store_true",
@@ -41,7 +41,7 @@ def wants_linking(args: argparse.Namespace) -> bool:
     """
     if (args.mention is None) == (args.input is None):
         raise InputError("give one of --mention TEXT and --input FILE")
-    flags = ("show_embeddings",) if args.input is not None else ("output", "format", "types", "add", "resume")
+    flags = MENTION_FLAGS if args.input is not None else ("output", "format", "types", "add", "resume")
     for flag in flags:
         if getattr(args, flag):
             raise InputError(f"--{flag} goes with {'--mention' if args.input is not None else '--input'} only")

@@ -20,7 +20,7 @@ def add_dictionary(commands: Any) -> None:
     parser = commands.add_parser(
         "dictionary",
         help="any ontology to a dictionary; or what changed between two",
-        description=f"Write the cleaned names of an ontology to --output and its concepts to {CONCEPTS_FILE} beside it.",
+        description=f"Write an ontology's cleaned names to --output and its concepts to {CONCEPTS_FILE} beside it.",
     )
     parser.add_argument("path", nargs="*", metavar="PATH", help="file, .gz or not; a folder for meddra and umls")
     parser.add_argument("--from", dest="format", choices=READERS, metavar="FORMAT", help=", ".join(READERS))

@@ -6,7 +6,7 @@ from pathlib import Path
 from biosyn.data.bioc_json import json_document, json_pieces
 from biosyn.data.bioc_records import BiocDocument
 from biosyn.data.bioc_xml import xml_document, xml_pieces
-from biosyn.data.byte_source import open_bytes
+from biosyn.files import open_binary
 
 
 def read_bioc(path: str | Path) -> Iterator[BiocDocument]:
@@ -19,7 +19,7 @@ def read_bioc(path: str | Path) -> Iterator[BiocDocument]:
     InputError
         If it is none of these, not well-formed, or declares entities; the place is named.
     """
-    with open_bytes(path) as stream:
+    with open_binary(path) as stream:
         head = stream.peek(64).removeprefix(b"\xef\xbb\xbf").lstrip()[:1]
         if head in (b"<", b"\xff", b"\xfe"):  # the last two begin UTF-16
             for part in xml_pieces(stream, path):

@@ -3,6 +3,7 @@
 import random
 from collections import Counter
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 from biosyn.data.concept_files import Document
@@ -43,7 +44,7 @@ def hold_out(concepts: Sequence[Concept], *, seed: int) -> HeldOut:
     mentions = _choose(concepts, TextPreprocess().run, chooser)
     kept = list(concepts)
     for row, name in mentions:
-        kept[row] = kept[row]._replace(names=tuple(other for other in kept[row].names if other != name))
+        kept[row] = replace(kept[row], names=tuple(other for other in kept[row].names if other != name))
     corpus = {split: [_document(split, part, concepts)] for split, part in _deal(mentions, chooser).items()}
     return HeldOut(kept, corpus)
 

@@ -18,11 +18,12 @@ from biosyn.data.mention_files.units import ID, NAME, SCORE, Link
 from biosyn.data.typos import read_typos
 from biosyn.errors import InputError
 from biosyn.files import sha256_of
-from biosyn.inference import Linker
+from biosyn.inference import load_linker
 from biosyn.linking.partial_output import PartialOutput
 from biosyn.linking.preparation import Preparation, mention_problem
 from biosyn.linking.state import Done
 from biosyn.linking.steps import LinkTexts, Prepared, Step, run_step, steps
+from biosyn.model.linker import Linker
 from biosyn.text.abbreviations import AbbreviationFinder, abbreviation_finder
 from biosyn.text.preprocess import TextPreprocess
 
@@ -53,23 +54,27 @@ def link_file(config: LinkConfig) -> dict[str, Any]:
     find = _finder(method, source.file_format)
     typos = read_typos(config.typo_path) if config.typo_path else {}
     mentions = survey(source, fail=config.on_error == "fail")
-    linker = Linker.load(
+    linker = load_linker(
         config.model_name_or_path,
         dictionary_path,
         topk=1,
         device=config.device,
         revision=config.revision,
         cache_dir=config.cache_dir,
+        precision=config.precision,
+        index_precision=config.index_precision,
+        search_memory=config.search_memory,
         show_progress=config.show_progress,
     )
     names = set(map(TextPreprocess().run, linker.dictionary.names)) if config.split_composites else None
     types = sorted(source.wanted.types or ())
     wanted = source.wanted._replace(types=None)
     settings = [source.file_format, *wanted, types, method, typos, names is not None, output.endswith(".gz")]
+
     identity = {
         "input": sha256_of(config.input),
         "dictionary": sha256_of(dictionary_path),
-        "model": _model_identity(linker, config.cache_dir),
+        "model": _model_identity(linker),
         "settings": repr(settings),  # as a text, so that a tuple read back is no other than a list
         "version": __version__,
     }
@@ -193,8 +198,8 @@ def _require_other_file(input_path: str, output: str) -> None:
         raise InputError("is the input too: choose another --output", path=output)
 
 
-def _model_identity(linker: Linker, cache_dir: str | None) -> dict[str, Any]:
+def _model_identity(linker: Linker) -> dict[str, Any]:
     """Return what the scores depend on, the dictionary aside."""
-    key = asdict(linker.biosyn.index(linker.dictionary, cache_dir=cache_dir).key)
+    key = asdict(linker.index_key)
     del key["dictionary"]
     return {**key, "sparse_weight": linker.biosyn.sparse_weight, "device": str(linker.biosyn.device)}

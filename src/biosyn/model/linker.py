@@ -89,6 +89,7 @@ class Linker:
         self._given_concepts = concepts
         progress = "dictionary" if show_progress else None
         index = biosyn.index(dictionary, cache_dir=cache_dir, precision=index_precision, progress=progress)
+        self.index_key = index.key  # all that the names' vectors depend on
         self.names = index.vectors(biosyn.device)
 
     @cached_property

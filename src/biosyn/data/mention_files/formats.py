@@ -6,13 +6,13 @@ from io import BufferedReader
 from pathlib import Path, PurePath
 from typing import NamedTuple
 
-from biosyn.data.byte_source import open_bytes
 from biosyn.data.mention_files.bioc import bioc_json_units, bioc_xml_units
 from biosyn.data.mention_files.jsonl import jsonl_units
 from biosyn.data.mention_files.lines import line_units
 from biosyn.data.mention_files.pubtator import TITLE, pubtator_units
 from biosyn.data.mention_files.tables import table_units
 from biosyn.data.mention_files.units import Unit
+from biosyn.files import open_binary
 
 SUFFIXES = {
     ".csv": "csv",
@@ -39,7 +39,7 @@ def format_of(path: str | Path) -> str:
         suffixes.pop()
     if suffixes and suffixes[-1] in SUFFIXES:
         return SUFFIXES[suffixes[-1]]
-    with open_bytes(path) as stream:
+    with open_binary(path) as stream:
         line = b"\n"
         while line and not line.strip():
             line = stream.readline(4096)
@@ -76,7 +76,7 @@ class MentionFile(NamedTuple):
         InputError
             Here or while it is read: if the file is damaged in a way that leaves no record to go on from.
         """
-        with open_bytes(self.path) as stream:
+        with open_binary(self.path) as stream:
             yield _READERS[self.file_format](stream, self.path, self.wanted)
 
 

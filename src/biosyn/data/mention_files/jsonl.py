@@ -4,7 +4,6 @@ from collections.abc import Iterator, Sequence
 from io import BufferedReader
 from pathlib import Path
 
-from biosyn.data.byte_source import raw_lines
 from biosyn.data.json_spans import Node, insert, new_members, parse_value, skip_blanks
 from biosyn.data.mention_files.units import (
     NOT_UTF8,
@@ -17,6 +16,7 @@ from biosyn.data.mention_files.units import (
     decoded,
     plain_unit,
 )
+from biosyn.data.raw_lines import raw_lines
 
 
 def jsonl_units(stream: BufferedReader, path: str | Path, *, field: str, keys: Sequence[str]) -> Iterator[Unit]:

@@ -4,7 +4,6 @@ from collections.abc import Iterator, Sequence
 from io import BufferedReader
 from pathlib import Path
 
-from biosyn.data.byte_source import raw_lines
 from biosyn.data.mention_files.units import (
     NOT_UTF8,
     Link,
@@ -16,6 +15,7 @@ from biosyn.data.mention_files.units import (
     plain_unit,
     split_line,
 )
+from biosyn.data.raw_lines import raw_lines
 
 
 def line_units(stream: BufferedReader, path: str | Path, *, keys: Sequence[str]) -> Iterator[Unit]:

@@ -10,8 +10,8 @@ from io import BufferedReader
 from pathlib import Path
 from typing import NamedTuple
 
-from biosyn.data.byte_source import raw_lines
 from biosyn.data.mention_files.units import NOT_UTF8, Link, Mention, Unit, added_texts, decoded, split_line
+from biosyn.data.raw_lines import raw_lines
 from biosyn.errors import InputError
 
 TITLE = re.compile(r"([^|\t]*)\|t\|(.*)", re.DOTALL)

@@ -11,7 +11,6 @@ from io import BufferedReader
 from pathlib import Path
 from typing import NamedTuple
 
-from biosyn.data.byte_source import raw_lines
 from biosyn.data.mention_files.units import (
     NOT_UTF8,
     Link,
@@ -23,6 +22,7 @@ from biosyn.data.mention_files.units import (
     plain_unit,
     split_line,
 )
+from biosyn.data.raw_lines import raw_lines
 from biosyn.errors import InputError
 
 
