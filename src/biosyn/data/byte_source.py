@@ -19,20 +19,22 @@ def open_bytes(path: str | Path) -> Iterator[BufferedReader]:
     Raises
     ------
     InputError
-        If it cannot be opened or read, or the packed data is damaged, also later while it is read.
+        If it cannot be opened, or, also later while it is read, the packed data is damaged.
     """
     path = Path(path)
     try:
-        with path.open("rb") as file:
-            if path.suffix == ".gz":
-                with gzip.open(file) as unpacked:
-                    yield BufferedReader(unpacked)
-            else:
-                yield file
-    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise InputError(f"is no whole gzip file ({error})", path=path) from error
+        file = path.open("rb")
     except OSError as error:
         raise InputError(f"cannot be read: {error.strerror}", path=path) from error
+    with file:
+        if path.suffix != ".gz":
+            yield file
+            return
+        try:
+            with gzip.open(file) as unpacked:
+                yield BufferedReader(unpacked)
+        except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+            raise InputError(f"is no whole gzip file ({error})", path=path) from error
 
 
 def raw_lines(stream: BufferedReader, path: str | Path) -> Iterator[tuple[int, bytes]]:

@@ -63,7 +63,11 @@ class LinkState:
         return self
 
     def __exit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:
-        self._database.close()  # what was not committed is gone, as after a kill
+        self.close()
+
+    def close(self) -> None:
+        """Close the file; what was not committed is gone, as after a kill."""
+        self._database.close()
 
     def load(self) -> tuple[dict[str, Any], Done] | None:
         """Return what the run is of, and what is done; None for a new file."""
@@ -79,9 +83,18 @@ class LinkState:
         self._database.commit()
 
     def commit(self, done: Done) -> None:
-        """Record what is done, with the links that were remembered since the last time; on disk when it returns."""
-        self._database.execute("UPDATE run SET done = ?", (json.dumps(done._asdict()),))
-        self._database.commit()
+        """Record what is done, with the links that were remembered since the last time; on disk when it returns.
+
+        Raises
+        ------
+        InputError
+            If it cannot be written.
+        """
+        try:
+            self._database.execute("UPDATE run SET done = ?", (json.dumps(done._asdict()),))
+            self._database.commit()
+        except sqlite3.Error as error:  # a full disk, for example
+            raise InputError(f"cannot be written ({error}): --resume goes on", path=self._path) from error
 
     def known(self, texts: Iterable[str]) -> dict[str, Link]:
         """Return the links of those texts that were linked before."""
