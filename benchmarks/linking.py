@@ -115,7 +115,7 @@ def run_once(name: str, count: int, model: str | None, dictionary: str | None, c
         with path.open("w", encoding="utf-8") as file:
             WRITERS[file_format](file, (mention(number, distinct) for number in range(count)))
         started = time.perf_counter()
-        if model:
+        if model and dictionary:
             config = LinkConfig(
                 model_name_or_path=model,
                 dictionary_path=dictionary,

@@ -12,7 +12,6 @@ from functools import partial
 from pathlib import Path
 
 from common import alternate, argument_parser, report, sample_names
-
 from transformers import AutoTokenizer
 
 from biosyn.inference import load_linker

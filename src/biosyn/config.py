@@ -169,8 +169,8 @@ class LinkConfig:
 
     model_name_or_path: str
     input: str
-    output: str | None
-    dictionary_path: str | None
+    output: str
+    dictionary_path: str
     revision: str | None = None
     device: str = "auto"
     cache_dir: str | None = None

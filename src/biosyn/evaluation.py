@@ -17,6 +17,7 @@ from biosyn.metrics import accuracy_at_k
 from biosyn.model.answers import scores_json
 from biosyn.model.biosyn import BioSyn
 from biosyn.model.candidates import to_candidates
+from biosyn.model.linker import Model
 from biosyn.provenance import describe_data
 from biosyn.records import MentionPrediction, Query, QueryPrediction
 from biosyn.retrieval.vectors import Vectors
@@ -97,7 +98,7 @@ def split_mention(query: Query) -> list[str]:
 
 
 def predict(
-    biosyn: BioSyn, queries: Sequence[Query], dictionary: DictionaryDataset, names: Vectors, *, topk: int
+    biosyn: Model, queries: Sequence[Query], dictionary: DictionaryDataset, names: Vectors, *, topk: int
 ) -> list[QueryPrediction]:
     """Return the candidates of each query's mentions; a mention that comes twice is searched once.
 

@@ -11,22 +11,31 @@ import zlib
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from biosyn.errors import InputError
 
 
 class _Watched(io.FileIO):
-    """A file that is read in pieces and tells how many bytes each had, packed ones where it is packed."""
+    """A file that is read in pieces, tells how many bytes each had on disk, and says which file cannot be read."""
 
     def __init__(self, path: Path, tick: Callable[[int], object]):
-        super().__init__(path)
-        self._tick = tick
+        self._path, self._tick = path, tick
+        with self._named():
+            super().__init__(path)
 
     def readinto(self, buffer: Any) -> int | None:
-        count = super().readinto(buffer)
+        with self._named():
+            count = super().readinto(buffer)
         self._tick(count or 0)
         return count
+
+    @contextmanager
+    def _named(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:  # here, and not around the whole block that reads: other files fail there, too
+            raise InputError(f"cannot be read: {error.strerror}", path=self._path) from error
 
 
 @contextmanager
@@ -39,17 +48,15 @@ def open_binary(path: str | Path, *, tick: Callable[[int], object] = lambda coun
         If the file cannot be opened, read or unpacked, also where a read inside the block fails.
     """
     path = Path(path)
-    try:
-        with io.BufferedReader(_Watched(path, tick), buffer_size=1 << 20) as file:
-            if path.suffix == ".gz":
-                with io.BufferedReader(gzip.GzipFile(fileobj=file)) as unpacked:
-                    yield unpacked
-            else:
-                yield file
-    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
-        raise InputError(f"is damaged, or no gzip file: {error}", path=path) from error
-    except OSError as error:
-        raise InputError(f"cannot be read: {error.strerror}", path=path) from error
+    with io.BufferedReader(_Watched(path, tick), buffer_size=1 << 20) as file:
+        if path.suffix != ".gz":
+            yield cast(io.BufferedReader, file)
+            return
+        try:
+            with io.BufferedReader(gzip.GzipFile(fileobj=file)) as unpacked:
+                yield cast(io.BufferedReader, unpacked)
+        except (gzip.BadGzipFile, EOFError, zlib.error) as error:
+            raise InputError(f"is damaged, or no gzip file: {error}", path=path) from error
 
 
 def read_lines(path: str | Path) -> Iterator[tuple[int, str]]:

@@ -78,6 +78,7 @@ def test_a_bad_record_can_be_skipped_and_a_broken_file_cannot(run, tmp_path, cas
     ("flags", "message"),
     [
         (["--show_embeddings"], "--show_embeddings goes with --mention only"),
+        (["--topk", "3"], "--topk goes with --mention only"),
         (["--mention", "a"], "give one of --mention TEXT and --input FILE"),
         (["--types", ","], "--types is empty"),
     ],

@@ -3,6 +3,7 @@
 import gzip
 import http.server
 import io
+import sys
 import threading
 
 import pytest
@@ -118,7 +119,7 @@ def test_the_pieces_of_json_are_the_file(text):
 def test_json_is_read_in_blocks_of_any_size(monkeypatch):
     whole = list(json_pieces(io.BytesIO(JSON.encode()), "file"))
     for block in (1, 7, 64):
-        monkeypatch.setattr("biosyn.data.bioc_json.BLOCK", block)
+        monkeypatch.setattr("biosyn.data.json_text.BLOCK", block)
         assert list(json_pieces(io.BytesIO(JSON.encode()), "file")) == whole
 
 
@@ -149,7 +150,12 @@ def test_xml_of_many_documents_is_freed_as_it_goes(write):
         ("<collection>\n<document></collection>", r":2: is not well-formed XML"),
         ("<html/>", "its root is <html>"),
         ('{"documents": [\n{"id": "1", "passages": [}]}', ":2: is no BioC JSON: a value is expected"),
-        ('{"documents": [{"id": "1", "passages": []}', "is no BioC JSON: one of ',]' is expected"),
+        ('{"documents": [{"id": "1", "passages": []}', r"is no BioC JSON: one of , \] is expected"),
+        ('{"documents": [],}', 'one of " is expected'),
+        ('{"source": 1 "documents": []}', "a comma or '}' is expected"),
+        ('{"documents": []} x', "a collection or document is expected"),
+        ('{"documents": []},', "a collection or document is expected"),
+        ('{"source":\ufeff 1}', "a value is expected"),
         ('{"documents": [{"id": "1"}]}', "document '1': a part is missing"),
         ('{"documents": [{"id": "1", "passages": {}}]}', "'passages' is no array"),
         ('{"documents": [{"id": "1", "passages": [{"offset": 0, "text": 3}]}]}', "a 'text' is no string"),
@@ -211,6 +217,13 @@ def test_xinclude_is_not_followed(write, tmp_path):
     )
     path = write(f"<collection><document><id>{include}</id></document></collection>")
     assert [document.id for document in read_bioc(path)] == [""]
+
+
+def test_without_lxml_the_command_to_type_is_named(write, monkeypatch):
+    monkeypatch.setitem(sys.modules, "lxml", None)
+    with pytest.raises(InputError, match=r"pip install 'biosyn\[bioc\]'"):
+        list(read_bioc(write(XML)))
+    assert len(list(read_bioc(write(JSON)))) == 2  # JSON needs nothing
 
 
 def test_deep_xml_is_refused(write):

@@ -1,5 +1,6 @@
 import gzip
 import json
+from pathlib import Path
 
 import pytest
 
@@ -142,3 +143,15 @@ def test_a_place_that_cannot_be_written_is_named(tmp_path):
         PartialOutput(tmp_path / "file" / "out", IDENTITY, resume=False),
     ):
         pass
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
+def test_a_full_disk_is_named_and_the_run_can_be_resumed(target):
+    with PartialOutput(target, IDENTITY, resume=False) as output:
+        write(output, "one\n", 1)
+        with Path("/dev/full").open("ab", buffering=0) as full:
+            output._files["output"] = full
+            with pytest.raises(InputError, match=r"cannot be written \(No space left on device\): --resume goes on"):
+                write(output, "two\n", 2)
+    with PartialOutput(target, IDENTITY, resume=True) as output:
+        assert output.done.units == 1

@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import sys
 
 import pytest
 
@@ -153,6 +154,14 @@ def test_what_cannot_be_done_is_refused(link_config, tmp_path, name, changes, me
     (tmp_path / "in.txt").write_text("ataxia\n")
     with pytest.raises(InputError, match=message):
         link_file(link_config(tmp_path / name, **changes))
+
+
+def test_without_ab3p_the_command_to_type_and_the_alternative_are_named(link_config, tmp_path, monkeypatch):
+    (tmp_path / "in.txt").write_text(DOCUMENT)
+    monkeypatch.setitem(sys.modules, "pyab3p", None)
+    with pytest.raises(InputError, match=r"pip install 'biosyn\[ab3p\]', or choose another --abbreviations"):
+        link_file(link_config(tmp_path / "in.txt"))
+    link_file(link_config(tmp_path / "in.txt", abbreviations="none"))
 
 
 def test_the_input_is_never_the_output(link_config, tmp_path):

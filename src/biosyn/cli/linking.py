@@ -4,11 +4,13 @@ import argparse
 from typing import Any
 
 from biosyn.cli.common import make_config
-from biosyn.config import LINK_FORMATS, LinkConfig
+from biosyn.config import INFERENCE_TOPK, LINK_FORMATS, LinkConfig
 from biosyn.errors import InputError
 
-MENTION_FLAGS = ("show_embeddings", "group_by_concept", "explain", "document")
 ABBREVIATIONS = ("ab3p", "schwartz-hearst", "none")
+# flags that go with one kind of input only
+ONE_MENTION = ("show_predictions", "show_embeddings", "group_by_concept", "explain", "document")
+A_FILE = ("output", "format", "types", "add", "abbreviations", "split_composites", "resume")
 
 
 def add_linking(parser: argparse.ArgumentParser) -> None:
@@ -41,8 +43,9 @@ def wants_linking(args: argparse.Namespace) -> bool:
     """
     if (args.mention is None) == (args.input is None):
         raise InputError("give one of --mention TEXT and --input FILE")
-    flags = MENTION_FLAGS if args.input is not None else ("output", "format", "types", "add", "resume")
-    for flag in flags:
+    if args.input is not None and args.topk != INFERENCE_TOPK:
+        raise InputError("--topk goes with --mention only: of a file's mentions the best name is written")
+    for flag in ONE_MENTION if args.input is not None else A_FILE:
         if getattr(args, flag):
             raise InputError(f"--{flag} goes with {'--mention' if args.input is not None else '--input'} only")
     return args.input is not None

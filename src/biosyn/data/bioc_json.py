@@ -3,19 +3,16 @@
 The pieces joined are the file again, to the letter.
 """
 
-import codecs
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import IO, NamedTuple, TypeVar
+from typing import IO, NamedTuple
 
 from biosyn.data.bioc_records import BiocAnnotation, BiocDocument, BiocPassage, broken
-from biosyn.data.json_spans import Node, TruncatedError, parse_key, parse_separator, parse_value, skip_blanks
+from biosyn.data.json_spans import Node
+from biosyn.data.json_text import JsonText
 from biosyn.errors import InputError
 
-BLOCK = 1 << 16  # bytes read at a time
 DOCUMENTS = ("documents", "PubTator3")  # the latter is what NCBI's service calls them
-
-Parsed = TypeVar("Parsed")
 
 
 class JsonPiece(NamedTuple):
@@ -36,20 +33,12 @@ def json_pieces(stream: IO[bytes], path: str | Path) -> Iterator[JsonPiece]:
     InputError
         If the text is not JSON or not UTF-8; the line is named.
     """
-    text = _Text(stream, path)
+    text = JsonText(stream, path)
     if text.at_end():
         raise InputError("is no BioC JSON: it is empty", path=path)
     while not text.at_end():
         if text.peek() == "[":
-            yield JsonPiece(text.take("["))
-            if text.peek() == "]":
-                yield JsonPiece(text.take("]"))
-                continue
-            mark = ","
-            while mark == ",":
-                yield from _collection(text)
-                mark = text.peek()
-                yield JsonPiece(text.take(",]"))
+            yield from _array(text, lambda: _collection(text))
         else:
             yield from _collection(text)
     yield JsonPiece(text.rest())
@@ -76,35 +65,41 @@ def json_document(node: Node, path: str | Path) -> BiocDocument:
     return BiocDocument(name, tuple(passages))
 
 
-def _collection(text: "_Text") -> Iterator[JsonPiece]:
+def _collection(text: JsonText) -> Iterator[JsonPiece]:
     """Yield the pieces of one object, which is a collection, or a document where ``passages`` comes first."""
     if text.first_of(("passages", *DOCUMENTS)) == "passages":
-        yield from text.value()
+        yield from _document(text)
         return
     yield JsonPiece(text.take("{"))
-    mark = "}" if text.peek() == "}" else ","
-    if mark == "}":
-        yield JsonPiece(text.take("}"))
-    while mark == ",":
+    while text.peek() != "}":
         key, written = text.key()
         yield JsonPiece(written)
         if key in DOCUMENTS and text.peek() == "[":
-            yield from _documents(text)
+            yield from _array(text, lambda: _document(text))
         else:
-            yield from (piece._replace(node=None) for piece in text.value())
-        mark = text.peek()
-        yield JsonPiece(text.take(",}"))
+            yield from (piece._replace(node=None) for piece in _document(text))
+        if text.peek() != "}":
+            yield JsonPiece(text.take(","))
+            text.require('"')
+    yield JsonPiece(text.take("}"))
 
 
-def _documents(text: "_Text") -> Iterator[JsonPiece]:
+def _array(text: JsonText, element: Callable[[], Iterator[JsonPiece]]) -> Iterator[JsonPiece]:
     yield JsonPiece(text.take("["))
-    mark = "]" if text.peek() == "]" else ","
+    mark = "," if text.peek() != "]" else "]"
     if mark == "]":
         yield JsonPiece(text.take("]"))
     while mark == ",":
-        yield from text.value()
+        yield from element()
         mark = text.peek()
         yield JsonPiece(text.take(",]"))
+
+
+def _document(text: JsonText) -> Iterator[JsonPiece]:
+    """Yield a value with its node, and before it the blanks if there are any."""
+    if blanks := text.blanks():
+        yield JsonPiece(blanks)
+    yield JsonPiece(*text.value())
 
 
 def _passage(node: Node) -> BiocPassage:
@@ -153,107 +148,3 @@ def _string(node: Node) -> str:
     if not isinstance(node.value, str):
         raise TypeError("a 'text' is no string")
     return node.value
-
-
-def _first_key(text: str, keys: Sequence[str]) -> str:
-    """Return the first of these keys in the object at the text's start, or an empty text."""
-    at = skip_blanks(text, 1)
-    if text[at : at + 1] == "}":
-        return ""
-    while True:
-        key = parse_key(text, at)
-        if key.value in keys:
-            return str(key.value)
-        at, closed = parse_separator(text, parse_value(text, key.end).end, "}")
-        if closed:
-            return ""
-        at = skip_blanks(text, at + 1)
-
-
-class _Text:
-    """The text of a stream, of which only what is not yet taken is in memory."""
-
-    def __init__(self, stream: IO[bytes], path: str | Path):
-        self._stream = stream
-        self._path = path
-        self._decoder = codecs.getincrementaldecoder("utf-8")()
-        self._buffer = ""
-        self._line = 1
-        self._ended = False
-        self._blanks = ""  # taken already, to go with the next piece
-
-    def at_end(self) -> bool:
-        """Say whether nothing but blanks is left."""
-        return self.peek() == ""
-
-    def rest(self) -> str:
-        """Return the blanks that are left at the end."""
-        return self._blanks
-
-    def peek(self) -> str:
-        """Return the next character that is no blank, or an empty text at the end."""
-        while True:
-            start = skip_blanks(self._buffer, 0)
-            if self._line == 1 and not self._blanks and self._buffer[start : start + 1] == "\ufeff":
-                start += 1
-            self._blanks += self._drop(start)
-            if self._buffer or not self._more():
-                return self._buffer[:1]
-
-    def take(self, allowed: str) -> str:
-        """Take one of these characters, with the blanks before it."""
-        found = self.peek()
-        if not found or found not in allowed:
-            raise self._error(f"one of '{allowed}' is expected, found {self._buffer[:20]!r}")
-        return self._taken(1)
-
-    def key(self) -> tuple[str, str]:
-        """Take a key and its colon; return it, and what was taken."""
-        node = self._parsed(lambda: parse_key(self._buffer, 0))
-        return str(node.value), self._taken(node.end)
-
-    def value(self) -> Iterator[JsonPiece]:
-        """Take a value: a piece with its node, and before it the blanks if there are any."""
-        node = self._parsed(lambda: parse_value(self._buffer))
-        if self._blanks:
-            yield JsonPiece(self._taken(0))
-        yield JsonPiece(self._taken(node.end), node)
-
-    def first_of(self, keys: Sequence[str]) -> str:
-        """Return the first of these keys in the object that comes next, or an empty text; nothing is taken."""
-        if self.peek() != "{":
-            raise self._error(f"a collection or document is expected, found {self._buffer[:20]!r}")
-        return self._parsed(lambda: _first_key(self._buffer, keys))
-
-    def _parsed(self, parse: Callable[[], Parsed]) -> Parsed:
-        """Return what the function makes of the buffer, which is filled until it is enough."""
-        self.peek()
-        while True:
-            try:
-                return parse()
-            except TruncatedError as error:
-                if not self._more(len(self._buffer)):
-                    raise self._error(str(error)) from error
-            except ValueError as error:
-                raise self._error(str(error)) from error
-
-    def _more(self, least: int = BLOCK) -> bool:
-        """Read on, as much again as there is, so that a long value is not parsed too often."""
-        try:
-            data = self._stream.read(max(BLOCK, least))
-            self._buffer += self._decoder.decode(data, final=not data)
-        except UnicodeDecodeError as error:
-            raise self._error(f"is not UTF-8 ({error.reason}): save the file as UTF-8") from error
-        return bool(data)
-
-    def _drop(self, count: int) -> str:
-        dropped, self._buffer = self._buffer[:count], self._buffer[count:]
-        self._line += dropped.count("\n")
-        return dropped
-
-    def _taken(self, count: int) -> str:
-        taken, self._blanks = self._blanks + self._drop(count), ""
-        return taken
-
-    def _error(self, what: str) -> InputError:
-        return InputError(f"is no BioC JSON: {what}", path=self._path, line=self._line)

@@ -118,7 +118,7 @@ def _infons(element: Element) -> dict[str, str]:
 
 def _text(element: Element) -> str | None:
     found = element.find("text")
-    return None if found is None else "".join(found.itertext(None))
+    return None if found is None else "".join(found.itertext())
 
 
 def _number(text: str | None) -> int:
@@ -126,7 +126,7 @@ def _number(text: str | None) -> int:
     return int(text) if text.isascii() and text.isdecimal() and len(text) < 16 else -1
 
 
-def _released(root: Element, keep: "Element" = None) -> Iterator[bytes | Element]:
+def _released(root: Element, keep: Element = None) -> Iterator[bytes | Element]:
     """Take the children before ``keep`` out of the tree, whose text after them is complete, and give them on."""
     while len(root) and root[0] is not keep:
         child = root[0]

@@ -106,8 +106,9 @@ class PartialOutput:
                     os.replace(self._paths[name], place)
         except OSError as error:
             raise InputError(f"cannot be written: {error.strerror}", path=self._target) from error
-        self._stack.close()
+        self.state.close()
         self._remove_files()
+        self._stack.close()  # the lock is the last to go
         for remove in (self._paths["lock"].unlink, self._folder.rmdir):
             with suppress(OSError):  # another run may have begun to wait for it
                 remove()

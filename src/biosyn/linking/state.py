@@ -7,8 +7,8 @@ in the same company, and the scores come out the same to the last bit.
 
 import json
 import sqlite3
-from collections.abc import Iterable, Mapping, Sequence
-from contextlib import closing
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from hashlib import blake2b
 from pathlib import Path
 from types import TracebackType
@@ -63,7 +63,11 @@ class LinkState:
         return self
 
     def __exit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:
-        self._database.close()  # what was not committed is gone, as after a kill
+        self.close()
+
+    def close(self) -> None:
+        """Close the file; what was not committed is gone, as after a kill."""
+        self._database.close()
 
     def load(self) -> tuple[dict[str, Any], Done] | None:
         """Return what the run is of, and what is done; None for a new file."""
@@ -74,14 +78,21 @@ class LinkState:
             raise self._damaged(error) from error
 
     def start(self, identity: Mapping[str, Any]) -> None:
-        """Record what the run is of, and that nothing is done."""
+        """Record what the run is of, and that nothing is done; errors as `commit`."""
         self._database.execute("INSERT INTO run VALUES (1, ?, ?)", (json.dumps(identity), json.dumps(Done()._asdict())))
         self._database.commit()
 
     def commit(self, done: Done) -> None:
-        """Record what is done, with the links that were remembered since the last time; on disk when it returns."""
-        self._database.execute("UPDATE run SET done = ?", (json.dumps(done._asdict()),))
-        self._database.commit()
+        """Record what is done, with the links that were remembered since the last time; on disk when it returns.
+
+        Raises
+        ------
+        InputError
+            If it cannot be written.
+        """
+        with self._writing():
+            self._database.execute("UPDATE run SET done = ?", (json.dumps(done._asdict()),))
+            self._database.commit()
 
     def known(self, texts: Iterable[str]) -> dict[str, Link]:
         """Return the links of those texts that were linked before."""
@@ -93,14 +104,22 @@ class LinkState:
         return found
 
     def remember(self, texts: Sequence[str], links: Sequence[Link]) -> None:
-        """Remember the links of texts that were not known."""
+        """Remember the links of texts that were not known; errors as `commit`."""
         rows = [(_key(text), *link) for text, link in zip(texts, links, strict=True)]
-        self._database.executemany("INSERT INTO links VALUES (?, ?, ?, ?)", rows)
+        with self._writing():
+            self._database.executemany("INSERT INTO links VALUES (?, ?, ?, ?)", rows)
 
     def distinct(self) -> int:
         """Return how many texts were linked."""
         with closing(self._database.execute("SELECT COUNT(*) FROM links")) as cursor:
             return int(cursor.fetchone()[0])
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.Error as error:  # a full disk, for example
+            raise InputError(f"cannot be written ({error}): --resume goes on", path=self._path) from error
 
     def _damaged(self, error: Exception) -> InputError:
         return InputError(f"is damaged ({error}): start anew without --resume", path=self._path)

@@ -35,7 +35,7 @@ class Model(Protocol):
     def get_sparse_encoder(self) -> SparseEncoder:
         """Return the TF-IDF."""
 
-    def embed(self, texts: Sequence[str], *, what: str) -> Vectors:
+    def embed(self, texts: Sequence[str], *, score_mode: str = "hybrid", what: str) -> Vectors:
         """Turn texts into vectors."""
 
     def search(self, mentions: Vectors, names: Vectors, *, topk: int) -> TopNames:
