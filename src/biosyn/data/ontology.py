@@ -30,7 +30,7 @@ class Concept:
     ids: tuple[str, ...]
     names: tuple[str, ...]
     source: str
-    links: Mapping[str, tuple[str, ...]] = field(default=_NO_LINKS, compare=False)
+    links: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: _NO_LINKS, compare=False)
 
     @property
     def preferred_name(self) -> str | None:
