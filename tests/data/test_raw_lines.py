@@ -1,14 +1,15 @@
 import gzip
 
 import pytest
-from biosyn.data.byte_source import open_bytes, raw_lines
 
-from biosyn.data import byte_source
+from biosyn.data import raw_lines as raw_lines_module
+from biosyn.data.raw_lines import raw_lines
 from biosyn.errors import InputError
+from biosyn.files import open_binary
 
 
 def lines_of(path):
-    with open_bytes(path) as stream:
+    with open_binary(path) as stream:
         return list(raw_lines(stream, path))
 
 
@@ -32,7 +33,7 @@ def test_utf_16_is_named(tmp_path):
 
 
 def test_a_file_without_line_ends_does_not_fill_the_memory(tmp_path, monkeypatch):
-    monkeypatch.setattr(byte_source, "MAX_LINE", 10)
+    monkeypatch.setattr(raw_lines_module, "MAX_LINE", 10)
     (tmp_path / "a").write_bytes(b"short\n" + b"x" * 100)
     with pytest.raises(InputError, match=r"a:2: is longer than 10 bytes"):
         lines_of(tmp_path / "a")
@@ -40,5 +41,5 @@ def test_a_file_without_line_ends_does_not_fill_the_memory(tmp_path, monkeypatch
 
 def test_an_error_of_the_caller_keeps_its_own_name(tmp_path):
     (tmp_path / "a.gz").write_bytes(gzip.compress(b"x"))
-    with pytest.raises(PermissionError), open_bytes(tmp_path / "a.gz"):
+    with pytest.raises(PermissionError), open_binary(tmp_path / "a.gz"):
         raise PermissionError("of something else")
