@@ -14,6 +14,7 @@ from transformers import PreTrainedModel
 
 from biosyn.data.candidates import CandidateDataset
 from biosyn.data.dictionary import DictionaryDataset
+from biosyn.devices import return_freed_memory
 from biosyn.errors import InputError
 from biosyn.model.biosyn import BioSyn
 from biosyn.model.losses import marginal_nll
@@ -137,6 +138,7 @@ class Trainer:
             losses.append(self._accumulate(candidates, mentions))  # kept on the device: reading each would stall a GPU
             self.optimizer.step()
             self.optimizer.zero_grad()  # here: while activations pile up there are no gradients beside them
+            return_freed_memory()
         self.net.eval()
         return float(torch.stack(losses).mean())
 

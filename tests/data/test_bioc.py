@@ -221,7 +221,7 @@ def test_xinclude_is_not_followed(write, tmp_path):
 
 def test_without_lxml_the_command_to_type_is_named(write, monkeypatch):
     monkeypatch.setitem(sys.modules, "lxml", None)
-    with pytest.raises(InputError, match=r"pip install 'biosyn\[bioc\]'"):
+    with pytest.raises(InputError, match=r"pip install 'biosyn\[xml\]'"):
         list(read_bioc(write(XML)))
     assert len(list(read_bioc(write(JSON)))) == 2  # JSON needs nothing
 

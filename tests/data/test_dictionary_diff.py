@@ -15,7 +15,10 @@ def version(tmp_path):
         folder.mkdir()
         (folder / "names.txt").write_text("".join(f"{line}\n" for line in lines))
         if concepts is not None:
-            rows = [json.dumps({"ids": ids, "preferred_name": preferred}) for ids, preferred in concepts]
+            rows = [
+                json.dumps({"ids": ids, "preferred_name": preferred, "names": [preferred]})
+                for ids, preferred in concepts
+            ]
             (folder / "concepts.jsonl").write_text("".join(f"{row}\n" for row in rows))
         return folder / "names.txt"
 
@@ -89,7 +92,7 @@ def test_without_concepts_every_id_is_one(version, versions, caplog):
 def test_a_bad_line_of_the_concepts_is_named(versions, line):
     with versions[1].with_name("concepts.jsonl").open("a") as file:
         file.write(f"{line}\n")
-    with pytest.raises(InputError, match=r"concepts\.jsonl:4: expected a JSON object with 'ids' and 'preferred_name'"):
+    with pytest.raises(InputError, match=r"concepts\.jsonl:4: expected \{\"ids\": "):
         dictionary_diff(*versions)
 
 

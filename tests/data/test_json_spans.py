@@ -1,7 +1,7 @@
 import json
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from biosyn.data.json_spans import MAX_DEPTH, TruncatedError, insert, new_members, parse_value
@@ -21,6 +21,8 @@ def plain(node):
 
 
 @given(VALUES, LAYOUTS)
+@example(-(10**17) - 1, {})
+@example(10**299, {})
 def test_it_reads_what_the_standard_library_reads(value, layout):
     text = f" {json.dumps(value, **layout)} "
     assert plain(parse_value(text)) == json.loads(text)

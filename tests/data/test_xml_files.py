@@ -62,5 +62,5 @@ def test_a_missing_file_is_named(tmp_path):
 
 def test_a_missing_lxml_is_named_with_the_command(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "lxml", None)
-    with pytest.raises(InputError, match=r"pip install 'biosyn\[bioc\]'"):
+    with pytest.raises(InputError, match=r"pip install 'biosyn\[xml\]'"):
         read_xml(xml(tmp_path, "<a/>"))

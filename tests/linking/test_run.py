@@ -8,7 +8,7 @@ import pytest
 
 from biosyn.data.mention_files.units import Link
 from biosyn.errors import InputError
-from biosyn.inference import Linker
+from biosyn.inference import load_linker
 from biosyn.linking import steps as steps_module
 from biosyn.linking.partial_output import PartialOutput
 from biosyn.linking.preparation import Preparation
@@ -113,7 +113,7 @@ def test_the_links_are_those_of_inference(link_config, tmp_path, tiny_checkpoint
     mentions = ["Ataxia", "breast tumour", "low blood-count"]
     (tmp_path / "in.jsonl").write_text("".join(json.dumps({"mention": mention}) + "\n" for mention in mentions))
     link_file(link_config(tmp_path / "in.jsonl"))
-    linker = Linker.load(str(tiny_checkpoint), str(tiny_dictionary), topk=1, device="cpu")
+    linker = load_linker(str(tiny_checkpoint), str(tiny_dictionary), topk=1, device="cpu")
     for line, prediction in zip(
         (tmp_path / "linked").read_text().splitlines(), linker.link(mentions, topk=1), strict=True
     ):

@@ -6,8 +6,8 @@ from typing import Any
 from biosyn.cli.common import make_config
 from biosyn.config import INFERENCE_TOPK, LINK_FORMATS, LinkConfig
 from biosyn.errors import InputError
+from biosyn.text.abbreviations import ABBREVIATION_METHODS
 
-ABBREVIATIONS = ("ab3p", "schwartz-hearst", "none")
 # flags that go with one kind of input only
 ONE_MENTION = ("show_predictions", "show_embeddings", "group_by_concept", "explain", "document")
 A_FILE = ("output", "format", "types", "add", "abbreviations", "split_composites", "resume")
@@ -23,7 +23,9 @@ def add_linking(parser: argparse.ArgumentParser) -> None:
     add("--field", default="mention", help="member of a JSON object that holds it (default: %(default)s)")
     add("--types", help="link mentions of these types only, separated by commas")
     add("--add", choices=("id", "all"), help="id alone, or name and score too (default: all; PubTator: id)")
-    add("--abbreviations", choices=ABBREVIATIONS, help="who finds them (default: ab3p where there are documents)")
+    add(
+        "--abbreviations", choices=ABBREVIATION_METHODS, help="who finds them (default: ab3p where there are documents)"
+    )
     add(
         "--split_composites",
         action="store_true",

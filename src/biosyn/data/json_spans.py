@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 MAX_DEPTH = 100
+MAX_DIGITS = 300
 _BLANKS = re.compile(r"[ \t\n\r]*")
 _STRING = re.compile(r'"[^"\\\x00-\x1f]*(?:\\.[^"\\\x00-\x1f]*)*')  # all of it but the closing quote
 _LITERAL = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?|true|false|null")
@@ -121,7 +122,8 @@ def _literal(text: str, start: int) -> Node:
 def _plain(word: str) -> Any:
     if word in _WORDS:
         return _WORDS[word]
-    return int(word) if len(word) < 19 and word.lstrip("-").isdecimal() else float(word)
+    # one of thousands of digits would cost quadratic time as an int
+    return int(word) if len(word) <= MAX_DIGITS and word.lstrip("-").isdecimal() else float(word)
 
 
 def _array(text: str, start: int, depth: int) -> Node:

@@ -37,7 +37,8 @@ JSON = """{"source": "s", "date": "", "key": "", "infons": {"b": 1.50}, "documen
 INFONS = {ID: "D1|2", NAME: 'ataxia, type "1" & <é>', SCORE: "12.3457"}
 # XML holds these characters only; a parser reads \r as \n
 TEXT = st.text(st.characters(codec="utf-8", exclude_categories=["Cc", "Cs", "Cn"]), max_size=12)
-ANNOTATIONS = st.lists(st.tuples(TEXT, st.dictionaries(TEXT, TEXT, max_size=2)), max_size=3)
+KEYS = TEXT.filter(lambda key: not key.startswith("biosyn"))  # hypothesis tries the strings that it finds in our code
+ANNOTATIONS = st.lists(st.tuples(TEXT, st.dictionaries(KEYS, TEXT, max_size=2)), max_size=3)
 
 
 def canonical(xml):
