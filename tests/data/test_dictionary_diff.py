@@ -15,10 +15,7 @@ def version(tmp_path):
         folder.mkdir()
         (folder / "names.txt").write_text("".join(f"{line}\n" for line in lines))
         if concepts is not None:
-            rows = [
-                json.dumps({"ids": ids, "preferred_name": preferred, "names": [preferred]})
-                for ids, preferred in concepts
-            ]
+            rows = [json.dumps({"ids": ids, "preferred_name": name, "names": [name]}) for ids, name in concepts]
             (folder / "concepts.jsonl").write_text("".join(f"{row}\n" for row in rows))
         return folder / "names.txt"
 

@@ -13,6 +13,7 @@ from biosyn.linking import steps as steps_module
 from biosyn.linking.partial_output import PartialOutput
 from biosyn.linking.preparation import Preparation
 from biosyn.linking.run import link_file, link_units
+from biosyn.model.linker import Linker
 
 DOCUMENT = """1|t|Louis Bar syndrome (LBS) and others
 1|a|LBS is rare, and so are breast and ovarian cancer.
