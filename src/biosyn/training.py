@@ -26,6 +26,7 @@ from biosyn.retrieval.vectors import SparseRows, Vectors
 from biosyn.training_log import DevSet
 
 SPARSE_WEIGHT_LEARNING_RATE = 0.01
+RETURN_MEMORY_EVERY = 10  # steps; each one would cost a tenth of the time, and save hardly more
 _TRAIN, _DEV = 0, 1  # the dictionaries of the name pool
 
 
@@ -134,11 +135,12 @@ class Trainer:
         self.net.train()
         losses = []
         steps = list(self._steps(len(candidates)))
-        for mentions in tqdm(steps, desc="steps", disable=not self.show_progress):
+        for step, mentions in enumerate(tqdm(steps, desc="steps", disable=not self.show_progress), 1):
             losses.append(self._accumulate(candidates, mentions))  # kept on the device: reading each would stall a GPU
             self.optimizer.step()
             self.optimizer.zero_grad()  # here: while activations pile up there are no gradients beside them
-            return_freed_memory()
+            if step % RETURN_MEMORY_EVERY == 0:
+                return_freed_memory()
         self.net.eval()
         return float(torch.stack(losses).mean())
 
