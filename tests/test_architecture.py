@@ -20,12 +20,13 @@ RANKS = {
     "biosyn.config": 1,
     "biosyn.files": 1,
     "biosyn.devices": 1,
-    "biosyn.metrics": 2,
     "biosyn.text": 2,  # string -> string
+    "biosyn.metrics": 3,  # predictions -> figures
     "biosyn.encoders": 3,  # strings -> vectors
     "biosyn.data": 4,  # files -> rows; data.candidates holds the tokens of its rows
     "biosyn.provenance": 2,  # files -> what a reader can check them by
     "biosyn.checkpoint": 4,  # files -> encoders
+    "biosyn.outcomes": 5,  # predictions, and what they are held against -> what metrics takes
     "biosyn.retrieval": 5,  # vectors -> candidate rows
     "biosyn.model": 6,  # scores, loss, and the facade over all of the above
     "biosyn.preprocessing": 7,  # the verbs
