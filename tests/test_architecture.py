@@ -34,11 +34,13 @@ RANKS = {
     "biosyn.convert": 7,
     "biosyn.inference": 7,
     "biosyn.evaluation": 7,
+    "biosyn.comparison": 7,
     "biosyn.linking": 8,  # inference on a whole file
     "biosyn.spacy_linker": 8,  # as the commands: a way in for users
     "biosyn.training_log": 8,  # dev accuracy is evaluation
     "biosyn.training": 9,
     "biosyn.train_run": 10,
+    "biosyn.ablation": 11,  # both verbs, again and again
     "biosyn.quickstart": 11,  # all the verbs in a row
     "biosyn.web": 11,
     "biosyn.cli": 12,

@@ -43,6 +43,7 @@ class TrainConfig:
     initial_sparse_weight: float = 0.0
     keep_sparse_weight: bool = False
     dense_ratio: float = 0.5
+    fixed_candidates: bool = False
     precision: str = "float32"
     gradient_accumulation_steps: int = 1
     gradient_checkpointing: bool = False

@@ -7,7 +7,6 @@ from typing import Any
 
 from biosyn.checkpoint.folder import record_figures
 from biosyn.checkpoint.manifest import load_manifest
-from biosyn.concept_ids import shares_any
 from biosyn.config import EvalConfig
 from biosyn.data.dictionary import DictionaryDataset, require_names
 from biosyn.data.queries import QueryDataset
@@ -15,10 +14,10 @@ from biosyn.devices import resolve_device
 from biosyn.files import require_folder, require_writable, write_json
 from biosyn.metrics.accuracy import accuracy_at_k
 from biosyn.metrics.summary import metrics_json, metrics_table
-from biosyn.model.answers import scores_json
 from biosyn.model.biosyn import BioSyn
 from biosyn.model.candidates import to_candidates
 from biosyn.model.linker import Model
+from biosyn.model.predictions import PREDICTIONS_FILE, predictions_file_json
 from biosyn.outcomes import outcomes_of
 from biosyn.provenance import describe_data
 from biosyn.records import MentionPrediction, Query, QueryPrediction
@@ -26,7 +25,6 @@ from biosyn.retrieval.vectors import Vectors
 
 logger = logging.getLogger(__name__)
 
-PREDICTIONS_FILE = "predictions_eval.json"
 METRICS_FILE = "metrics.json"
 
 
@@ -71,7 +69,7 @@ def evaluate(config: EvalConfig) -> dict[str, Any]:
     _write_metrics(config, predictions, queries, dictionary, output_dir / METRICS_FILE)
     if config.save_predictions:
         path = output_dir / PREDICTIONS_FILE
-        write_json(path, {"queries": [_to_json(prediction) for prediction in predictions], **accuracy})
+        write_json(path, predictions_file_json(predictions, accuracy))
         logger.info("predictions are in %s", path)
     if config.record_as is not None:
         _record(config, accuracy, mentions=len(queries), names=len(dictionary))
@@ -145,19 +143,3 @@ def predict(
         QueryPrediction(query, tuple(MentionPrediction(part, by_text[part]) for part in mentions))
         for query, mentions in zip(queries, parts, strict=True)
     ]
-
-
-def _to_json(prediction: QueryPrediction) -> dict[str, Any]:
-    query = prediction.query
-    mentions = [
-        {
-            "mention": mention.mention,
-            "golden_cui": query.cui.replace("+", "|"),
-            "candidates": [
-                {"name": c.name, "cui": c.cui, "label": int(shares_any(query.cui, c.cui)), **scores_json(c)}
-                for c in mention.candidates
-            ],
-        }
-        for mention in prediction.mentions
-    ]
-    return {"mentions": mentions, "pmid": query.pmid, "start": query.start, "end": query.end}

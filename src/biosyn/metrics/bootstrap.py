@@ -5,6 +5,7 @@ cluster bootstrap (Field and Welsh, J. R. Stat. Soc. B 2007), with percentile in
 """
 
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -96,3 +97,9 @@ def percentile_interval(samples: NDArray[np.float64], *, level: float = LEVEL) -
     """
     tail = 100 * (1 - level) / 2
     return np.nanpercentile(samples, [tail, 100 - tail], axis=0)
+
+
+def interval_json(documents: Sequence[str]) -> dict[str, Any]:
+    """Return how the intervals of these queries' figures are made, for JSON; see `sampling_units`."""
+    drawn = "document" if len(set(documents)) > 1 else "query"
+    return {"level": LEVEL, "method": "bootstrap, percentile", "drawn": drawn, "resamples": RESAMPLES, "seed": SEED}

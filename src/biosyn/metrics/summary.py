@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from biosyn.metrics.bootstrap import LEVEL, RESAMPLES, SEED
+from biosyn.metrics.bootstrap import interval_json
 from biosyn.metrics.figures import Figure
 from biosyn.metrics.outcomes import FigureKey, Outcomes
 
@@ -22,16 +22,10 @@ def metrics_json(outcomes: Outcomes, figures: Mapping[FigureKey, Figure]) -> dic
         "queries": len(outcomes),
         "documents": len(set(outcomes.documents)),
         "topk": outcomes.topk,
-        "interval": interval_json(outcomes),
+        "interval": interval_json(outcomes.documents),
         **tree,
         "left_out": dict(outcomes.left_out),
     }
-
-
-def interval_json(outcomes: Outcomes) -> dict[str, Any]:
-    """Return how the intervals were made; queries are drawn where there is one document only."""
-    unit = "document" if len(set(outcomes.documents)) > 1 else "query"
-    return {"level": LEVEL, "method": "bootstrap, percentile", "drawn": unit, "resamples": RESAMPLES, "seed": SEED}
 
 
 def metrics_table(outcomes: Outcomes, figures: Mapping[FigureKey, Figure]) -> list[str]:
