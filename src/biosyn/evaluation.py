@@ -11,14 +11,15 @@ from biosyn.config import EvalConfig
 from biosyn.data.dictionary import DictionaryDataset, require_names
 from biosyn.data.queries import QueryDataset
 from biosyn.devices import resolve_device
-from biosyn.files import require_folder, require_writable, write_json
+from biosyn.files import require_writable, write_json
 from biosyn.metrics.accuracy import accuracy_at_k
+from biosyn.metrics.outcomes import Outcomes
 from biosyn.metrics.summary import metrics_json, metrics_table
 from biosyn.model.biosyn import BioSyn
 from biosyn.model.candidates import to_candidates
 from biosyn.model.linker import Model
 from biosyn.model.predictions import PREDICTIONS_FILE, predictions_file_json
-from biosyn.outcomes import outcomes_of
+from biosyn.outcomes import outcomes_of, read_references
 from biosyn.provenance import describe_data
 from biosyn.records import MentionPrediction, Query, QueryPrediction, split_mention
 from biosyn.retrieval.vectors import Vectors
@@ -40,11 +41,10 @@ def evaluate(config: EvalConfig) -> dict[str, Any]:
     queries = QueryDataset(config.data_dir, config.filter_composite, config.filter_duplicate).queries
     dictionary = DictionaryDataset(config.dictionary_path)
     require_names(dictionary, config.topk)
-    for folder in config.train_dir:
-        require_folder(folder)  # before the minutes that the embedding takes
+    references = read_references(queries, dictionary, data_dir=config.data_dir, train_dirs=config.train_dir)
     output_dir = require_writable(config.output_dir)
     if config.record_as is not None:
-        load_manifest(config.model_name_or_path)
+        load_manifest(config.model_name_or_path)  # before the minutes that the embedding takes
     biosyn = BioSyn.from_pretrained(
         config.model_name_or_path,
         revision=config.revision,
@@ -54,19 +54,13 @@ def evaluate(config: EvalConfig) -> dict[str, Any]:
         search_memory=config.search_memory,
     )
 
-    progress = "dictionary" if config.show_progress else None
-    if config.score_mode == "sparse":  # a second of work, and no encoder in it
-        names = biosyn.embed(dictionary.names, score_mode="sparse")
-    else:
-        index = biosyn.index(
-            dictionary, cache_dir=config.cache_dir, precision=config.index_precision, progress=progress
-        )
-        names = index.vectors(device, score_mode=config.score_mode)
+    names = _embed_names(config, biosyn, dictionary)
     predictions = predict(biosyn, queries, dictionary, names, topk=config.topk)
     accuracy = accuracy_at_k(predictions, config.topk)
     for k in sorted({1, min(5, config.topk)}):
         logger.info("acc@%d=%s", k, accuracy[f"acc{k}"])
-    _write_metrics(config, predictions, queries, dictionary, output_dir / METRICS_FILE)
+    outcomes = outcomes_of(predictions, references, topk=config.topk)
+    _write_metrics(config, outcomes, names=len(dictionary), path=output_dir / METRICS_FILE)
     if config.save_predictions:
         path = output_dir / PREDICTIONS_FILE
         write_json(path, predictions_file_json(predictions, accuracy))
@@ -76,24 +70,19 @@ def evaluate(config: EvalConfig) -> dict[str, Any]:
     return {"queries": len(queries), "names": len(dictionary), "score_mode": config.score_mode, **accuracy}
 
 
-def _write_metrics(
-    config: EvalConfig,
-    predictions: Sequence[QueryPrediction],
-    queries: Sequence[Query],
-    dictionary: DictionaryDataset,
-    path: Path,
-) -> None:
-    """Write every figure with its interval and log them as a table."""
-    outcomes = outcomes_of(
-        predictions,
-        queries,
-        dictionary,
-        topk=config.topk,
-        data_dir=config.data_dir,
-        train_dirs=config.train_dir,
-    )
+def _embed_names(config: EvalConfig, biosyn: BioSyn, dictionary: DictionaryDataset) -> Vectors:
+    if config.score_mode == "sparse":  # a second of work, and no encoder in it
+        return biosyn.embed(dictionary.names, score_mode="sparse")
+    progress = "dictionary" if config.show_progress else None
+    index = biosyn.index(dictionary, cache_dir=config.cache_dir, precision=config.index_precision, progress=progress)
+    return index.vectors(biosyn.device, score_mode=config.score_mode)
+
+
+def _write_metrics(config: EvalConfig, outcomes: Outcomes, *, names: int, path: Path) -> None:
+    """Write every figure with its interval, and log them as a table."""
     figures = outcomes.figures()
-    write_json(path, {"score_mode": config.score_mode, "names": len(dictionary), **metrics_json(outcomes, figures)})
+    settings = {"score_mode": config.score_mode, "names": names, "filters": _filters(config)}
+    write_json(path, {**settings, **metrics_json(outcomes, figures)})
     for line in metrics_table(outcomes, figures):
         logger.info("%s", line)
     logger.info("the figures are in %s", path)
@@ -103,13 +92,17 @@ def _record(config: EvalConfig, accuracy: dict[str, float], *, mentions: int, na
     """Add Acc@1 and Acc@5 to the checkpoint's manifest, beside the other score modes' on the same data."""
     data_set = str(config.record_as)
     data = describe_data(config.data_dir, config.dictionary_path, mentions=mentions, names=names)
-    data["filters"] = [name for name in ("filter_composite", "filter_duplicate") if getattr(config, name)]
+    data["filters"] = _filters(config)
     earlier = load_manifest(config.model_name_or_path).figures.get(data_set, {})
     if any(earlier.get(key) != value for key, value in data.items()):
         earlier = data  # measured on something else: its figures do not belong beside these
     figures = {key: accuracy[key] for key in ("acc1", "acc5") if key in accuracy}
     record_figures(config.model_name_or_path, data_set, {**earlier, config.score_mode: figures})
     logger.info("recorded as '%s' in the checkpoint's manifest and model card", data_set)
+
+
+def _filters(config: EvalConfig) -> list[str]:
+    return [name for name in ("filter_composite", "filter_duplicate") if getattr(config, name)]
 
 
 def predict(
