@@ -7,24 +7,26 @@ from typing import Any
 
 from biosyn.checkpoint.folder import record_figures
 from biosyn.checkpoint.manifest import load_manifest
-from biosyn.concept_ids import shares_any
 from biosyn.config import EvalConfig
 from biosyn.data.dictionary import DictionaryDataset, require_names
 from biosyn.data.queries import QueryDataset
 from biosyn.devices import resolve_device
 from biosyn.files import require_writable, write_json
-from biosyn.metrics import accuracy_at_k
-from biosyn.model.answers import scores_json
+from biosyn.metrics.accuracy import accuracy_at_k
+from biosyn.metrics.outcomes import Outcomes
+from biosyn.metrics.summary import metrics_json, metrics_table
 from biosyn.model.biosyn import BioSyn
 from biosyn.model.candidates import to_candidates
 from biosyn.model.linker import Model
+from biosyn.model.predictions import PREDICTIONS_FILE, predictions_file_json
+from biosyn.outcomes import outcomes_of, read_references
 from biosyn.provenance import describe_data
-from biosyn.records import MentionPrediction, Query, QueryPrediction
+from biosyn.records import MentionPrediction, Query, QueryPrediction, split_mention
 from biosyn.retrieval.vectors import Vectors
 
 logger = logging.getLogger(__name__)
 
-PREDICTIONS_FILE = "predictions_eval.json"
+METRICS_FILE = "metrics.json"
 
 
 def evaluate(config: EvalConfig) -> dict[str, Any]:
@@ -39,8 +41,8 @@ def evaluate(config: EvalConfig) -> dict[str, Any]:
     queries = QueryDataset(config.data_dir, config.filter_composite, config.filter_duplicate).queries
     dictionary = DictionaryDataset(config.dictionary_path)
     require_names(dictionary, config.topk)
-    if config.save_predictions:
-        require_writable(config.output_dir)
+    references = read_references(queries, dictionary, data_dir=config.data_dir, train_dirs=config.train_dir)
+    output_dir = require_writable(config.output_dir)
     if config.record_as is not None:
         load_manifest(config.model_name_or_path)  # before the minutes that the embedding takes
     biosyn = BioSyn.from_pretrained(
@@ -52,32 +54,45 @@ def evaluate(config: EvalConfig) -> dict[str, Any]:
         search_memory=config.search_memory,
     )
 
-    progress = "dictionary" if config.show_progress else None
-    if config.score_mode == "sparse":  # a second of work, and no encoder in it
-        names = biosyn.embed(dictionary.names, score_mode="sparse")
-    else:
-        index = biosyn.index(
-            dictionary, cache_dir=config.cache_dir, precision=config.index_precision, progress=progress
-        )
-        names = index.vectors(device, score_mode=config.score_mode)
+    names = _embed_names(config, biosyn, dictionary)
     predictions = predict(biosyn, queries, dictionary, names, topk=config.topk)
     accuracy = accuracy_at_k(predictions, config.topk)
     for k in sorted({1, min(5, config.topk)}):
         logger.info("acc@%d=%s", k, accuracy[f"acc{k}"])
+    outcomes = outcomes_of(predictions, references, topk=config.topk)
+    _write_metrics(config, outcomes, names=len(dictionary), path=output_dir / METRICS_FILE)
     if config.save_predictions:
-        path = Path(config.output_dir) / PREDICTIONS_FILE
-        write_json(path, {"queries": [_to_json(prediction) for prediction in predictions], **accuracy})
+        path = output_dir / PREDICTIONS_FILE
+        write_json(path, predictions_file_json(predictions, accuracy))
         logger.info("predictions are in %s", path)
     if config.record_as is not None:
         _record(config, accuracy, mentions=len(queries), names=len(dictionary))
     return {"queries": len(queries), "names": len(dictionary), "score_mode": config.score_mode, **accuracy}
 
 
+def _embed_names(config: EvalConfig, biosyn: BioSyn, dictionary: DictionaryDataset) -> Vectors:
+    if config.score_mode == "sparse":  # a second of work, and no encoder in it
+        return biosyn.embed(dictionary.names, score_mode="sparse")
+    progress = "dictionary" if config.show_progress else None
+    index = biosyn.index(dictionary, cache_dir=config.cache_dir, precision=config.index_precision, progress=progress)
+    return index.vectors(biosyn.device, score_mode=config.score_mode)
+
+
+def _write_metrics(config: EvalConfig, outcomes: Outcomes, *, names: int, path: Path) -> None:
+    """Write every figure with its interval, and log them as a table."""
+    figures = outcomes.figures()
+    settings = {"score_mode": config.score_mode, "names": names, "filters": _filters(config)}
+    write_json(path, {**settings, **metrics_json(outcomes, figures)})
+    for line in metrics_table(outcomes, figures):
+        logger.info("%s", line)
+    logger.info("the figures are in %s", path)
+
+
 def _record(config: EvalConfig, accuracy: dict[str, float], *, mentions: int, names: int) -> None:
     """Add Acc@1 and Acc@5 to the checkpoint's manifest, beside the other score modes' on the same data."""
     data_set = str(config.record_as)
     data = describe_data(config.data_dir, config.dictionary_path, mentions=mentions, names=names)
-    data["filters"] = [name for name in ("filter_composite", "filter_duplicate") if getattr(config, name)]
+    data["filters"] = _filters(config)
     earlier = load_manifest(config.model_name_or_path).figures.get(data_set, {})
     if any(earlier.get(key) != value for key, value in data.items()):
         earlier = data  # measured on something else: its figures do not belong beside these
@@ -86,15 +101,8 @@ def _record(config: EvalConfig, accuracy: dict[str, float], *, mentions: int, na
     logger.info("recorded as '%s' in the checkpoint's manifest and model card", data_set)
 
 
-def split_mention(query: Query) -> list[str]:
-    """Return the parts of a composite mention, or the mention alone.
-
-    Examples
-    --------
-    >>> split_mention(Query("breast cancer|ovarian cancer", "D001943|D010051"))
-    ['breast cancer', 'ovarian cancer']
-    """
-    return query.mention.replace("+", "|").split("|")
+def _filters(config: EvalConfig) -> list[str]:
+    return [name for name in ("filter_composite", "filter_duplicate") if getattr(config, name)]
 
 
 def predict(
@@ -117,19 +125,3 @@ def predict(
         QueryPrediction(query, tuple(MentionPrediction(part, by_text[part]) for part in mentions))
         for query, mentions in zip(queries, parts, strict=True)
     ]
-
-
-def _to_json(prediction: QueryPrediction) -> dict[str, Any]:
-    query = prediction.query
-    mentions = [
-        {
-            "mention": mention.mention,
-            "golden_cui": query.cui.replace("+", "|"),
-            "candidates": [
-                {"name": c.name, "cui": c.cui, "label": int(shares_any(query.cui, c.cui)), **scores_json(c)}
-                for c in mention.candidates
-            ],
-        }
-        for mention in prediction.mentions
-    ]
-    return {"mentions": mentions, "pmid": query.pmid, "start": query.start, "end": query.end}
