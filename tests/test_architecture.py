@@ -22,6 +22,9 @@ RANKS = {
     "biosyn.files": 1,
     "biosyn.devices": 1,
     "biosyn.metrics": 2,
+    "biosyn.confidence": 2,
+    "biosyn.reliability": 2,
+    "biosyn.abstention": 2,
     "biosyn.text": 2,  # string -> string
     "biosyn.encoders": 3,  # strings -> vectors
     "biosyn.data": 4,  # files -> rows; data.candidates holds the tokens of its rows
