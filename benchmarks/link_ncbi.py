@@ -22,7 +22,7 @@ from biosyn.data.queries import QueryDataset
 from biosyn.evaluation import predict
 from biosyn.inference import load_linker
 from biosyn.linking.run import link_file
-from biosyn.metrics import query_rank
+from biosyn.metrics.accuracy import query_rank
 from biosyn.records import Query, QueryPrediction
 
 Place = tuple[str, str, str]

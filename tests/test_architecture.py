@@ -21,15 +21,14 @@ RANKS = {
     "biosyn.config": 1,
     "biosyn.files": 1,
     "biosyn.devices": 1,
-    "biosyn.metrics": 2,
     "biosyn.confidence": 2,
-    "biosyn.reliability": 2,
-    "biosyn.abstention": 2,
     "biosyn.text": 2,  # string -> string
+    "biosyn.metrics": 3,  # predictions -> figures
     "biosyn.encoders": 3,  # strings -> vectors
     "biosyn.data": 4,  # files -> rows; data.candidates holds the tokens of its rows
     "biosyn.provenance": 2,  # files -> what a reader can check them by
     "biosyn.checkpoint": 4,  # files -> encoders
+    "biosyn.outcomes": 5,  # predictions, and what they are held against -> what metrics takes
     "biosyn.retrieval": 5,  # vectors -> candidate rows
     "biosyn.model": 6,  # scores, loss, and the facade over all of the above
     "biosyn.preprocessing": 7,  # the verbs
@@ -37,11 +36,13 @@ RANKS = {
     "biosyn.convert": 7,
     "biosyn.inference": 7,
     "biosyn.evaluation": 7,
+    "biosyn.comparison": 7,
     "biosyn.linking": 8,  # inference on a whole file
     "biosyn.spacy_linker": 8,  # as the commands: a way in for users
     "biosyn.training_log": 8,  # dev accuracy is evaluation
     "biosyn.training": 9,
     "biosyn.train_run": 10,
+    "biosyn.ablation": 11,  # both verbs, again and again
     "biosyn.quickstart": 11,  # all the verbs in a row
     "biosyn.web": 11,
     "biosyn.cli": 12,

@@ -8,7 +8,7 @@ from biosyn.data.dictionary import DictionaryDataset
 from biosyn.data.queries import QueryDataset
 from biosyn.errors import InputError
 from biosyn.evaluation import evaluate, predict, split_mention
-from biosyn.metrics import accuracy_at_k
+from biosyn.metrics.accuracy import accuracy_at_k
 from biosyn.model.biosyn import BioSyn
 from biosyn.records import Query
 
@@ -30,7 +30,7 @@ def sparse_predictions(write_dictionary, write_queries):
 
 
 @pytest.fixture
-def config_of(tiny_checkpoint, tiny_dictionary, tiny_queries):
+def config_of(tiny_checkpoint, tiny_dictionary, tiny_queries, tmp_path):
     def make(**changes):
         settings = {
             "model_name_or_path": str(tiny_checkpoint),
@@ -38,6 +38,7 @@ def config_of(tiny_checkpoint, tiny_dictionary, tiny_queries):
             "data_dir": str(tiny_queries),
             "device": "cpu",
             "topk": 5,
+            "output_dir": str(tmp_path / "out"),
         }
         return EvalConfig(**{**settings, **changes})
 
@@ -174,9 +175,9 @@ def test_max_length_can_be_set(config_of, caplog):
 # -- predictions_eval.json
 
 
-def test_nothing_is_written_unless_asked_for(config_of, tmp_path):
-    evaluate(config_of(output_dir=str(tmp_path / "out")))
-    assert not (tmp_path / "out").exists()
+def test_the_predictions_are_not_written_unless_asked_for(config_of, tmp_path):
+    evaluate(config_of())
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["metrics.json"]
 
 
 def test_the_known_keys_come_first_and_in_order(saved):
@@ -245,7 +246,7 @@ def test_an_output_folder_that_cannot_be_written_is_refused_before_the_work(conf
     (tmp_path / "file").touch()
     monkeypatch.setattr(BioSyn, "load_model", lambda *_: pytest.fail("the model was loaded first"))
     with pytest.raises(InputError, match="cannot be written"):
-        evaluate(config_of(save_predictions=True, output_dir=str(tmp_path / "file" / "out")))
+        evaluate(config_of(output_dir=str(tmp_path / "file" / "out")))
 
 
 # -- the published row
@@ -267,6 +268,7 @@ def test_the_sparse_row_of_the_paper_is_met_exactly(ncbi_processed, tiny_config,
             data_dir=str(ncbi_processed / "processed_test"),
             device="cpu",
             score_mode="sparse",
+            output_dir=str(tmp_path),
         )
     )
     assert result["queries"] == 960

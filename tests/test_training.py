@@ -366,6 +366,7 @@ def test_dev_figures_equal_eval_on_the_saved_checkpoint(tiny_config, tiny_querie
                 data_dir=str(tiny_queries),
                 device="cpu",
                 score_mode=mode,
+                output_dir=str(tmp_path),
             )
             measured = evaluate(config)
             assert figures == {"acc1": measured["acc1"], "acc5": measured["acc5"]}, (row["epoch"], mode)

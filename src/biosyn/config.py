@@ -43,6 +43,7 @@ class TrainConfig:
     initial_sparse_weight: float = 0.0
     keep_sparse_weight: bool = False
     dense_ratio: float = 0.5
+    fixed_candidates: bool = False
     precision: str = "float32"
     gradient_accumulation_steps: int = 1
     gradient_checkpointing: bool = False
@@ -79,7 +80,7 @@ class TrainConfig:
 
 @dataclass(frozen=True, kw_only=True)
 class EvalConfig:
-    """Settings of eval.py. ``max_length`` None means the checkpoint's own."""
+    """Settings of eval.py. ``max_length`` None means the checkpoint's own; several ``train_dir`` count as one."""
 
     model_name_or_path: str
     dictionary_path: str
@@ -97,10 +98,13 @@ class EvalConfig:
     filter_duplicate: bool = False
     save_predictions: bool = False
     record_as: str | None = None
+    train_dir: tuple[str, ...] = ()
     max_length: int | None = None
     show_progress: bool = False
 
     def __post_init__(self) -> None:
+        if not self.output_dir:
+            raise InputError("--output_dir is empty: name a folder")
         if self.record_as is not None and not self.record_as.strip():
             raise InputError("--record_as is empty: name the data set, for example test")
         if self.max_length is not None:

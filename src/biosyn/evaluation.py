@@ -7,24 +7,25 @@ from typing import Any
 
 from biosyn.checkpoint.folder import record_figures
 from biosyn.checkpoint.manifest import load_manifest
-from biosyn.concept_ids import shares_any
 from biosyn.config import EvalConfig
 from biosyn.data.dictionary import DictionaryDataset, require_names
 from biosyn.data.queries import QueryDataset
 from biosyn.devices import resolve_device
-from biosyn.files import require_writable, write_json
-from biosyn.metrics import accuracy_at_k
-from biosyn.model.answers import scores_json
+from biosyn.files import require_folder, require_writable, write_json
+from biosyn.metrics.accuracy import accuracy_at_k
+from biosyn.metrics.summary import metrics_json, metrics_table
 from biosyn.model.biosyn import BioSyn
 from biosyn.model.candidates import to_candidates
 from biosyn.model.linker import Model
+from biosyn.model.predictions import PREDICTIONS_FILE, predictions_file_json
+from biosyn.outcomes import outcomes_of
 from biosyn.provenance import describe_data
 from biosyn.records import MentionPrediction, Query, QueryPrediction
 from biosyn.retrieval.vectors import Vectors
 
 logger = logging.getLogger(__name__)
 
-PREDICTIONS_FILE = "predictions_eval.json"
+METRICS_FILE = "metrics.json"
 
 
 def evaluate(config: EvalConfig) -> dict[str, Any]:
@@ -39,10 +40,11 @@ def evaluate(config: EvalConfig) -> dict[str, Any]:
     queries = QueryDataset(config.data_dir, config.filter_composite, config.filter_duplicate).queries
     dictionary = DictionaryDataset(config.dictionary_path)
     require_names(dictionary, config.topk)
-    if config.save_predictions:
-        require_writable(config.output_dir)
+    for folder in config.train_dir:
+        require_folder(folder)  # before the minutes that the embedding takes
+    output_dir = require_writable(config.output_dir)
     if config.record_as is not None:
-        load_manifest(config.model_name_or_path)  # before the minutes that the embedding takes
+        load_manifest(config.model_name_or_path)
     biosyn = BioSyn.from_pretrained(
         config.model_name_or_path,
         revision=config.revision,
@@ -64,13 +66,37 @@ def evaluate(config: EvalConfig) -> dict[str, Any]:
     accuracy = accuracy_at_k(predictions, config.topk)
     for k in sorted({1, min(5, config.topk)}):
         logger.info("acc@%d=%s", k, accuracy[f"acc{k}"])
+    _write_metrics(config, predictions, queries, dictionary, output_dir / METRICS_FILE)
     if config.save_predictions:
-        path = Path(config.output_dir) / PREDICTIONS_FILE
-        write_json(path, {"queries": [_to_json(prediction) for prediction in predictions], **accuracy})
+        path = output_dir / PREDICTIONS_FILE
+        write_json(path, predictions_file_json(predictions, accuracy))
         logger.info("predictions are in %s", path)
     if config.record_as is not None:
         _record(config, accuracy, mentions=len(queries), names=len(dictionary))
     return {"queries": len(queries), "names": len(dictionary), "score_mode": config.score_mode, **accuracy}
+
+
+def _write_metrics(
+    config: EvalConfig,
+    predictions: Sequence[QueryPrediction],
+    queries: Sequence[Query],
+    dictionary: DictionaryDataset,
+    path: Path,
+) -> None:
+    """Write every figure with its interval and log them as a table."""
+    outcomes = outcomes_of(
+        predictions,
+        queries,
+        dictionary,
+        topk=config.topk,
+        data_dir=config.data_dir,
+        train_dirs=config.train_dir,
+    )
+    figures = outcomes.figures()
+    write_json(path, {"score_mode": config.score_mode, "names": len(dictionary), **metrics_json(outcomes, figures)})
+    for line in metrics_table(outcomes, figures):
+        logger.info("%s", line)
+    logger.info("the figures are in %s", path)
 
 
 def _record(config: EvalConfig, accuracy: dict[str, float], *, mentions: int, names: int) -> None:
@@ -117,19 +143,3 @@ def predict(
         QueryPrediction(query, tuple(MentionPrediction(part, by_text[part]) for part in mentions))
         for query, mentions in zip(queries, parts, strict=True)
     ]
-
-
-def _to_json(prediction: QueryPrediction) -> dict[str, Any]:
-    query = prediction.query
-    mentions = [
-        {
-            "mention": mention.mention,
-            "golden_cui": query.cui.replace("+", "|"),
-            "candidates": [
-                {"name": c.name, "cui": c.cui, "label": int(shares_any(query.cui, c.cui)), **scores_json(c)}
-                for c in mention.candidates
-            ],
-        }
-        for mention in prediction.mentions
-    ]
-    return {"mentions": mentions, "pmid": query.pmid, "start": query.start, "end": query.end}

@@ -79,6 +79,7 @@ def _train_epochs(
         dev=dev,
         topk=config.topk,
         dense_ratio=config.dense_ratio,
+        fixed_candidates=config.fixed_candidates,
         batch_size=config.train_batch_size,
         accumulation=config.gradient_accumulation_steps,
         learning_rate=config.learning_rate,
@@ -104,16 +105,21 @@ def _output_dir(config: TrainConfig) -> Path:
     return path.with_name(f"{path.name}_draft") if config.draft else path
 
 
-def _saver(
-    config: TrainConfig, biosyn: BioSyn, dev: DevSet | None, *, mentions: int, names: int
-) -> Callable[[Path, dict[str, Any]], None]:
-    """Return the function that saves the model as it is after an epoch, with what it was trained and measured on."""
-    trained = {
+def describe_training(config: TrainConfig, *, mentions: int, names: int) -> dict[str, Any]:
+    """Return what a model's manifest tells of its training: from which encoder, on what, with which settings."""
+    return {
         "encoder": describe_model(config.model_name_or_path, config.revision),
         "dictionary": describe_dictionary(config.train_dictionary_path, names),
         "queries": describe_queries(config.train_dir, mentions),
         "settings": {key: value for key, value in asdict(config).items() if key not in NOT_SETTINGS},
     }
+
+
+def _saver(
+    config: TrainConfig, biosyn: BioSyn, dev: DevSet | None, *, mentions: int, names: int
+) -> Callable[[Path, dict[str, Any]], None]:
+    """Return the function that saves the model as it is after an epoch, with what it was trained and measured on."""
+    trained = describe_training(config, mentions=mentions, names=names)
     dev_data = {}
     if dev is not None and config.dev_dir is not None and config.dev_dictionary_path is not None:
         sizes = {"mentions": len(dev.queries), "names": len(dev.dictionary)}

@@ -41,6 +41,8 @@ class Trainer:
         Where Acc@k is measured after each epoch; None for nowhere.
     topk, dense_ratio
         K candidates a mention, of which ``int(K * dense_ratio)`` come from the dense score.
+    fixed_candidates
+        Keep those of the first epoch: without iterative retrieval, as in the paper's ablation.
     batch_size, accumulation
         Mentions of a batch, and batches of a step: the loss and the gradient are those of one batch as large as all of
         them, in the memory of one.
@@ -61,6 +63,7 @@ class Trainer:
         dev: DevSet | None,
         topk: int,
         dense_ratio: float,
+        fixed_candidates: bool = False,
         batch_size: int,
         accumulation: int = 1,
         learning_rate: float,
@@ -76,6 +79,8 @@ class Trainer:
         self.batch_size = batch_size
         self.accumulation = accumulation
         self.show_progress = show_progress
+        self.fixed_candidates = fixed_candidates
+        self.kept_candidates: CandidateDataset | None = None
         self.order = torch.Generator().manual_seed(seed)
         self.mention_tokens = self.dense.tokenize([query.mention for query in queries], what="mentions")
         dev_rows = biosyn.get_sparse_encoder().transform(dev.dictionary.names if dev else [])
@@ -98,9 +103,9 @@ class Trainer:
         self.optimizer = make_optimizer(self.net, learning_rate=learning_rate, weight_decay=weight_decay)
 
     def run_epoch(self) -> dict[str, float]:
-        """Retrieve the candidates anew, then take a step a batch; return the epoch's figures."""
+        """Retrieve the candidates anew, unless they are fixed, then take a step a batch; return the epoch's figures."""
         started = time.perf_counter()
-        candidates = self.retriever.retrieve(self.dense.encode(self.mention_tokens), self._name_vectors(_TRAIN))
+        candidates = self._retrieve()
         self.names.forget()  # the steps change the encoder, and need the memory
         stepping = time.perf_counter()
         loss = self._take_steps(candidates)
@@ -121,6 +126,13 @@ class Trainer:
         if self.dev is None:
             return {}
         return {"dev": self.dev.accuracy(self.biosyn, Vectors(self._name_vectors(_DEV), self.dev_sparse))}
+
+    def _retrieve(self) -> CandidateDataset:
+        if self.kept_candidates is not None:
+            return self.kept_candidates
+        candidates = self.retriever.retrieve(self.dense.encode(self.mention_tokens), self._name_vectors(_TRAIN))
+        self.kept_candidates = candidates if self.fixed_candidates else None
+        return candidates
 
     def _name_vectors(self, dictionary: int) -> Tensor:
         """Return the names' vectors (N, H): dev's measurement and the next epoch's retrieval share one embedding."""

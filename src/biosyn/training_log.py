@@ -9,7 +9,7 @@ from biosyn.data.dictionary import DictionaryDataset
 from biosyn.data.queries import QueryDataset
 from biosyn.evaluation import predict
 from biosyn.files import write_lines
-from biosyn.metrics import accuracy_at_k
+from biosyn.metrics.accuracy import accuracy_at_k
 from biosyn.model.biosyn import BioSyn
 from biosyn.records import Query
 from biosyn.retrieval.vectors import Vectors

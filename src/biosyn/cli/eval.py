@@ -32,10 +32,18 @@ def _parser() -> argparse.ArgumentParser:
     add("--data_dir", required=True, help="folder of .concept files, e.g. processed_test")
     add("--topk", type=int, default=default["topk"].default, help="names kept of a mention (default: %(default)s)")
     add("--score_mode", choices=SCORE_MODES, default=default["score_mode"].default, help="(default: %(default)s)")
-    add("--output_dir", default=default["output_dir"].default, help="for predictions_eval.json (default: %(default)s)")
+    add("--output_dir", default=default["output_dir"].default, help="for metrics.json (default: %(default)s)")
     add("--filter_composite", action="store_true", help="leave out the mentions with several ids")
     add("--filter_duplicate", action="store_true", help="keep the first of each (mention, id) pair")
     add("--save_predictions", action="store_true", help="write predictions_eval.json into --output_dir")
+    add(
+        "--train_dir",
+        nargs="+",
+        action="extend",
+        default=[],
+        metavar="DIR",
+        help="folders of training queries, for the refined protocol and the slices of seen mentions and concepts",
+    )
     add(
         "--record_as",
         metavar="NAME",
@@ -51,6 +59,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _eval(args: argparse.Namespace) -> dict[str, Any]:
+    args.train_dir = tuple(args.train_dir)
     config = make_config(EvalConfig, args)
     from biosyn.evaluation import evaluate  # here, so that --help does not wait for torch
 

@@ -46,6 +46,11 @@ def _parser() -> argparse.ArgumentParser:
         ("dense_ratio", float, "share of the candidates that come from the dense score"),
     ):
         add(f"--{flag}", type=kind, default=default[flag].default, help=f"{text} (default: %(default)s)")
+    add(
+        "--fixed_candidates",
+        action="store_true",
+        help="keep the candidates of the first epoch: the paper's ablation of iterative retrieval",
+    )
     add("--keep_sparse_weight", action="store_true", help="start from the w of the BioSyn model given")
     add("--draft", action="store_true", help="100 names, 10 mentions, output in <output_dir>_draft: a trial run")
     add("--save_checkpoint_all", action="store_true", help="also save checkpoint_N/ after each epoch")

@@ -2,6 +2,9 @@
 
 from collections.abc import Sequence
 
+import numpy as np
+from numpy.typing import NDArray
+
 from biosyn.concept_ids import shares_any
 from biosyn.records import MentionPrediction, QueryPrediction
 
@@ -31,7 +34,32 @@ def accuracy_at_k(predictions: Sequence[QueryPrediction], topk: int) -> dict[str
     """
     if not predictions:
         raise ValueError("no predictions to evaluate")
-    ranks = [query_rank(prediction) for prediction in predictions]
-    return {
-        f"acc{k}": sum(rank is not None and rank <= k for rank in ranks) / len(predictions) for k in range(1, topk + 1)
-    }
+    ranks = query_ranks(predictions)
+    return {f"acc{k}": int(hits_at(ranks, k).sum()) / len(predictions) for k in range(1, topk + 1)}
+
+
+def query_ranks(predictions: Sequence[QueryPrediction]) -> NDArray[np.int64]:
+    """Return the rank of each of Q queries, shape (Q,); 0 where a mention has no hit."""
+    return np.array([query_rank(prediction) or 0 for prediction in predictions], dtype=np.int64)
+
+
+def hits_at(ranks: NDArray[np.int64], k: int) -> NDArray[np.bool_]:
+    """Say which queries count at k: their rank is at most k. Shape (Q,).
+
+    Examples
+    --------
+    >>> hits_at(np.array([1, 3, 0]), 2)
+    array([ True, False, False])
+    """
+    return (ranks > 0) & (ranks <= k)
+
+
+def reciprocal_ranks(ranks: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Return 1 / rank, and 0 where there is none; their mean is the MRR of the top K (Voorhees, TREC-8, 1999).
+
+    Examples
+    --------
+    >>> reciprocal_ranks(np.array([1, 4, 0]))
+    array([1.  , 0.25, 0.  ])
+    """
+    return np.divide(1.0, ranks, out=np.zeros(len(ranks)), where=ranks > 0)

@@ -1,6 +1,6 @@
 import pytest
 
-from biosyn.metrics import accuracy_at_k, first_hit, query_rank
+from biosyn.metrics.accuracy import accuracy_at_k, first_hit, query_rank
 from biosyn.records import Candidate, MentionPrediction, Query, QueryPrediction
 
 

@@ -1,0 +1,62 @@
+"""biosyn ablate: the paper's ablation, score mode x share of dense candidates x iterative retrieval or not.
+
+Choose by dev, not by test: give the train, dev and dev dictionary files of a corpus.
+"""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+from biosyn.cli.common import add_cache_dir, add_device, add_quiet, add_revision, make_config, run_command
+from biosyn.config import EvalConfig, TrainConfig
+
+DENSE_RATIOS = (0.0, 0.25, 0.5, 0.75, 1.0)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command; return its exit code."""
+    return run_command(_ablate, _parser(), argv)
+
+
+def _parser() -> argparse.ArgumentParser:
+    default = TrainConfig.__dataclass_fields__
+    parser = argparse.ArgumentParser(prog="biosyn ablate", description=__doc__)
+    add = parser.add_argument
+    add("--model_name_or_path", required=True, help="encoder to start from: a folder or a Hub id")
+    add("--train_dictionary_path", required=True, help="dictionary of the training")
+    add("--train_dir", required=True, help="folder of .concept files to train on")
+    add("--dictionary_path", required=True, help="dictionary of the evaluation")
+    add("--data_dir", required=True, help="folder of .concept files to measure on")
+    add(
+        "--output_dir", required=True, help="for ablation.jsonl and the models; the same again goes on where it stopped"
+    )
+    add("--dense_ratios", nargs="+", type=float, default=list(DENSE_RATIOS), metavar="SHARE", help="(default: five)")
+    for flag, kind, text in (
+        ("max_length", int, "tokens kept of a name or mention"),
+        ("seed", int, "of the mentions' order and the dropout"),
+        ("topk", int, "candidates of a mention"),
+        ("learning_rate", float, "of the encoder"),
+        ("train_batch_size", int, "mentions of a batch"),
+        ("epoch", int, "epochs of each model"),
+        ("initial_sparse_weight", float, "the weight w of the sparse score before training"),
+    ):
+        add(f"--{flag}", type=kind, default=default[flag].default, help=f"{text} (default: %(default)s)")
+    add_revision(parser)
+    add_cache_dir(parser)
+    add_device(parser)
+    add_quiet(parser)
+    return parser
+
+
+def _ablate(args: argparse.Namespace) -> dict[str, Any]:
+    training = make_config(TrainConfig, args)
+    args.train_dir, args.revision = (args.train_dir,), None  # of the evaluation: what was seen, and no Hub
+    evaluation = make_config(EvalConfig, args)
+    from biosyn.ablation import ablate  # here, so that --help does not wait for torch
+
+    return {"output_dir": training.output_dir, "rows": ablate(training, evaluation, dense_ratios=args.dense_ratios)}
+
+
+if __name__ == "__main__":
+    sys.exit(main())

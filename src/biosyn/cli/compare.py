@@ -1,0 +1,38 @@
+"""biosyn compare: whether two runs differ, by how much, and on which mentions.
+
+A run is a predictions_eval.json, or a folder that holds one (eval.py --save_predictions).
+"""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+from biosyn.cli.common import add_quiet, run_command
+from biosyn.errors import InputError
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command; return its exit code."""
+    return run_command(_compare, _parser(), argv)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="biosyn compare", description=__doc__)
+    parser.add_argument("runs", nargs="*", metavar="RUN", help="two runs, A and B")
+    parser.add_argument("--a", nargs="+", default=[], metavar="RUN", help="in place of A: a run a seed")
+    parser.add_argument("--b", nargs="+", default=[], metavar="RUN", help="in place of B: a run a seed")
+    add_quiet(parser)
+    return parser
+
+
+def _compare(args: argparse.Namespace) -> dict[str, Any]:
+    if args.runs and (len(args.runs) != 2 or args.a or args.b):
+        raise InputError("give two runs, A and B, or --a RUN ... --b RUN ...")
+    from biosyn.comparison import compare  # here, so that --help does not wait for numpy
+
+    return compare(args.runs[:1] or args.a, args.runs[1:] or args.b)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

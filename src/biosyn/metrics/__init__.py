@@ -1,0 +1,1 @@
+"""Predictions to figures, pure: every figure with its denominator and an interval; see docs/evaluation.md."""

@@ -1,0 +1,110 @@
+"""Beside the published rule (`accuracy`: any id): when a query is right by the strict one, which ones refined keeps."""
+
+from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
+
+import numpy as np
+from numpy.typing import NDArray
+
+from biosyn.concept_ids import NO_CONCEPT, name_ids, shares_any, split_ids
+from biosyn.records import Query, QueryPrediction
+
+
+def is_strict_hit(gold: AbstractSet[str], best: Sequence[AbstractSet[str]], n_concepts: Sequence[int]) -> bool:
+    """Say whether a query is right by the strict protocol.
+
+    Every part's best name belongs to one concept; every gold id is among the ids of a part's best name; and each part
+    has a gold id for itself, or, with more parts than ids, some gold id. Which part has which id is not read off their
+    order: in the NCBI corpus "pineal tumours|retinal tumors" has the id of the retina first.
+
+    Parameters
+    ----------
+    gold
+        The query's ids, without -1.
+    best, n_concepts
+        For each of its parts (one, where it is not composite) the ids of the best name, and how many concepts it is a
+        name of.
+
+    Examples
+    --------
+    >>> is_strict_hit({"D1"}, [{"D1", "208900"}], [1]), is_strict_hit({"D1"}, [{"D1", "D2"}], [2])
+    (True, False)
+    >>> is_strict_hit({"D1", "D2"}, [{"D2"}, {"D1"}], [1, 1]), is_strict_hit({"D1", "D2"}, [{"D1"}, {"D1"}], [1, 1])
+    (True, False)
+    """
+    edges = [gold & ids for ids in best]
+    if not gold or any(count != 1 for count in n_concepts) or not all(edges) or set().union(*edges) != gold:
+        return False
+    return len(edges) > len(gold) or _each_has_its_own(edges)
+
+
+def _each_has_its_own(edges: Sequence[AbstractSet[str]]) -> bool:
+    """Say whether every part can be given an id that no other part gets (Kuhn's matching)."""
+    owner: dict[str, int] = {}
+
+    def give(part: int, tried: set[str]) -> bool:
+        for cui in edges[part] - tried:
+            tried.add(cui)
+            if cui not in owner or give(owner[cui], tried):
+                owner[cui] = part
+                return True
+        return False
+
+    return all(give(part, set()) for part in range(len(edges)))
+
+
+def strict_hits(predictions: Sequence[QueryPrediction], n_concepts: Sequence[Sequence[int]]) -> NDArray[np.bool_]:
+    """Say which of Q queries are right by the strict protocol, shape (Q,).
+
+    Parameters
+    ----------
+    n_concepts
+        For each query, for each part: how many concepts its best name belongs to.
+    """
+    return np.array(
+        [
+            is_strict_hit(gold_ids(found.query.cui), [name_ids(m.candidates[0].cui) for m in found.mentions], counts)
+            for found, counts in zip(predictions, n_concepts, strict=True)
+        ],
+        dtype=np.bool_,
+    )
+
+
+def refined_members(queries: Sequence[Query], train: Sequence[Query]) -> NDArray[np.bool_]:
+    """Say which of Q queries the refined protocol keeps, shape (Q,).
+
+    Not those whose pair of mention and ids stands among the training queries or earlier in the list. Source: the
+    refined test sets of Tutubalina et al., COLING 2020, "Fair Evaluation in Concept Normalization".
+
+    Examples
+    --------
+    >>> queries = [Query("a", "D1"), Query("b|c", "D1|D2"), Query("b|c", "D2+D1"), Query("a", "D2")]
+    >>> refined_members(queries, [Query("a", "D1")])
+    array([False,  True, False,  True])
+    """
+    seen = {_pair(query) for query in train}
+    kept = []
+    for query in queries:
+        kept.append(_pair(query) not in seen)
+        seen.add(_pair(query))
+    return np.array(kept, dtype=np.bool_)
+
+
+def gold_ids(cui: str) -> frozenset[str]:
+    """Return the ids of a query's field as a set, without ``-1``."""
+    return frozenset(split_ids(cui)) - {NO_CONCEPT}
+
+
+def found_at_all(predictions: Sequence[QueryPrediction]) -> NDArray[np.bool_]:
+    """Say for which of Q queries a gold id is among the ids of any candidate of any part, shape (Q,)."""
+    return np.array(
+        [
+            any(shares_any(found.query.cui, candidate.cui) for m in found.mentions for candidate in m.candidates)
+            for found in predictions
+        ],
+        dtype=np.bool_,
+    )
+
+
+def _pair(query: Query) -> tuple[str, frozenset[str]]:
+    return query.mention, frozenset(split_ids(query.cui))

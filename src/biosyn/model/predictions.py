@@ -1,0 +1,84 @@
+"""``predictions_eval.json``: the candidates of every query, in upstream's form with more keys; written and read."""
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from biosyn.concept_ids import shares_any
+from biosyn.errors import InputError
+from biosyn.metrics.accuracy import accuracy_at_k
+from biosyn.model.answers import scores_json
+from biosyn.records import Candidate, MentionPrediction, Query, QueryPrediction
+
+PREDICTIONS_FILE = "predictions_eval.json"
+
+
+def predictions_file_json(predictions: Sequence[QueryPrediction], accuracy: Mapping[str, float]) -> dict[str, Any]:
+    """Return the content of the file: the queries, then ``acc1`` .. ``accK``."""
+    return {"queries": [_query_json(prediction) for prediction in predictions], **accuracy}
+
+
+def _query_json(prediction: QueryPrediction) -> dict[str, Any]:
+    query = prediction.query
+    mentions = [
+        {
+            "mention": mention.mention,
+            "golden_cui": query.cui.replace("+", "|"),
+            "candidates": [
+                {"name": c.name, "cui": c.cui, "label": int(shares_any(query.cui, c.cui)), **scores_json(c)}
+                for c in mention.candidates
+            ],
+        }
+        for mention in prediction.mentions
+    ]
+    return {"mentions": mentions, "pmid": query.pmid, "start": query.start, "end": query.end}
+
+
+def read_predictions(path: str | Path) -> list[QueryPrediction]:
+    """Read the file, or that of a folder. A composite query's mention is its parts joined by ``|``; no type is kept.
+
+    The accuracies in it are computed again from its candidates: a file in which they differ is refused, since a query
+    was taken out of it or put into it.
+
+    Raises
+    ------
+    InputError
+        If the file cannot be read, is of another form, or its figures are not those of its queries.
+    """
+    path = Path(path) / PREDICTIONS_FILE if Path(path).is_dir() else Path(path)
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        predictions = [_query(row) for row in content["queries"]]
+        topk = len(predictions[0].mentions[0].candidates)
+        written = {key: value for key, value in content.items() if key.startswith("acc")}
+    except OSError as error:
+        raise InputError(f"cannot be read: {error.strerror}", path=path) from error
+    except (ValueError, KeyError, TypeError, IndexError, AttributeError, RecursionError) as error:
+        raise InputError("is no predictions_eval.json of ours: run eval.py --save_predictions", path=path) from error
+    _require_equal(written, accuracy_at_k(predictions, topk), path)
+    return predictions
+
+
+def _query(row: Mapping[str, Any]) -> QueryPrediction:
+    mentions = tuple(
+        MentionPrediction(part["mention"], tuple(map(_candidate, part["candidates"]))) for part in row["mentions"]
+    )
+    mention = "|".join(part.mention for part in mentions)
+    place = {key: str(row[key]) for key in ("pmid", "start", "end")}
+    return QueryPrediction(Query(mention, row["mentions"][0]["golden_cui"], **place), mentions)
+
+
+def _candidate(row: Mapping[str, Any]) -> Candidate:
+    scores = (float(row[key]) for key in ("score", "dense_score", "sparse_score"))
+    return Candidate(row["name"], row["cui"], *scores)
+
+
+def _require_equal(written: Mapping[str, float], computed: Mapping[str, float], path: Path) -> None:
+    for key in dict.fromkeys([*computed, *written]):
+        if written.get(key) != computed.get(key):
+            raise InputError(
+                f"its {key} is {written.get(key)}, its queries give {computed.get(key)}: "
+                "it was changed after eval.py wrote it, run eval.py again",
+                path=path,
+            )

@@ -1,0 +1,146 @@
+"""From predictions to outcomes: what they are held against is gathered here, the arithmetic is in `biosyn.metrics`."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from biosyn.concept_ids import name_ids
+from biosyn.data.concepts import ConceptTable
+from biosyn.data.dictionary import DictionaryDataset
+from biosyn.data.ontology import CONCEPTS_FILE
+from biosyn.data.queries import read_queries
+from biosyn.errors import InputError
+from biosyn.metrics.accuracy import query_ranks
+from biosyn.metrics.outcomes import Outcomes
+from biosyn.metrics.protocols import found_at_all, gold_ids, refined_members, strict_hits
+from biosyn.metrics.slices import (
+    Slice,
+    by_abbreviation,
+    by_composite,
+    by_concept_seen,
+    by_homonym,
+    by_mention_seen,
+    by_tokens,
+)
+from biosyn.records import Name, Query, QueryPrediction
+
+PROCESSED = "processed_"
+
+
+def outcomes_of(
+    predictions: Sequence[QueryPrediction],
+    queries: Sequence[Query],
+    dictionary: DictionaryDataset,
+    *,
+    topk: int,
+    data_dir: str | Path,
+    train_dirs: Sequence[str | Path] = (),
+) -> Outcomes:
+    """Return what came of each query.
+
+    Parameters
+    ----------
+    queries
+        Those that were asked for; the predictions must be of these, in this order.
+    data_dir
+        Their folder: the mentions before preprocessing are looked for beside it.
+    train_dirs
+        Folders of training queries, for the refined protocol and for what was seen; none leaves these out.
+
+    Raises
+    ------
+    ValueError
+        If a query has no prediction of its own, or a mention has other than K candidates: no figure is made of those.
+    InputError
+        If a folder of training queries is missing or bad, or the test set is all in it.
+    """
+    require_complete(predictions, queries, topk=topk)
+    left_out = {}
+    slices = [by_composite(queries), by_tokens(queries)]
+    raw = raw_mentions(queries, data_dir)
+    if raw is None:
+        left_out["abbreviation"] = f"no folder of the mentions before preprocessing beside {Path(data_dir).name}"
+    else:
+        slices.append(by_abbreviation(queries, raw))
+    strict = refined = None
+    if Path(dictionary.path).with_name(CONCEPTS_FILE).exists():
+        counts = _concepts_of_best(predictions, ConceptTable.beside(dictionary.path))
+        strict = strict_hits(predictions, counts)
+        slices.append(by_homonym(counts))
+    else:
+        left_out["strict, homonym"] = f"no {CONCEPTS_FILE} beside the dictionary"
+    if train_dirs:
+        train = [query for folder in train_dirs for query in read_queries(folder)]
+        slices += _seen(queries, train)
+        refined = refined_members(queries, train)
+        if not refined.any():
+            refined, left_out["refined"] = None, "no query is left: each stands in --train_dir"
+    else:
+        left_out["refined, mention, concept"] = "no --train_dir"
+    known = frozenset(cui for field in set(dictionary.cuis) for cui in name_ids(field))
+    return Outcomes(
+        documents=tuple(query.pmid for query in queries),
+        topk=topk,
+        ranks=query_ranks(predictions),
+        in_topk=found_at_all(predictions),
+        in_dictionary=np.array([not known.isdisjoint(gold_ids(query.cui)) for query in queries], dtype=np.bool_),
+        strict=strict,
+        refined=refined,
+        slices=tuple(slices),
+        left_out=left_out,
+    )
+
+
+def require_complete(predictions: Sequence[QueryPrediction], queries: Sequence[Query], *, topk: int) -> None:
+    """Refuse predictions that are not one for each query, in order, with K candidates for every mention.
+
+    Raises
+    ------
+    ValueError
+        The first query that is amiss is named.
+    """
+    if len(predictions) != len(queries):
+        raise ValueError(f"{len(predictions)} predictions of {len(queries)} queries")
+    for number, (found, query) in enumerate(zip(predictions, queries, strict=True)):
+        if found.query != query or not found.mentions:
+            raise ValueError(f"prediction {number} is not of query {number}, '{query.mention}'")
+        if any(len(mention.candidates) != topk for mention in found.mentions):
+            raise ValueError(f"query {number}, '{query.mention}', has not {topk} candidates for each mention")
+
+
+def raw_mentions(queries: Sequence[Query], data_dir: str | Path) -> list[str] | None:
+    """Return the mentions as they stood before preprocessing: of the folder ``X`` beside ``processed_X``, by place.
+
+    None where there is no such folder, it lacks a query's place, or has two mentions at one.
+    """
+    folder = Path(data_dir).resolve()
+    raw = folder.with_name(folder.name.removeprefix(PROCESSED))
+    if raw == folder or not raw.is_dir():
+        return None
+    try:
+        rows = read_queries(raw)
+    except InputError:  # something else of the same name
+        return None
+    by_place = {_place(query): query.mention for query in rows}
+    if len(by_place) < len(rows):  # two at one place, or corpora without places
+        return None
+    found = [by_place.get(_place(query)) for query in queries]
+    return [mention for mention in found if mention is not None] if None not in found else None
+
+
+def _place(query: Query) -> tuple[str, str, str]:
+    return query.pmid, query.start, query.end
+
+
+def _seen(queries: Sequence[Query], train: Sequence[Query]) -> list[Slice]:
+    return [by_mention_seen(queries, train), by_concept_seen(queries, train)]
+
+
+def _concepts_of_best(predictions: Sequence[QueryPrediction], concepts: ConceptTable) -> list[list[int]]:
+    """Return for each query, for each part, how many concepts its best name belongs to."""
+    best = [[mention.candidates[0] for mention in found.mentions] for found in predictions]
+    counts = {(name.name, name.cui): 0 for names in best for name in names}
+    for key in counts:
+        counts[key] = len(concepts.concepts_of(Name(*key)))
+    return [[counts[name.name, name.cui] for name in names] for names in best]
