@@ -39,6 +39,7 @@ RANKS = {
     "biosyn.comparison": 7,
     "biosyn.linking": 8,  # inference on a whole file
     "biosyn.spacy_linker": 8,  # as the commands: a way in for users
+    "biosyn.calibration": 8,  # as training: a model and its outcomes on queries
     "biosyn.training_log": 8,  # dev accuracy is evaluation
     "biosyn.training": 9,
     "biosyn.train_run": 10,

@@ -115,3 +115,14 @@ def sigmoid(log_odds: float) -> float:
     if log_odds >= 0:
         return 1 / (1 + math.exp(-log_odds))
     return (odds := math.exp(log_odds)) / (1 + odds)
+
+
+def is_unsure(probability: float | None, threshold: float | None) -> bool:
+    """Say whether the answer is ``-1``: there is a threshold, and the probability is below it.
+
+    Examples
+    --------
+    >>> is_unsure(0.4, 0.5), is_unsure(0.5, 0.5), is_unsure(0.4, None)
+    (True, False, False)
+    """
+    return threshold is not None and (probability is None or probability < threshold)

@@ -5,22 +5,25 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from biosyn.checkpoint.folder import record_figures
 from biosyn.checkpoint.manifest import load_manifest
 from biosyn.config import EvalConfig
 from biosyn.data.dictionary import DictionaryDataset, require_names
+from biosyn.data.hiding import Hidden, open_hidden
 from biosyn.data.queries import QueryDataset
 from biosyn.devices import resolve_device
 from biosyn.files import require_folder, require_writable, write_json
 from biosyn.metrics.accuracy import accuracy_at_k
+from biosyn.metrics.confidence import confidence_json
 from biosyn.metrics.summary import metrics_json, metrics_table
 from biosyn.model.biosyn import BioSyn
-from biosyn.model.candidates import to_candidates
-from biosyn.model.linker import Model
+from biosyn.model.linker import Model, link_texts, require_calibration
 from biosyn.model.predictions import PREDICTIONS_FILE, predictions_file_json
 from biosyn.outcomes import outcomes_of
 from biosyn.provenance import describe_data
-from biosyn.records import MentionPrediction, Query, QueryPrediction
+from biosyn.records import Query, QueryPrediction
 from biosyn.retrieval.vectors import Vectors
 
 logger = logging.getLogger(__name__)
@@ -38,7 +41,8 @@ def evaluate(config: EvalConfig) -> dict[str, Any]:
     """
     device = resolve_device(config.device)
     queries = QueryDataset(config.data_dir, config.filter_composite, config.filter_duplicate).queries
-    dictionary = DictionaryDataset(config.dictionary_path)
+    searched = open_hidden(config.dictionary_path, share=config.hide_concepts, seed=config.seed)
+    dictionary = searched.dictionary
     require_names(dictionary, config.topk)
     for folder in config.train_dir:
         require_folder(folder)  # before the minutes that the embedding takes
@@ -54,14 +58,17 @@ def evaluate(config: EvalConfig) -> dict[str, Any]:
         search_memory=config.search_memory,
     )
 
-    progress = "dictionary" if config.show_progress else None
-    if config.score_mode == "sparse":  # a second of work, and no encoder in it
-        names = biosyn.embed(dictionary.names, score_mode="sparse")
-    else:
-        index = biosyn.index(
-            dictionary, cache_dir=config.cache_dir, precision=config.index_precision, progress=progress
-        )
-        names = index.vectors(device, score_mode=config.score_mode)
+    if config.threshold is not None:
+        require_calibration(biosyn, config.score_mode)
+
+    names = embed_searched(
+        biosyn,
+        searched,
+        score_mode=config.score_mode,
+        cache_dir=config.cache_dir,
+        index_precision=config.index_precision,
+        show_progress=config.show_progress,
+    )
     predictions = predict(biosyn, queries, dictionary, names, topk=config.topk)
     accuracy = accuracy_at_k(predictions, config.topk)
     for k in sorted({1, min(5, config.topk)}):
@@ -93,7 +100,10 @@ def _write_metrics(
         train_dirs=config.train_dir,
     )
     figures = outcomes.figures()
-    write_json(path, {"score_mode": config.score_mode, "names": len(dictionary), **metrics_json(outcomes, figures)})
+    metrics = {"score_mode": config.score_mode, "names": len(dictionary), **metrics_json(outcomes, figures)}
+    if predictions[0].mentions[0].probability is not None:
+        metrics["confidence"] = confidence_json(predictions, outcomes, threshold=config.threshold)
+    write_json(path, metrics)
     for line in metrics_table(outcomes, figures):
         logger.info("%s", line)
     logger.info("the figures are in %s", path)
@@ -123,6 +133,24 @@ def split_mention(query: Query) -> list[str]:
     return query.mention.replace("+", "|").split("|")
 
 
+def embed_searched(
+    biosyn: BioSyn,
+    searched: Hidden,
+    *,
+    score_mode: str,
+    cache_dir: str | None,
+    index_precision: str,
+    show_progress: bool,
+) -> Vectors:
+    """Return the vectors of the names that are searched: some of those of the whole dictionary, which is kept."""
+    if score_mode == "sparse":  # a second of work, and no encoder in it
+        return biosyn.embed(searched.dictionary.names, score_mode="sparse")
+    progress = "dictionary" if show_progress else None
+    index = biosyn.index(searched.whole, cache_dir=cache_dir, precision=index_precision, progress=progress)
+    names = index.vectors(biosyn.device, score_mode=score_mode)
+    return names.take(torch.tensor(searched.rows, device=names.device)) if searched.concepts else names
+
+
 def predict(
     biosyn: Model, queries: Sequence[Query], dictionary: DictionaryDataset, names: Vectors, *, topk: int
 ) -> list[QueryPrediction]:
@@ -135,11 +163,8 @@ def predict(
     """
     parts = [split_mention(query) for query in queries]
     texts = list(dict.fromkeys(part for mentions in parts for part in mentions))
-    vectors = biosyn.embed(texts, score_mode=names.score_mode, what="mentions")
-    found = biosyn.search(vectors, names, topk=topk)
-    shares = biosyn.shares(vectors, names, found.rows)
-    by_text = dict(zip(texts, to_candidates(found, shares, dictionary), strict=True))
+    by_text = {found.mention: found for found in link_texts(biosyn, texts, names, dictionary, topk=topk)}
     return [
-        QueryPrediction(query, tuple(MentionPrediction(part, by_text[part]) for part in mentions))
+        QueryPrediction(query, tuple(by_text[part] for part in mentions))
         for query, mentions in zip(queries, parts, strict=True)
     ]

@@ -1,6 +1,7 @@
 """Hiding concepts: mentions whose concept a dictionary lacks, out of a corpus that has none."""
 
 import random
+from pathlib import Path
 from typing import NamedTuple
 
 from biosyn.concept_ids import split_ids, split_name_ids
@@ -15,8 +16,23 @@ class Hidden(NamedTuple):
     """A dictionary without some of its concepts."""
 
     dictionary: DictionaryDataset
-    rows: list[int]  # of the whole dictionary: where each name was
+    whole: DictionaryDataset
+    rows: list[int]  # of the whole: where each name is there
     concepts: int  # how many are hidden
+
+
+def open_hidden(path: str | Path, *, share: float, seed: int) -> Hidden:
+    """Read a dictionary and hide a share of its concepts, those of ``concepts.jsonl`` beside it; with 0, none.
+
+    Raises
+    ------
+    InputError
+        If a file is bad, or as `hide_concepts`.
+    """
+    dictionary = DictionaryDataset(path)
+    if share == 0:
+        return Hidden(dictionary, dictionary, list(range(len(dictionary))), 0)
+    return hide_concepts(dictionary, ConceptTable.beside(path), share=share, seed=seed)
 
 
 def hide_concepts(dictionary: DictionaryDataset, table: ConceptTable, *, share: float, seed: int) -> Hidden:
@@ -48,7 +64,7 @@ def hide_concepts(dictionary: DictionaryDataset, table: ConceptTable, *, share: 
             f"--hide_concepts {share} hides {len(hidden)} of {len(known)} concepts: choose another share",
             path=dictionary.path,
         )
-    return Hidden(dictionary.with_names(names), rows, len(hidden))
+    return Hidden(dictionary.with_names(names), dictionary, rows, len(hidden))
 
 
 def _is_one(concept: Concept) -> bool:
