@@ -30,6 +30,7 @@ RANKS = {
     "biosyn.checkpoint": 4,  # files -> encoders
     "biosyn.outcomes": 5,  # predictions, and what they are held against -> what metrics takes
     "biosyn.retrieval": 5,  # vectors -> candidate rows
+    "biosyn.report": 6,  # figures and predictions -> a page
     "biosyn.model": 6,  # scores, loss, and the facade over all of the above
     "biosyn.preprocessing": 7,  # the verbs
     "biosyn.dictionary_building": 7,

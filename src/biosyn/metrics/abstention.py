@@ -91,4 +91,4 @@ def _by_confidence(
     """Return the distinct confidences, the highest first, how many there are of each, and how many of these wrong."""
     given, outcomes = with_outcomes(confidences, right)
     values, place, counts = np.unique(-given, return_inverse=True, return_counts=True)
-    return -values, counts.astype(np.int64), np.bincount(place, weights=1 - outcomes)
+    return -values, counts.astype(np.int64), np.bincount(place, weights=1 - outcomes).astype(np.float64)
