@@ -25,10 +25,9 @@ from embedding import plain as plain_embedding
 
 from biosyn.data.dictionary import DictionaryDataset
 from biosyn.data.queries import QueryDataset
-from biosyn.evaluation import split_mention
 from biosyn.metrics.accuracy import accuracy_at_k
 from biosyn.model.biosyn import BioSyn
-from biosyn.records import Candidate, MentionPrediction, QueryPrediction
+from biosyn.records import Candidate, MentionPrediction, QueryPrediction, split_mention
 
 ROOT = Path(__file__).parents[1]
 TOPK, BATCH = 20, 64

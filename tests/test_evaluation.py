@@ -7,10 +7,10 @@ from biosyn.config import EvalConfig
 from biosyn.data.dictionary import DictionaryDataset
 from biosyn.data.queries import QueryDataset
 from biosyn.errors import InputError
-from biosyn.evaluation import evaluate, predict, split_mention
+from biosyn.evaluation import evaluate, predict
 from biosyn.metrics.accuracy import accuracy_at_k
 from biosyn.model.biosyn import BioSyn
-from biosyn.records import Query
+from biosyn.records import Query, split_mention
 
 NAMES = ("D1||ataxia", "D2|D9||breast cancer", "D3||ovarian cancer", "D4||asthma")
 

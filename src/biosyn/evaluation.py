@@ -23,7 +23,7 @@ from biosyn.model.linker import Model, link_texts, require_calibration
 from biosyn.model.predictions import PREDICTIONS_FILE, predictions_file_json
 from biosyn.outcomes import outcomes_of
 from biosyn.provenance import describe_data
-from biosyn.records import Query, QueryPrediction
+from biosyn.records import Query, QueryPrediction, split_mention
 from biosyn.retrieval.vectors import Vectors
 
 logger = logging.getLogger(__name__)
@@ -120,17 +120,6 @@ def _record(config: EvalConfig, accuracy: dict[str, float], *, mentions: int, na
     figures = {key: accuracy[key] for key in ("acc1", "acc5") if key in accuracy}
     record_figures(config.model_name_or_path, data_set, {**earlier, config.score_mode: figures})
     logger.info("recorded as '%s' in the checkpoint's manifest and model card", data_set)
-
-
-def split_mention(query: Query) -> list[str]:
-    """Return the parts of a composite mention, or the mention alone.
-
-    Examples
-    --------
-    >>> split_mention(Query("breast cancer|ovarian cancer", "D001943|D010051"))
-    ['breast cancer', 'ovarian cancer']
-    """
-    return query.mention.replace("+", "|").split("|")
 
 
 def embed_searched(

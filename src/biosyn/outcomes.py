@@ -23,7 +23,7 @@ from biosyn.metrics.slices import (
     by_mention_seen,
     by_tokens,
 )
-from biosyn.records import Name, Query, QueryPrediction
+from biosyn.records import Name, Query, QueryPrediction, split_mention
 
 PROCESSED = "processed_"
 
@@ -103,7 +103,7 @@ def require_complete(predictions: Sequence[QueryPrediction], queries: Sequence[Q
     if len(predictions) != len(queries):
         raise ValueError(f"{len(predictions)} predictions of {len(queries)} queries")
     for number, (found, query) in enumerate(zip(predictions, queries, strict=True)):
-        if found.query != query or not found.mentions:
+        if found.query != query or [mention.mention for mention in found.mentions] != split_mention(query):
             raise ValueError(f"prediction {number} is not of query {number}, '{query.mention}'")
         if any(len(mention.candidates) != topk for mention in found.mentions):
             raise ValueError(f"query {number}, '{query.mention}', has not {topk} candidates for each mention")

@@ -71,3 +71,14 @@ class QueryPrediction(NamedTuple):
 
     query: Query
     mentions: tuple[MentionPrediction, ...]
+
+
+def split_mention(query: Query) -> list[str]:
+    """Return the parts of a composite mention, cut at ``|`` and ``+``, or the mention alone.
+
+    Examples
+    --------
+    >>> split_mention(Query("breast cancer|ovarian cancer", "D001943|D010051"))
+    ['breast cancer', 'ovarian cancer']
+    """
+    return query.mention.replace("+", "|").split("|")

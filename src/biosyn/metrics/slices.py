@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from biosyn.concept_ids import is_composite
 from biosyn.metrics.protocols import gold_ids
-from biosyn.records import Query
+from biosyn.records import Query, split_mention
 from biosyn.text.preprocess import TextPreprocess
 
 LONGEST_SHORT_FORM = 10  # characters, as in Schwartz and Hearst, PSB 2003
@@ -43,7 +43,7 @@ def by_composite(queries: Sequence[Query]) -> Slice:
     """Divide by whether the gold field has several ids: cut into parts, several ids on one uncut mention, or one."""
 
     def label(query: Query) -> str:
-        return "no" if not is_composite(query.cui) else "cut" if "|" in query.mention else "uncut"
+        return "no" if not is_composite(query.cui) else "cut" if len(split_mention(query)) > 1 else "uncut"
 
     return Slice("composite", tuple(map(label, queries)))
 
@@ -60,8 +60,8 @@ def by_homonym(n_concepts: Sequence[Sequence[int]]) -> Slice:
 
 
 def by_tokens(queries: Sequence[Query]) -> Slice:
-    """Divide by the number of white-space tokens of the mention, the bars of a composite one being blanks."""
-    return Slice("tokens", tuple(_bucket(len(query.mention.replace("|", " ").split())) for query in queries))
+    """Divide by the number of white-space tokens of the mention, those of all parts of a composite one."""
+    return Slice("tokens", tuple(_bucket(sum(len(part.split()) for part in split_mention(query))) for query in queries))
 
 
 def _bucket(count: int) -> str:

@@ -1,0 +1,75 @@
+import math
+
+import numpy as np
+import pytest
+
+from biosyn.metrics.bootstrap import (
+    interval_json,
+    percentile_interval,
+    resample_counts,
+    resampled_ratios,
+    sampling_units,
+)
+
+VALUES = np.array([[1.0], [0.0], [1.0], [1.0], [0.0], [1.0], [1.0]])
+UNITS = np.array([0, 0, 0, 1, 1, 2, 3])
+
+
+def test_each_resample_draws_as_many_documents_as_there_are():
+    counts = np.concatenate(list(resample_counts(5, resamples=100)))
+    assert counts.shape == (100, 5)
+    assert (counts.sum(axis=1) == 5).all()
+
+
+def test_blocks_are_the_same_draws_as_one_array(monkeypatch):
+    whole = np.concatenate(list(resample_counts(4, resamples=50)))
+    monkeypatch.setattr("biosyn.metrics.bootstrap._DRAWS_AT_A_TIME", 12)  # three resamples at a time
+    blocks = list(resample_counts(4, resamples=50))
+    assert len(blocks) == 17
+    assert np.array_equal(np.concatenate(blocks), whole)
+
+
+def test_the_same_seed_draws_the_same_documents_and_another_others():
+    def ratios(seed):
+        return resampled_ratios(VALUES, np.ones_like(VALUES), UNITS, resamples=50, seed=seed)
+
+    assert np.array_equal(ratios(0), ratios(0))
+    assert not np.array_equal(ratios(0), ratios(1))
+
+
+def test_ratios_equal_those_of_the_queries_drawn_written_out():
+    sizes = np.array([[1.0], [1.0], [0.0], [1.0], [1.0], [1.0], [0.0]])
+    draws = np.random.default_rng(7).integers(0, 4, (40, 4)).tolist()
+    found = resampled_ratios(VALUES * sizes, sizes, UNITS, resamples=40, seed=7)[:, 0].tolist()
+    for ratio, documents in zip(found, draws, strict=True):
+        queries = [q for document in documents for q in range(7) if UNITS[q] == document and sizes[q, 0]]
+        if not queries:
+            assert math.isnan(ratio)
+        else:
+            assert ratio == pytest.approx(sum(VALUES[q, 0] for q in queries) / len(queries))
+
+
+def test_a_resample_without_a_query_of_the_figure_is_left_out():
+    samples = np.array([[0.25], [np.nan], [0.75]])
+    assert percentile_interval(samples, level=1.0)[:, 0].tolist() == [0.25, 0.75]
+
+
+def test_the_interval_of_independent_queries_is_that_of_the_normal_distribution():
+    # 900 of 1,000: p +- 1.96 sqrt(p q / n) = 0.9 +- 0.0186
+    values = np.repeat([1.0, 0.0], [900, 100])[:, None]
+    low, high = percentile_interval(resampled_ratios(values, np.ones_like(values), np.arange(1000)))[:, 0]
+    assert low == pytest.approx(0.9 - 0.0186, abs=0.002)
+    assert high == pytest.approx(0.9 + 0.0186, abs=0.002)
+
+
+def test_documents_whose_queries_are_alike_widen_the_interval():
+    # 100 documents of 10 queries, all right or all wrong: as uncertain as 100 queries
+    values = np.repeat([1.0, 0.0], [900, 100])[:, None]
+    low, high = percentile_interval(resampled_ratios(values, np.ones_like(values), np.arange(1000) // 10))[:, 0]
+    assert high - low == pytest.approx(2 * 1.96 * math.sqrt(0.9 * 0.1 / 100), abs=0.01)
+
+
+def test_queries_are_drawn_where_there_is_one_document_only():
+    assert sampling_units(["1", "1", "1"]).tolist() == [0, 1, 2]
+    assert interval_json(["1", "1", "1"])["drawn"] == "query"
+    assert interval_json(["1", "2", "1"])["drawn"] == "document"
