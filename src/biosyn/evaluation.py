@@ -1,7 +1,7 @@
 """Evaluation: candidates for each query of a folder, Acc@k, and the predictions as upstream writes them."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,13 +17,17 @@ from biosyn.devices import resolve_device
 from biosyn.files import require_folder, require_writable, write_json
 from biosyn.metrics.accuracy import accuracy_at_k
 from biosyn.metrics.confidence import confidence_json
+from biosyn.metrics.outcomes import Outcomes
 from biosyn.metrics.summary import metrics_json, metrics_table
 from biosyn.model.biosyn import BioSyn
 from biosyn.model.linker import Model, link_texts, require_calibration
 from biosyn.model.predictions import PREDICTIONS_FILE, predictions_file_json
 from biosyn.outcomes import outcomes_of
-from biosyn.provenance import describe_data
+from biosyn.provenance import describe_data, describe_model
 from biosyn.records import Query, QueryPrediction, split_mention
+from biosyn.report.page import Subject
+from biosyn.report.plots import require_matplotlib
+from biosyn.report.writing import REPORT_FILE, read_train_log, write_report
 from biosyn.retrieval.vectors import Vectors
 
 logger = logging.getLogger(__name__)
@@ -47,6 +51,7 @@ def evaluate(config: EvalConfig) -> dict[str, Any]:
     for folder in config.train_dir:
         require_folder(folder)  # before the minutes that the embedding takes
     output_dir = require_writable(config.output_dir)
+    training = _open_report(config)
     if config.record_as is not None:
         load_manifest(config.model_name_or_path)
     biosyn = BioSyn.from_pretrained(
@@ -73,7 +78,27 @@ def evaluate(config: EvalConfig) -> dict[str, Any]:
     accuracy = accuracy_at_k(predictions, config.topk)
     for k in sorted({1, min(5, config.topk)}):
         logger.info("acc@%d=%s", k, accuracy[f"acc{k}"])
-    _write_metrics(config, predictions, queries, dictionary, output_dir / METRICS_FILE)
+    outcomes = outcomes_of(
+        predictions,
+        queries,
+        dictionary,
+        topk=config.topk,
+        data_dir=config.data_dir,
+        train_dirs=config.train_dir,
+    )
+    metrics = _write_metrics(config, predictions, outcomes, searched, output_dir / METRICS_FILE)
+    if config.report:
+        path = output_dir / REPORT_FILE
+        write_report(
+            path,
+            _subject(config, metrics),
+            metrics=metrics,
+            predictions=predictions,
+            outcomes=outcomes,
+            dictionary=dictionary,
+            training=training,
+        )
+        logger.info("the report is in %s", path)
     if config.save_predictions:
         path = output_dir / PREDICTIONS_FILE
         write_json(path, predictions_file_json(predictions, accuracy))
@@ -86,27 +111,46 @@ def evaluate(config: EvalConfig) -> dict[str, Any]:
 def _write_metrics(
     config: EvalConfig,
     predictions: Sequence[QueryPrediction],
-    queries: Sequence[Query],
-    dictionary: DictionaryDataset,
+    outcomes: Outcomes,
+    searched: Hidden,
     path: Path,
-) -> None:
-    """Write every figure with its interval and log them as a table."""
-    outcomes = outcomes_of(
-        predictions,
-        queries,
-        dictionary,
-        topk=config.topk,
-        data_dir=config.data_dir,
-        train_dirs=config.train_dir,
-    )
+) -> dict[str, Any]:
+    """Write every figure with its interval, log them as a table, and return what was written."""
     figures = outcomes.figures()
-    metrics = {"score_mode": config.score_mode, "names": len(dictionary), **metrics_json(outcomes, figures)}
+    hidden = {"hidden_concepts": searched.concepts, "seed": config.seed} if searched.concepts else {}
+    searched_in = {"score_mode": config.score_mode, "names": len(searched.dictionary), **hidden}
+    metrics = {**searched_in, **metrics_json(outcomes, figures)}
     if predictions[0].mentions[0].probability is not None:
         metrics["confidence"] = confidence_json(predictions, outcomes, threshold=config.threshold)
     write_json(path, metrics)
     for line in metrics_table(outcomes, figures):
         logger.info("%s", line)
     logger.info("the figures are in %s", path)
+    return metrics
+
+
+def _open_report(config: EvalConfig) -> list[dict[str, Any]]:
+    """Return the rows of the training log for the report, if one is wanted; what it needs is asked for early."""
+    if not config.report:
+        return []
+    require_matplotlib()
+    return read_train_log(config.model_name_or_path)
+
+
+def _subject(config: EvalConfig, metrics: Mapping[str, Any]) -> Subject:
+    """Return what the report says of the run."""
+    filters = [name for name in ("filter_composite", "filter_duplicate") if getattr(config, name)]
+    settings = {
+        "score": config.score_mode,
+        "dictionary": f"{Path(config.dictionary_path).name}, {metrics['names']} names",
+        "candidates of a mention": metrics["topk"],
+        "concepts hidden": metrics.get("hidden_concepts"),
+        "threshold": config.threshold,
+        "filters": ", ".join(filters),
+    }
+    shown = {name: str(value) for name, value in settings.items() if value not in (None, "")}
+    model = describe_model(config.model_name_or_path, config.revision)["name"]
+    return Subject(str(model), Path(config.data_dir).resolve().name, shown)
 
 
 def _record(config: EvalConfig, accuracy: dict[str, float], *, mentions: int, names: int) -> None:
