@@ -70,13 +70,17 @@ def slices_chart(metrics: Mapping[str, Any]) -> Chart:
     worst, best = (choose(found, key=_value) for choose in (min, max))
     return Chart(
         "Acc@1 by slice",
-        forest_plot([Row(label, f["value"], f["low"], f["high"]) for label, f in found], xlabel="Acc@1"),
+        forest_plot([_forest_row(*row) for row in found], xlabel="Acc@1"),
         "A point with its 95 % interval for each slice of the queries.",
         f"Lowest for {worst[0]} ({share(worst[1]['value'])} of {worst[1]['of']} queries), "
         f"highest for {best[0]} ({share(best[1]['value'])} of {best[1]['of']}).",
         ("slice", *FIGURE_COLUMNS),
         tuple((label, *figure_cells(figure)) for label, figure in found),
     )
+
+
+def _forest_row(label: str, figure: Mapping[str, Any]) -> Row:
+    return Row(f"{label} ({figure['of']})", figure["value"], figure["low"], figure["high"])
 
 
 def _value(row: tuple[str, Mapping[str, Any]]) -> float:

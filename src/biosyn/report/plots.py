@@ -16,6 +16,7 @@ _STYLE: Any = {
     "svg.hashsalt": "biosyn",  # ids do not change from run to run
     "font.family": "sans-serif",
     "font.size": 11,
+    "axes.labelpad": 8.0,
     "axes.spines.top": False,
     "axes.spines.right": False,
 }
