@@ -169,6 +169,21 @@ def test_candidates_are_found_anew_each_epoch_and_the_sparse_ones_stay(make_trai
     assert not np.array_equal(second[:, TOPK // 2 :], third[:, TOPK // 2 :])
 
 
+def test_fixed_candidates_are_those_of_the_first_epoch(make_trainer, monkeypatch):
+    trainer, iterative = make_trainer(fixed_candidates=True), make_trainer()
+    retrieve, found, steps = trainer.retriever.retrieve, [], []
+    monkeypatch.setattr(trainer.retriever, "retrieve", lambda *args: found.append(retrieve(*args)) or found[-1])
+    take = trainer._take_steps
+    monkeypatch.setattr(trainer, "_take_steps", lambda candidates: steps.append(candidates) or take(candidates))
+    torch.manual_seed(0)  # of the dropout
+    losses = [trainer.run_epoch()["loss"] for _ in range(3)]
+    assert len(found) == 1
+    assert steps == [found[0]] * 3
+    assert losses[1] != losses[0]
+    torch.manual_seed(0)
+    assert losses[0] == iterative.run_epoch()["loss"]
+
+
 def test_candidates_are_those_of_the_encoder_as_it_then_is(make_trainer, corpus):
     trainer = make_trainer(learning_rate=1e-2)
     trainer.run_epoch()

@@ -15,10 +15,11 @@ from biosyn.data.hiding import Hidden, open_hidden
 from biosyn.data.queries import QueryDataset
 from biosyn.devices import resolve_device
 from biosyn.errors import InputError
-from biosyn.evaluation import embed_searched, predict
+from biosyn.evaluation import predict
 from biosyn.metrics.abstention import area_under_risk
 from biosyn.metrics.reliability import expected_calibration_error, reliability_table
 from biosyn.model.biosyn import BioSyn
+from biosyn.model.searched_names import embed_searched
 from biosyn.provenance import describe_data
 from biosyn.records import QueryPrediction
 

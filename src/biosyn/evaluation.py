@@ -5,8 +5,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from biosyn.checkpoint.folder import record_figures
 from biosyn.checkpoint.manifest import load_manifest
 from biosyn.config import EvalConfig
@@ -14,7 +12,7 @@ from biosyn.data.dictionary import DictionaryDataset, require_names
 from biosyn.data.hiding import Hidden, open_hidden
 from biosyn.data.queries import QueryDataset
 from biosyn.devices import resolve_device
-from biosyn.files import require_folder, require_writable, write_json
+from biosyn.files import require_writable, write_json
 from biosyn.metrics.accuracy import accuracy_at_k
 from biosyn.metrics.confidence import confidence_json
 from biosyn.metrics.outcomes import Outcomes
@@ -22,12 +20,13 @@ from biosyn.metrics.summary import metrics_json, metrics_table
 from biosyn.model.biosyn import BioSyn
 from biosyn.model.linker import Model, link_texts, require_calibration
 from biosyn.model.predictions import PREDICTIONS_FILE, predictions_file_json
-from biosyn.outcomes import outcomes_of
+from biosyn.model.searched_names import embed_searched
+from biosyn.outcomes import outcomes_of, read_references
 from biosyn.provenance import describe_data, describe_model
 from biosyn.records import Query, QueryPrediction, split_mention
 from biosyn.report.page import Subject
 from biosyn.report.plots import require_matplotlib
-from biosyn.report.writing import REPORT_FILE, read_train_log, write_report
+from biosyn.report.writing import read_train_log, write_report
 from biosyn.retrieval.vectors import Vectors
 
 logger = logging.getLogger(__name__)
@@ -48,12 +47,11 @@ def evaluate(config: EvalConfig) -> dict[str, Any]:
     searched = open_hidden(config.dictionary_path, share=config.hide_concepts, seed=config.seed)
     dictionary = searched.dictionary
     require_names(dictionary, config.topk)
-    for folder in config.train_dir:
-        require_folder(folder)  # before the minutes that the embedding takes
+    references = read_references(queries, dictionary, data_dir=config.data_dir, train_dirs=config.train_dir)
     output_dir = require_writable(config.output_dir)
     training = _open_report(config)
     if config.record_as is not None:
-        load_manifest(config.model_name_or_path)
+        load_manifest(config.model_name_or_path)  # before the minutes that the embedding takes
     biosyn = BioSyn.from_pretrained(
         config.model_name_or_path,
         revision=config.revision,
@@ -78,27 +76,13 @@ def evaluate(config: EvalConfig) -> dict[str, Any]:
     accuracy = accuracy_at_k(predictions, config.topk)
     for k in sorted({1, min(5, config.topk)}):
         logger.info("acc@%d=%s", k, accuracy[f"acc{k}"])
-    outcomes = outcomes_of(
-        predictions,
-        queries,
-        dictionary,
-        topk=config.topk,
-        data_dir=config.data_dir,
-        train_dirs=config.train_dir,
-    )
+    outcomes = outcomes_of(predictions, references, topk=config.topk)
     metrics = _write_metrics(config, predictions, outcomes, searched, output_dir / METRICS_FILE)
     if config.report:
-        path = output_dir / REPORT_FILE
+        subject = _subject(config, metrics)
         write_report(
-            path,
-            _subject(config, metrics),
-            metrics=metrics,
-            predictions=predictions,
-            outcomes=outcomes,
-            dictionary=dictionary,
-            training=training,
+            output_dir, subject, metrics, predictions, outcomes=outcomes, references=references, training=training
         )
-        logger.info("the report is in %s", path)
     if config.save_predictions:
         path = output_dir / PREDICTIONS_FILE
         write_json(path, predictions_file_json(predictions, accuracy))
@@ -117,9 +101,13 @@ def _write_metrics(
 ) -> dict[str, Any]:
     """Write every figure with its interval, log them as a table, and return what was written."""
     figures = outcomes.figures()
+    settings = {
+        "score_mode": config.score_mode,
+        "names": len(searched.dictionary),
+        "filters": _filters(config),
+    }
     hidden = {"hidden_concepts": searched.concepts, "seed": config.seed} if searched.concepts else {}
-    searched_in = {"score_mode": config.score_mode, "names": len(searched.dictionary), **hidden}
-    metrics = {**searched_in, **metrics_json(outcomes, figures)}
+    metrics = {**settings, **hidden, **metrics_json(outcomes, figures)}
     if predictions[0].mentions[0].probability is not None:
         metrics["confidence"] = confidence_json(predictions, outcomes, threshold=config.threshold)
     write_json(path, metrics)
@@ -139,14 +127,13 @@ def _open_report(config: EvalConfig) -> list[dict[str, Any]]:
 
 def _subject(config: EvalConfig, metrics: Mapping[str, Any]) -> Subject:
     """Return what the report says of the run."""
-    filters = [name for name in ("filter_composite", "filter_duplicate") if getattr(config, name)]
     settings = {
         "score": config.score_mode,
         "dictionary": f"{Path(config.dictionary_path).name}, {metrics['names']} names",
         "candidates of a mention": metrics["topk"],
         "concepts hidden": metrics.get("hidden_concepts"),
         "threshold": config.threshold,
-        "filters": ", ".join(filters),
+        "filters": ", ".join(metrics["filters"]),
     }
     shown = {name: str(value) for name, value in settings.items() if value not in (None, "")}
     model = describe_model(config.model_name_or_path, config.revision)["name"]
@@ -157,7 +144,7 @@ def _record(config: EvalConfig, accuracy: dict[str, float], *, mentions: int, na
     """Add Acc@1 and Acc@5 to the checkpoint's manifest, beside the other score modes' on the same data."""
     data_set = str(config.record_as)
     data = describe_data(config.data_dir, config.dictionary_path, mentions=mentions, names=names)
-    data["filters"] = [name for name in ("filter_composite", "filter_duplicate") if getattr(config, name)]
+    data["filters"] = _filters(config)
     earlier = load_manifest(config.model_name_or_path).figures.get(data_set, {})
     if any(earlier.get(key) != value for key, value in data.items()):
         earlier = data  # measured on something else: its figures do not belong beside these
@@ -166,22 +153,8 @@ def _record(config: EvalConfig, accuracy: dict[str, float], *, mentions: int, na
     logger.info("recorded as '%s' in the checkpoint's manifest and model card", data_set)
 
 
-def embed_searched(
-    biosyn: BioSyn,
-    searched: Hidden,
-    *,
-    score_mode: str,
-    cache_dir: str | None,
-    index_precision: str,
-    show_progress: bool,
-) -> Vectors:
-    """Return the vectors of the names that are searched: some of those of the whole dictionary, which is kept."""
-    if score_mode == "sparse":  # a second of work, and no encoder in it
-        return biosyn.embed(searched.dictionary.names, score_mode="sparse")
-    progress = "dictionary" if show_progress else None
-    index = biosyn.index(searched.whole, cache_dir=cache_dir, precision=index_precision, progress=progress)
-    names = index.vectors(biosyn.device, score_mode=score_mode)
-    return names.take(torch.tensor(searched.rows, device=names.device)) if searched.concepts else names
+def _filters(config: EvalConfig) -> list[str]:
+    return [name for name in ("filter_composite", "filter_duplicate") if getattr(config, name)]
 
 
 def predict(

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -15,7 +16,6 @@ from biosyn.metrics.accuracy import query_ranks
 from biosyn.metrics.outcomes import Outcomes
 from biosyn.metrics.protocols import found_at_all, gold_ids, refined_members, strict_hits
 from biosyn.metrics.slices import (
-    Slice,
     by_abbreviation,
     by_composite,
     by_concept_seen,
@@ -28,56 +28,76 @@ from biosyn.records import Name, Query, QueryPrediction, split_mention
 PROCESSED = "processed_"
 
 
-def outcomes_of(
-    predictions: Sequence[QueryPrediction],
-    queries: Sequence[Query],
+class References(NamedTuple):
+    """What predictions are held against: the queries, the dictionary, and what there is beside them.
+
+    Attributes
+    ----------
+    train
+        Training queries; None without ``--train_dir``.
+    raw_mentions
+        The mentions before preprocessing, one a query; None where they are not found.
+    concepts
+        Those of the dictionary's names; None without ``concepts.jsonl``.
+    """
+
+    queries: list[Query]
+    dictionary: DictionaryDataset
+    train: list[Query] | None
+    raw_mentions: list[str] | None
+    concepts: ConceptTable | None
+
+
+def read_references(
+    queries: list[Query],
     dictionary: DictionaryDataset,
     *,
-    topk: int,
     data_dir: str | Path,
     train_dirs: Sequence[str | Path] = (),
-) -> Outcomes:
-    """Return what came of each query.
+) -> References:
+    """Read what lies beside the queries of ``data_dir`` and beside the dictionary; several ``train_dirs`` count as one.
 
-    Parameters
-    ----------
-    queries
-        Those that were asked for; the predictions must be of these, in this order.
-    data_dir
-        Their folder: the mentions before preprocessing are looked for beside it.
-    train_dirs
-        Folders of training queries, for the refined protocol and for what was seen; none leaves these out.
+    Raises
+    ------
+    InputError
+        If a folder of training queries is missing or bad, or ``concepts.jsonl`` is bad.
+    """
+    train = [query for folder in train_dirs for query in read_queries(folder)] if train_dirs else None
+    has_concepts = dictionary.path.with_name(CONCEPTS_FILE).exists()
+    concepts = ConceptTable.beside(dictionary.path) if has_concepts else None
+    return References(queries, dictionary, train, raw_mentions(queries, data_dir), concepts)
+
+
+def outcomes_of(predictions: Sequence[QueryPrediction], references: References, *, topk: int) -> Outcomes:
+    """Return what came of each query; figures that need what is not there are left out, and said to be.
 
     Raises
     ------
     ValueError
         If a query has no prediction of its own, or a mention has other than K candidates: no figure is made of those.
-    InputError
-        If a folder of training queries is missing or bad, or the test set is all in it.
     """
+    queries, dictionary, train, raw, concepts = references
     require_complete(predictions, queries, topk=topk)
     left_out = {}
     slices = [by_composite(queries), by_tokens(queries)]
-    raw = raw_mentions(queries, data_dir)
+    strict = refined = None
     if raw is None:
-        left_out["abbreviation"] = f"no folder of the mentions before preprocessing beside {Path(data_dir).name}"
+        left_out["abbreviation"] = "no folder of the mentions before preprocessing beside the queries"
     else:
         slices.append(by_abbreviation(queries, raw))
-    strict = refined = None
-    if Path(dictionary.path).with_name(CONCEPTS_FILE).exists():
-        counts = _concepts_of_best(predictions, ConceptTable.beside(dictionary.path))
+    if concepts is None:
+        left_out["strict, homonym"] = f"no {CONCEPTS_FILE} beside the dictionary"
+    else:
+        counts = _concepts_of_best(predictions, concepts)
         strict = strict_hits(predictions, counts)
         slices.append(by_homonym(counts))
+    if train is None:
+        left_out["refined, mention, concept"] = "no --train_dir"
     else:
-        left_out["strict, homonym"] = f"no {CONCEPTS_FILE} beside the dictionary"
-    if train_dirs:
-        train = [query for folder in train_dirs for query in read_queries(folder)]
-        slices += _seen(queries, train)
+        slices += [by_mention_seen(queries, train), by_concept_seen(queries, train)]
         refined = refined_members(queries, train)
         if not refined.any():
             refined, left_out["refined"] = None, "no query is left: each stands in --train_dir"
-    else:
-        left_out["refined, mention, concept"] = "no --train_dir"
     known = frozenset(cui for field in set(dictionary.cuis) for cui in name_ids(field))
     return Outcomes(
         documents=tuple(query.pmid for query in queries),
@@ -131,10 +151,6 @@ def raw_mentions(queries: Sequence[Query], data_dir: str | Path) -> list[str] | 
 
 def _place(query: Query) -> tuple[str, str, str]:
     return query.pmid, query.start, query.end
-
-
-def _seen(queries: Sequence[Query], train: Sequence[Query]) -> list[Slice]:
-    return [by_mention_seen(queries, train), by_concept_seen(queries, train)]
 
 
 def _concepts_of_best(predictions: Sequence[QueryPrediction], concepts: ConceptTable) -> list[list[int]]:

@@ -102,6 +102,45 @@ def test_the_script_writes_json_to_stdout_and_its_log_to_stderr(arguments):
         assert re.match(r"\d\d:\d\d:\d\d ", line), line
 
 
+# -- metrics.json and the table
+
+
+def test_figures_with_denominators_and_intervals_are_written_and_shown(arguments, tiny_queries, capsys, tmp_path):
+    assert main(arguments("--topk", "5", "--train_dir", str(tiny_queries))) == 0
+    printed = capsys.readouterr()
+    written = json.loads((tmp_path / "out" / "metrics.json").read_text(encoding="utf-8"))
+    acc1 = written["protocols"]["lenient"]["acc1"]
+    assert (acc1["value"], acc1["of"]) == (json.loads(printed.out)["acc1"], 21)
+    assert [written[key] for key in ("score_mode", "names", "filters", "queries")] == ["hybrid", 40, [], 21]
+    row = rf"lenient acc1 +{acc1['value']:.4f}  {acc1['low']:.4f} - {acc1['high']:.4f}  21$"
+    assert re.search(row, printed.err, re.MULTILINE)
+    assert written["left_out"]["refined"].startswith("no query is left")
+
+
+def test_training_folders_may_be_given_in_one_flag_or_several(arguments, tiny_queries, write_queries, tmp_path):
+    other = str(write_queries(("ataxia", "D1")))
+    figures = []
+    for flags in (["--train_dir", other, str(tiny_queries)], ["--train_dir", other, "--train_dir", str(tiny_queries)]):
+        assert main(arguments(*flags)) == 0
+        figures.append((tmp_path / "out" / "metrics.json").read_bytes())
+    assert figures[0] == figures[1]
+
+
+def test_filters_change_the_denominator(arguments, tmp_path):
+    assert main(arguments("--filter_composite", "--filter_duplicate")) == 0
+    written = json.loads((tmp_path / "out" / "metrics.json").read_text(encoding="utf-8"))
+    assert written["queries"] == written["protocols"]["lenient"]["acc1"]["of"] == 17
+    assert written["filters"] == ["filter_composite", "filter_duplicate"]
+
+
+def test_a_training_folder_that_is_missing_is_refused_before_the_work(arguments, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(
+        "biosyn.evaluation.BioSyn.from_pretrained", lambda *_, **__: pytest.fail("the model came first")
+    )
+    assert main(arguments("--train_dir", str(tmp_path / "none"))) == 2
+    assert "no such folder" in capsys.readouterr().err
+
+
 # -- figures for the manifest
 
 

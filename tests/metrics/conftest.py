@@ -8,7 +8,7 @@ from biosyn.concept_ids import name_ids
 from biosyn.data.concepts import ConceptTable
 from biosyn.data.dictionary import DictionaryDataset
 from biosyn.data.ontology import Concept, concept_json
-from biosyn.outcomes import outcomes_of
+from biosyn.outcomes import outcomes_of, read_references
 from biosyn.records import Candidate, MentionPrediction, Name, Query, QueryPrediction
 
 TOPK = 6
@@ -102,15 +102,14 @@ class World:
         found = zip(names, scores, strict=True)
         return MentionPrediction(part, tuple(Candidate(name.name, name.cui, s, s, 0.0) for name, s in found))
 
-    def outcomes(self, **changes):
-        settings = {
-            "topk": TOPK,
-            "data_dir": self.folder / "processed_test",
-            "train_dirs": [self.folder / "processed_train"],
-            **changes,
-        }
-        predictions = settings.pop("predictions", self.predictions)
-        return outcomes_of(predictions, settings.pop("queries", self.queries), self.dictionary, **settings)
+    def outcomes(self, predictions=None, train_dirs=("processed_train",)):
+        references = read_references(
+            self.queries,
+            self.dictionary,
+            data_dir=self.folder / "processed_test",
+            train_dirs=[self.folder / name for name in train_dirs],
+        )
+        return outcomes_of(self.predictions if predictions is None else predictions, references, topk=TOPK)
 
     def as_plain_rows(self):
         """The queries for naive.py."""

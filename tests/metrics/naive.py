@@ -38,13 +38,8 @@ def strict(query):
 
 
 def refined(queries, train):
-    kept = []
-    for place, query in enumerate(queries):
-        pairs = [
-            (other["mention"], set(other["cui"].replace("+", "|").split("|"))) for other in train + queries[:place]
-        ]
-        kept.append((query["mention"], set(query["cui"].replace("+", "|").split("|"))) not in pairs)
-    return kept
+    pairs = [(query["mention"], set(query["cui"].replace("+", "|").split("|"))) for query in train + queries]
+    return [pairs[place] not in pairs[:place] for place in range(len(train), len(pairs))]
 
 
 def short_forms(raw):
@@ -65,19 +60,18 @@ def spaced(text):
     return f" {' '.join(''.join(c if c.isalnum() or ord(c) > 127 else ' ' for c in text.lower()).split())} "
 
 
-def labels(query, train):
+def labels(query, train_mentions, train_ids):
     """The label of a query in every slice."""
     gold, parts = ids_of(query["cui"]), query["mention"].replace("|", " ").split()
     several = len([part for part in query["cui"].replace("+", "|").split("|") if part]) > 1
     short = short_forms(query["raw"])
     kept = any(spaced(form) in spaced(query["mention"]) for form in short)
-    train_ids = set().union(*(ids_of(other["cui"]) for other in train)) if train else set()
     return {
         "composite": "no" if not several else "cut" if "|" in query["mention"] else "uncut",
         "tokens": str(len(parts)) if len(parts) < 5 else "5+",
         "abbreviation": "none" if not short else "kept" if kept else "expanded",
         "homonym": "yes" if any(candidates[0][1] > 1 for candidates in query["found"]) else "no",
-        "mention": "seen" if any(other["mention"] == query["mention"] for other in train) else "unseen",
+        "mention": "seen" if query["mention"] in train_mentions else "unseen",
         "concept": "none" if not gold else "seen" if gold <= train_ids else "unseen",
     }
 
@@ -105,7 +99,8 @@ def columns(queries, train, topk, dictionary_ids):
             found["protocols", "refined", name] = [
                 row[name] if keep else None for row, keep in zip(worth, kept, strict=True)
             ]
-    label_rows = [labels(query, train) for query in queries]
+    train_ids = {cui for query in train for cui in ids_of(query["cui"])}
+    label_rows = [labels(query, [other["mention"] for other in train], train_ids) for query in queries]
     for part in label_rows[0]:
         for label in {row[part] for row in label_rows}:
             for name in dict.fromkeys(["acc1", f"acc{min(5, topk)}", "strict_acc1"]):

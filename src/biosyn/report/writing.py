@@ -1,6 +1,7 @@
 """From an evaluation to the file of its page."""
 
 import json
+import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -8,38 +9,41 @@ from typing import Any
 from biosyn.checkpoint.files import FILES
 from biosyn.concept_ids import split_ids
 from biosyn.data.concepts import ConceptTable
-from biosyn.data.dictionary import DictionaryDataset
 from biosyn.errors import InputError
 from biosyn.files import read_lines, write_text
 from biosyn.metrics.outcomes import Outcomes
 from biosyn.ontology_links import holds_genes
+from biosyn.outcomes import References
 from biosyn.records import QueryPrediction
 from biosyn.report.errors import error_rows
 from biosyn.report.page import Subject, report_html
+
+logger = logging.getLogger(__name__)
 
 REPORT_FILE = "report.html"
 
 
 def write_report(
-    path: Path,
+    folder: Path,
     subject: Subject,
-    *,
     metrics: Mapping[str, Any],
     predictions: Sequence[QueryPrediction],
+    *,
     outcomes: Outcomes,
-    dictionary: DictionaryDataset,
+    references: References,
     training: Sequence[Mapping[str, Any]],
 ) -> None:
-    """Write the page, whole or not at all.
+    """Write ``report.html`` into the folder, whole or not at all.
 
     Raises
     ------
     InputError
         If it cannot be written.
     """
-    genes = holds_genes(cui for field in dict.fromkeys(dictionary.cuis) for cui in split_ids(field))
-    rows = error_rows(predictions, outcomes, ConceptTable.beside(dictionary.path), genes=genes)
-    write_text(path, report_html(subject, metrics, rows, training))
+    genes = holds_genes(cui for field in dict.fromkeys(references.dictionary.cuis) for cui in split_ids(field))
+    errors = error_rows(predictions, outcomes, references.concepts or ConceptTable(), genes=genes)
+    write_text(folder / REPORT_FILE, report_html(subject, metrics, errors, training))
+    logger.info("the report is in %s", folder / REPORT_FILE)
 
 
 def read_train_log(model_folder: str | Path) -> list[dict[str, Any]]:
