@@ -13,7 +13,6 @@ from biosyn.concept_ids import name_ids
 from biosyn.records import Candidate
 
 DEPTH = 20  # candidates that the features are made of, the K of training
-LIMIT = 10.0  # log-odds of a share of 0.99995: beyond it the float32 scores tell nothing more
 
 
 class Features(NamedTuple):
@@ -28,8 +27,8 @@ class Features(NamedTuple):
 def features_of(text: str, candidates: Sequence[Candidate]) -> Features:
     """Return the features of a mention as it was embedded, and of its candidates, best first.
 
-    Where all candidates are of one concept, the gap is that to the last one, and the log-odds are at their limit.
-    The softmax is that of the marginalization in training (the paper, section 3.3).
+    Where all candidates are of one concept, the last of them stands in for the rival: it is no better. The softmax is
+    that of the marginalization in training (the paper, section 3.3).
 
     Examples
     --------
@@ -40,11 +39,10 @@ def features_of(text: str, candidates: Sequence[Candidate]) -> Features:
     """
     best = candidates[0]
     ids = name_ids(best.cui)
-    others = [found.score for found in candidates if ids.isdisjoint(name_ids(found.cui))]
+    others = [found.score for found in candidates if ids.isdisjoint(name_ids(found.cui))] or [candidates[-1].score]
     own = [found.score for found in candidates if not ids.isdisjoint(name_ids(found.cui))]
-    log_odds = _log_sum(own) - _log_sum(others) if others else LIMIT
-    runner_up = others[0] if others else candidates[-1].score
-    return Features(best.score, best.score - runner_up, min(max(log_odds, -LIMIT), LIMIT), float(best.name == text))
+    log_odds = _log_sum(own) - _log_sum(others)
+    return Features(best.score, best.score - others[0], log_odds, float(best.name == text))
 
 
 def _log_sum(scores: Sequence[float]) -> float:
