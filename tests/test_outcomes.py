@@ -89,6 +89,7 @@ def test_a_folder_that_is_not_the_raw_one_is_not_used(tmp_path, lines):
     assert raw_mentions(read_queries(processed), processed) is None
 
 
-def test_a_folder_of_another_name_has_no_raw_one(tmp_path):
-    queries = concept_file(tmp_path / "test", "1||0|3||D||APC||D2")
+@pytest.mark.parametrize("name", ["test", "processed_"])
+def test_a_folder_of_another_name_has_no_raw_one(tmp_path, name):
+    queries = concept_file(tmp_path / name, "1||0|3||D||APC||D2")
     assert raw_mentions(read_queries(queries), queries) is None

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from biosyn.concept_ids import name_ids
 from biosyn.data.concepts import ConceptTable
@@ -16,6 +17,7 @@ from biosyn.metrics.accuracy import query_ranks
 from biosyn.metrics.outcomes import Outcomes
 from biosyn.metrics.protocols import found_at_all, gold_ids, refined_members, strict_hits
 from biosyn.metrics.slices import (
+    Slice,
     by_abbreviation,
     by_composite,
     by_concept_seen,
@@ -76,40 +78,51 @@ def outcomes_of(predictions: Sequence[QueryPrediction], references: References, 
     ValueError
         If a query has no prediction of its own, or a mention has other than K candidates: no figure is made of those.
     """
-    queries, dictionary, train, raw, concepts = references
+    queries, train = references.queries, references.train
     require_complete(predictions, queries, topk=topk)
-    left_out = {}
-    slices = [by_composite(queries), by_tokens(queries)]
-    strict = refined = None
-    if raw is None:
-        left_out["abbreviation"] = "no folder of the mentions before preprocessing beside the queries"
-    else:
-        slices.append(by_abbreviation(queries, raw))
-    if concepts is None:
-        left_out["strict, homonym"] = f"no {CONCEPTS_FILE} beside the dictionary"
-    else:
-        counts = _concepts_of_best(predictions, concepts)
-        strict = strict_hits(predictions, counts)
-        slices.append(by_homonym(counts))
-    if train is None:
-        left_out["refined, mention, concept"] = "no --train_dir"
-    else:
-        slices += [by_mention_seen(queries, train), by_concept_seen(queries, train)]
-        refined = refined_members(queries, train)
-        if not refined.any():
-            refined, left_out["refined"] = None, "no query is left: each stands in --train_dir"
-    known = frozenset(cui for field in set(dictionary.cuis) for cui in name_ids(field))
+    counts = None if references.concepts is None else _concepts_of_best(predictions, references.concepts)
+    refined = None if train is None else refined_members(queries, train)
     return Outcomes(
         documents=tuple(query.pmid for query in queries),
         topk=topk,
         ranks=query_ranks(predictions),
         in_topk=found_at_all(predictions),
-        in_dictionary=np.array([not known.isdisjoint(gold_ids(query.cui)) for query in queries], dtype=np.bool_),
-        strict=strict,
-        refined=refined,
-        slices=tuple(slices),
-        left_out=left_out,
+        in_dictionary=_in_dictionary(queries, references.dictionary),
+        strict=None if counts is None else strict_hits(predictions, counts),
+        refined=refined if refined is not None and refined.any() else None,
+        slices=_slices(references, counts),
+        left_out=_left_out(references, refined),
     )
+
+
+def _slices(references: References, counts: list[list[int]] | None) -> tuple[Slice, ...]:
+    queries, train, raw = references.queries, references.train, references.raw_mentions
+    found = [by_composite(queries), by_tokens(queries)]
+    if raw is not None:
+        found.append(by_abbreviation(queries, raw))
+    if counts is not None:
+        found.append(by_homonym(counts))
+    if train is not None:
+        found += [by_mention_seen(queries, train), by_concept_seen(queries, train)]
+    return tuple(found)
+
+
+def _left_out(references: References, refined: NDArray[np.bool_] | None) -> dict[str, str]:
+    found = {}
+    if references.raw_mentions is None:
+        found["abbreviation"] = "no folder of the mentions before preprocessing beside the queries"
+    if references.concepts is None:
+        found["strict, homonym"] = f"no {CONCEPTS_FILE} beside the dictionary"
+    if refined is None:
+        found["refined, mention, concept"] = "no --train_dir"
+    elif not refined.any():
+        found["refined"] = "no query is left: each stands in --train_dir"
+    return found
+
+
+def _in_dictionary(queries: Sequence[Query], dictionary: DictionaryDataset) -> NDArray[np.bool_]:
+    known = frozenset(cui for field in set(dictionary.cuis) for cui in name_ids(field))
+    return np.array([not known.isdisjoint(gold_ids(query.cui)) for query in queries], dtype=np.bool_)
 
 
 def require_complete(predictions: Sequence[QueryPrediction], queries: Sequence[Query], *, topk: int) -> None:
@@ -135,11 +148,11 @@ def raw_mentions(queries: Sequence[Query], data_dir: str | Path) -> list[str] | 
     None where there is no such folder, it lacks a query's place, or has two mentions at one.
     """
     folder = Path(data_dir).resolve()
-    raw = folder.with_name(folder.name.removeprefix(PROCESSED))
-    if raw == folder or not raw.is_dir():
+    name = folder.name.removeprefix(PROCESSED)
+    if name in ("", folder.name) or not folder.with_name(name).is_dir():
         return None
     try:
-        rows = read_queries(raw)
+        rows = read_queries(folder.with_name(name))
     except InputError:  # something else of the same name
         return None
     by_place = {_place(query): query.mention for query in rows}

@@ -2,12 +2,14 @@
 
 import json
 from collections import defaultdict
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from biosyn.config import EvalConfig
 from biosyn.evaluation import evaluate
+from biosyn.metrics.summary import SHOWN_OF_PROTOCOLS
 
 INTERVALS = [
     ("protocols", "lenient", "acc1"),
@@ -148,3 +150,14 @@ def test_the_published_counts(written):
     assert protocols["refined"]["acc1"]["of"] == 204
     assert slices["mention"]["seen"]["acc1"]["of"] == 638  # 66 %
     assert written["left_out"] == {}
+
+
+def test_the_documentation_has_the_figures_of_this_row(written):
+    text = (Path(__file__).parents[2] / "docs" / "evaluation.md").read_text(encoding="utf-8")
+    for (kind, *names), figure in figures_of(written).items():
+        value, low, high, of = (figure[key] for key in ("value", "low", "high", "of"))
+        if kind == "protocols" and names[1] in SHOWN_OF_PROTOCOLS:
+            assert f"| {' '.join(names)} | {of} | {value:.4f} ({low:.3f}–{high:.3f}) |" in text
+        if kind == "slices":
+            (row,) = (line for line in text.splitlines() if line.startswith(f"| {names[0]} | {names[1]} | {of} | "))
+            assert f" {value:.3f} ({low:.2f}–{high:.2f}) |" in row

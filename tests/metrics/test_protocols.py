@@ -44,11 +44,14 @@ def test_strict_hits_equal_trying_every_assignment(naive, gold, best, homonym):
     assert is_strict_hit(gold, best, n_concepts) == naive.strict(query)
 
 
-def test_many_parts_take_no_time():
-    # a search through all assignments would try 30! of them
-    best = [{str(number), "x"} for number in range(30)]
-    assert is_strict_hit({str(number) for number in range(30)}, best, [1] * 30)
-    assert not is_strict_hit({str(number) for number in range(30)}, [*best[:-1], {"0"}], [1] * 30)
+@pytest.mark.parametrize("count", [30, 1200])
+def test_many_parts_take_no_time(count):
+    # a search through all assignments would try 30! of them, a recursive one would be too deep at 1,200
+    gold = {str(number) for number in range(count)}
+    chain = [{str(number), str(number + 1)} for number in range(count - 1)] + [{str(count - 1)}]
+    assert is_strict_hit(gold, chain, [1] * count)
+    assert not is_strict_hit(gold, [*chain[:-1], {"x"}], [1] * count)
+    assert not is_strict_hit(gold, [*chain[:-2], {"0", "1"}, {"0", "1"}], [1] * count)
 
 
 # -- refined

@@ -43,6 +43,11 @@ def test_a_folder_stands_for_its_file(written):
     assert read_predictions(written().parent) == read_predictions(written())
 
 
+def of_first_mention(content, **changes):
+    content["queries"][0]["mentions"][0].update(changes)
+    return content
+
+
 def without_the_wrong_query(content):
     return {**content, "queries": content["queries"][:1]}
 
@@ -80,6 +85,10 @@ def test_figures_that_are_not_those_of_the_queries_are_refused(written, change):
             "queries": [{"mentions": content["queries"][0]["mentions"]}],
         },  # no pmid: upstream's
         lambda content: {**content, "queries": "x"},
+        lambda content: of_first_mention(content, candidates=[]),
+        lambda content: of_first_mention(content, candidates=content["queries"][1]["mentions"][0]["candidates"][:1]),
+        lambda content: of_first_mention(content, golden_cui=1),
+        lambda content: of_first_mention(content, mention=None),
         lambda content: {**content, "queries": None},
     ],
 )

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from biosyn.cli.common import add_cache_dir, add_device, add_quiet, add_revision, make_config, run_command
+from biosyn.cli.train import add_settings
 from biosyn.config import EvalConfig, TrainConfig
 
 DENSE_RATIOS = (0.0, 0.25, 0.5, 0.75, 1.0)
@@ -20,7 +21,6 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    default = TrainConfig.__dataclass_fields__
     parser = argparse.ArgumentParser(prog="biosyn ablate", description=__doc__)
     add = parser.add_argument
     add("--model_name_or_path", required=True, help="encoder to start from: a folder or a Hub id")
@@ -31,17 +31,15 @@ def _parser() -> argparse.ArgumentParser:
     add(
         "--output_dir", required=True, help="for ablation.jsonl and the models; the same again goes on where it stopped"
     )
-    add("--dense_ratios", nargs="+", type=float, default=list(DENSE_RATIOS), metavar="SHARE", help="(default: five)")
-    for flag, kind, text in (
-        ("max_length", int, "tokens kept of a name or mention"),
-        ("seed", int, "of the mentions' order and the dropout"),
-        ("topk", int, "candidates of a mention"),
-        ("learning_rate", float, "of the encoder"),
-        ("train_batch_size", int, "mentions of a batch"),
-        ("epoch", int, "epochs of each model"),
-        ("initial_sparse_weight", float, "the weight w of the sparse score before training"),
-    ):
-        add(f"--{flag}", type=kind, default=default[flag].default, help=f"{text} (default: %(default)s)")
+    add(
+        "--dense_ratios",
+        nargs="+",
+        type=float,
+        default=list(DENSE_RATIOS),
+        metavar="SHARE",
+        help="(default: 0 0.25 0.5 0.75 1)",
+    )
+    add_settings(parser, without=["dense_ratio"])
     add_revision(parser)
     add_cache_dir(parser)
     add_device(parser)

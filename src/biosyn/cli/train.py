@@ -16,14 +16,35 @@ from biosyn.cli.common import (
 )
 from biosyn.config import TRAIN_PRECISIONS, TrainConfig
 
+SETTINGS = (
+    ("max_length", int, "tokens kept of a name or mention, [CLS] and [SEP] included"),
+    ("seed", int, "of the mentions' order and the dropout"),
+    ("topk", int, "candidates of a mention"),
+    ("learning_rate", float, "of the encoder, constant"),
+    ("weight_decay", float, "of the encoder"),
+    ("train_batch_size", int, "mentions of a batch"),
+    ("gradient_accumulation_steps", int, "batches of a step: as one batch so much larger, in the memory of one"),
+    ("epoch", int, "epochs; 0 fits the TF-IDF and saves"),
+    ("initial_sparse_weight", float, "the weight w of the sparse score before training"),
+    ("dense_ratio", float, "share of the candidates that come from the dense score"),
+)
+
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; return its exit code."""
     return run_command(_train, _parser(), argv)
 
 
-def _parser() -> argparse.ArgumentParser:
+def add_settings(parser: argparse.ArgumentParser, *, without: Sequence[str] = ()) -> None:
+    """Add the flags of the numbers that a training is set by."""
     default = TrainConfig.__dataclass_fields__
+    for flag, kind, text in SETTINGS:
+        if flag not in without:
+            value = default[flag].default
+            parser.add_argument(f"--{flag}", type=kind, default=value, help=f"{text} (default: %(default)s)")
+
+
+def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="train.py", description=__doc__)
     add = parser.add_argument
     add("--model_name_or_path", required=True, help="encoder to start from, or a BioSyn model: a folder or a Hub id")
@@ -33,19 +54,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--dev_dir", help="folder of .concept files on which each epoch is measured")
     add("--dev_dictionary_path", help="dictionary for --dev_dir")
     add("--keep_best", action="store_true", help="keep the epoch with the best Acc@1 on dev, not the last one")
-    for flag, kind, text in (
-        ("max_length", int, "tokens kept of a name or mention, [CLS] and [SEP] included"),
-        ("seed", int, "of the mentions' order and the dropout"),
-        ("topk", int, "candidates of a mention"),
-        ("learning_rate", float, "of the encoder, constant"),
-        ("weight_decay", float, "of the encoder"),
-        ("train_batch_size", int, "mentions of a batch"),
-        ("gradient_accumulation_steps", int, "batches of a step: as one batch so much larger, in the memory of one"),
-        ("epoch", int, "epochs; 0 fits the TF-IDF and saves"),
-        ("initial_sparse_weight", float, "the weight w of the sparse score before training"),
-        ("dense_ratio", float, "share of the candidates that come from the dense score"),
-    ):
-        add(f"--{flag}", type=kind, default=default[flag].default, help=f"{text} (default: %(default)s)")
+    add_settings(parser)
     add(
         "--fixed_candidates",
         action="store_true",

@@ -5,6 +5,8 @@ from collections.abc import Set as AbstractSet
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import sparse
+from scipy.sparse.csgraph import maximum_bipartite_matching
 
 from biosyn.concept_ids import NO_CONCEPT, name_ids, shares_any, split_ids
 from biosyn.records import Query, QueryPrediction
@@ -39,18 +41,10 @@ def is_strict_hit(gold: AbstractSet[str], best: Sequence[AbstractSet[str]], n_co
 
 
 def _each_has_its_own(edges: Sequence[AbstractSet[str]]) -> bool:
-    """Say whether every part can be given an id that no other part gets (Kuhn's matching)."""
-    owner: dict[str, int] = {}
-
-    def give(part: int, tried: set[str]) -> bool:
-        for cui in edges[part] - tried:
-            tried.add(cui)
-            if cui not in owner or give(owner[cui], tried):
-                owner[cui] = part
-                return True
-        return False
-
-    return all(give(part, set()) for part in range(len(edges)))
+    """Say whether every part can be given an id that no other part gets (Hopcroft and Karp's matching)."""
+    ids = sorted(set().union(*edges))
+    possible = sparse.csr_matrix([[cui in part for cui in ids] for part in edges], dtype=np.int8)  # (parts, ids)
+    return bool((maximum_bipartite_matching(possible, perm_type="column") >= 0).all())
 
 
 def strict_hits(predictions: Sequence[QueryPrediction], n_concepts: Sequence[Sequence[int]]) -> NDArray[np.bool_]:

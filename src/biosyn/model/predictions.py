@@ -51,14 +51,19 @@ def read_predictions(path: str | Path) -> list[QueryPrediction]:
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
         predictions = [_query(row) for row in content["queries"]]
-        topk = len(predictions[0].mentions[0].candidates)
+        accuracy = accuracy_at_k(predictions, _topk(predictions))
         written = {key: value for key, value in content.items() if key.startswith("acc")}
     except OSError as error:
         raise InputError(f"cannot be read: {error.strerror}", path=path) from error
     except (ValueError, KeyError, TypeError, IndexError, AttributeError, RecursionError) as error:
         raise InputError("is no predictions_eval.json of ours: run eval.py --save_predictions", path=path) from error
-    _require_equal(written, accuracy_at_k(predictions, topk), path)
+    _require_equal(written, accuracy, path)
     return predictions
+
+
+def _topk(predictions: Sequence[QueryPrediction]) -> int:
+    (topk,) = {len(mention.candidates) for found in predictions for mention in found.mentions}
+    return topk
 
 
 def _query(row: Mapping[str, Any]) -> QueryPrediction:
