@@ -60,7 +60,6 @@ def evaluate(config: EvalConfig) -> dict[str, Any]:
         precision=config.precision,
         search_memory=config.search_memory,
     )
-
     if config.threshold is not None:
         require_calibration(biosyn, config.score_mode)
 

@@ -230,7 +230,7 @@ def require_calibration(biosyn: Model, score_mode: str) -> None:
     """
     if score_mode not in biosyn.calibrations:
         raise InputError(
-            f"--threshold needs a model calibrated for the {score_mode} score, as it is: "
+            f"--threshold needs a model that is calibrated for the {score_mode} score, with its own --max_length: "
             "run biosyn calibrate on a dev set (docs/calibration.md)"
         )
 
