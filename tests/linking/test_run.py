@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from biosyn.data.mention_files.units import Link
+from biosyn.data.mention_files.units import PROBABILITY, Link
 from biosyn.errors import InputError
 from biosyn.inference import load_linker
 from biosyn.linking import steps as steps_module
@@ -54,6 +54,19 @@ def run(tmp_path):
         return target.read_text(), errors, calls, done
 
     return link
+
+
+def test_a_refused_part_of_a_composite_mention_is_an_id_of_its_own(lines_file, tmp_path):
+    found = {"breast cancer": Link("D1", "breast cancer", 9.0, 0.9), "ovarian cancer": Link("-1", "", 5.0, 0.2)}
+    source = lines_file("breast and ovarian cancer")
+    keys = (*source.wanted.keys, PROBABILITY)
+    source = source._replace(wanted=source.wanted._replace(keys=keys))
+    target = tmp_path / "out.txt"
+    with PartialOutput(target, {}, resume=False) as output:
+        preparation = Preparation(names=set(found))
+        link_units(source, output, preparation, link=lambda texts: [found[text] for text in texts], fail=True)
+        output.publish(keep_errors=False)
+    assert target.read_text() == "breast and ovarian cancer\tD1|-1\tbreast cancer\t5.0000\t0.2000\n"
 
 
 def test_order_is_kept_and_a_repeat_is_linked_once_however_far_away(run, lines_file, monkeypatch):

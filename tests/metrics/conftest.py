@@ -86,7 +86,7 @@ class World:
     """A made-up test set and the predictions of a system that is often right."""
 
     def __init__(self, folder, queries, raw, train, chooser):
-        self.folder, self.queries, self.raw, self.train = folder, queries, raw, train
+        self.folder, self.queries, self.raw, self.train, self.chooser = folder, queries, raw, train, chooser
         self.dictionary = DictionaryDataset(folder / "test_dictionary.txt")
         self.predictions = [self._predicted(query, chooser) for query in queries]
 

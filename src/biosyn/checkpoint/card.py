@@ -26,6 +26,7 @@ def model_card(manifest: Manifest) -> str:
         f"(texts cut at {manifest.max_length} tokens), the sparse one the TF-IDF of character 1- and 2-grams,\n"
         f"and w is {manifest.sparse_weight:.6g}.",
         _figures(manifest.figures),
+        _calibration(manifest.calibration),
         _trained(manifest.trained),
         _USE,
         _versions(manifest.libraries),
@@ -56,6 +57,19 @@ def _figures(figures: dict[str, Any]) -> str:
         return ""
     head = ["| data | mentions | names | score | Acc@1 | Acc@5 |", "|---|---|---|---|---|---|"]
     return "\n".join(["## Figures", "", *head, *rows])
+
+
+def _calibration(calibration: dict[str, Any]) -> str:
+    lines = [f"- {_text(mode)}: {_fitted(part['fitted_on'])}" for mode, part in calibration.items()]
+    head = "The probability that the best concept is right (`--threshold`), by score mode:"
+    return "\n".join(["## Calibration", "", head, "", *lines]) if lines else ""
+
+
+def _fitted(on: dict[str, Any]) -> str:
+    mentions = f"{_count(on, 'queries', 'mentions')} mentions of {_count(on, 'queries', 'name')}"
+    names = f"{_count(on, 'dictionary', 'names')} names of {_count(on, 'dictionary', 'name')}"
+    hidden = f", {_text(on['hidden_concepts'])} concepts hidden" if on.get("hidden_concepts") else ""
+    return f"fitted on {mentions}, {names}{hidden}; ECE {_share(on.get('ece'))}, cross-validated"
 
 
 def _trained(trained: dict[str, Any]) -> str:

@@ -17,6 +17,7 @@ class CheckpointFiles:
     manifest: str = "biosyn.json"
     sparse_encoder: str = "sparse_encoder.json"
     card: str = "README.md"
+    training_log: str = "train_log.jsonl"
     # the published checkpoints'
     published_sparse_encoder: str = "sparse_encoder.pk"
     published_sparse_weight: str = "sparse_weight.pt"

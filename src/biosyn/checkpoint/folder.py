@@ -16,6 +16,7 @@ from biosyn.checkpoint.card import is_own_card, model_card
 from biosyn.checkpoint.encoder import no_bars, save_tokenizer
 from biosyn.checkpoint.files import FILES, read_json, require
 from biosyn.checkpoint.manifest import Manifest, library_versions, load_manifest, write_manifest
+from biosyn.confidence import Calibration
 from biosyn.encoders.sparse import SparseEncoder
 from biosyn.errors import InputError
 from biosyn.files import sha256_of, staged_folder, write_json, write_text
@@ -66,9 +67,22 @@ def record_figures(folder: str | Path, data_set: str, figures: dict[str, Any]) -
     InputError
         If the folder is no checkpoint of ours, or cannot be written.
     """
-    folder = Path(folder)
-    manifest = load_manifest(folder)
-    manifest = replace(manifest, figures={**manifest.figures, data_set: figures})
+    _rewrite(Path(folder), figures={**load_manifest(folder).figures, data_set: figures})
+
+
+def record_calibration(folder: str | Path, score_mode: str, calibration: Calibration) -> None:
+    """Add the calibration of a score mode to the manifest and the model card; an earlier one of it is replaced.
+
+    Raises
+    ------
+    InputError
+        As `record_figures`.
+    """
+    _rewrite(Path(folder), calibration={**load_manifest(folder).calibration, score_mode: calibration.to_json()})
+
+
+def _rewrite(folder: Path, **changes: Any) -> None:
+    manifest = replace(load_manifest(folder), **changes)
     write_manifest(folder, manifest)
     _write_card(folder, manifest)
 

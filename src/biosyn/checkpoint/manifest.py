@@ -9,6 +9,7 @@ from typing import Any
 
 from biosyn import __version__
 from biosyn.checkpoint.files import FILES, read_json, require
+from biosyn.confidence import Calibration
 from biosyn.errors import InputError
 from biosyn.files import sha256_of, write_json
 
@@ -39,6 +40,8 @@ class Manifest:
         Versions that it was saved with.
     files
         Path inside the folder -> sha256; empty in format 1.
+    calibration
+        Score mode -> what `Calibration.to_json` gives, where ``biosyn calibrate`` has been run.
     """
 
     sparse_weight: float
@@ -48,6 +51,7 @@ class Manifest:
     figures: dict[str, Any] = field(default_factory=dict)
     libraries: dict[str, str] = field(default_factory=dict)
     files: dict[str, str] = field(default_factory=dict)
+    calibration: dict[str, Any] = field(default_factory=dict)
     format_version: int = FORMAT_VERSION
 
 
@@ -94,6 +98,10 @@ def load_manifest(folder: str | Path) -> Manifest:
             figures=dict(values.get("figures", {})),
             libraries=dict(values.get("libraries", {})),
             files={str(name): str(digest) for name, digest in dict(values.get("files", {})).items()},
+            calibration={
+                str(mode): Calibration.from_json(part).to_json()
+                for mode, part in dict(values.get("calibration", {})).items()
+            },
             format_version=int(found),
         )
     except (KeyError, TypeError, ValueError, OverflowError) as error:

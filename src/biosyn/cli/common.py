@@ -82,6 +82,28 @@ def add_search_memory(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_threshold(parser: argparse.ArgumentParser) -> None:
+    """Add ``--threshold``."""
+    parser.add_argument(
+        "--threshold",
+        type=float,
+        metavar="P",
+        help="answer -1 where the best concept is right with a probability below P; needs biosyn calibrate",
+    )
+
+
+def add_hide_concepts(parser: argparse.ArgumentParser) -> None:
+    """Add ``--hide_concepts`` and ``--seed``."""
+    parser.add_argument(
+        "--hide_concepts",
+        type=float,
+        metavar="SHARE",
+        default=0.0,
+        help="take this share of the concepts out of the dictionary, so that their mentions have none there",
+    )
+    parser.add_argument("--seed", type=int, default=0, help="which concepts are hidden (default: %(default)s)")
+
+
 def add_quiet(parser: argparse.ArgumentParser) -> None:
     """Add ``--quiet``: no progress bars, warnings only."""
     parser.add_argument("--quiet", action="store_true", help="no progress bars, warnings only")

@@ -10,8 +10,10 @@ from biosyn.cli.common import (
     add_cache_dir,
     add_compute,
     add_device,
+    add_hide_concepts,
     add_quiet,
     add_revision,
+    add_threshold,
     make_config,
     run_command,
 )
@@ -50,6 +52,9 @@ def _parser() -> argparse.ArgumentParser:
         help="add Acc@1 and Acc@5 to the checkpoint's manifest and model card, e.g. as test",
     )
     add("--max_length", type=int, help="tokens kept of a text (default: the checkpoint's)")
+    add("--report", action="store_true", help="write report.html, one page with all of it, into --output_dir")
+    add_threshold(parser)
+    add_hide_concepts(parser)
     add_revision(parser)
     add_cache_dir(parser)
     add_device(parser)

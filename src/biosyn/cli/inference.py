@@ -12,6 +12,7 @@ from biosyn.cli.common import (
     add_device,
     add_quiet,
     add_revision,
+    add_threshold,
     make_config,
     run_command,
 )
@@ -41,6 +42,7 @@ def _parser() -> argparse.ArgumentParser:
         metavar="FILE",
         help="with --explain or --input: corrections, a line 'wrong||right' each",
     )
+    add_threshold(parser)
     add_revision(parser)
     add_cache_dir(parser)
     add_device(parser)

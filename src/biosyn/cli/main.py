@@ -4,7 +4,19 @@ import sys
 from collections.abc import Sequence
 from importlib import import_module
 
-VERBS = ("quickstart", "preprocess", "train", "eval", "inference", "demo", "compare", "ablate", "convert", "cache")
+VERBS = (
+    "quickstart",
+    "preprocess",
+    "train",
+    "eval",
+    "inference",
+    "demo",
+    "compare",
+    "ablate",
+    "calibrate",
+    "convert",
+    "cache",
+)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from biosyn.concept_ids import split_name_ids
-from biosyn.data.ontology import CONCEPTS_FILE, Concept
+from biosyn.data.ontology import CONCEPTS_FILE, PARENTS, Concept
 from biosyn.errors import InputError
 from biosyn.files import read_lines
 from biosyn.records import Name
@@ -15,7 +15,7 @@ from biosyn.text.preprocess import TextPreprocess
 
 
 def read_concepts(path: str | Path) -> list[Concept]:
-    """Read the lines that `ontology.concept_json` writes; empty lines are skipped.
+    """Read the lines that `ontology.concept_json` writes, of their links the parents; empty lines are skipped.
 
     Raises
     ------
@@ -33,7 +33,9 @@ def _concept(line: str, number: int, path: str | Path) -> Concept:
         ):
             raise TypeError
         names = dict.fromkeys([row["preferred_name"], *row["names"]])
-        return Concept(tuple(row["ids"]), tuple(names), str(row.get("source", "")))
+        parents = row.get(PARENTS, ())
+        links = {PARENTS: tuple(parents)} if _are_texts(parents) else {}
+        return Concept(tuple(row["ids"]), tuple(names), str(row.get("source", "")), links)
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         expected = '{"ids": ["..."], "preferred_name": "...", "names": ["..."], "source": "..."}'
         raise InputError(f"expected {expected}, found {line[:60]!r}", path=path, line=number) from error
@@ -87,8 +89,9 @@ class ConceptTable:
         cleaned = self._clean(name.name)
         listing = [concept for concept in known if cleaned in self._cleaned_names(concept)]
         accounted = {cui for concept in listing for cui in concept.ids}
-        others = (concept for cui in ids if cui not in accounted for concept in self._named(cui))
+        others = (concept for cui in ids if cui not in accounted for concept in self.with_id(cui))
         return tuple(dict.fromkeys([*listing, *others]))
 
-    def _named(self, cui: str) -> Sequence[Concept]:
+    def with_id(self, cui: str) -> Sequence[Concept]:
+        """Return the concepts that have a single id: one of its own, without names, where none is known."""
         return self._by_id.get(cui, [Concept((cui,), (), "")])

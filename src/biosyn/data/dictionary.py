@@ -1,6 +1,7 @@
 """The dictionary: the names a mention can be mapped to, and their concept ids."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from copy import copy
 from pathlib import Path
 
 from biosyn.concept_ids import split_ids
@@ -45,6 +46,12 @@ class DictionaryDataset:
                 break
         if not self.names:
             raise InputError("the dictionary is empty: expected lines 'cui||name'", path=dictionary_path)
+
+    def with_names(self, names: Iterable[Name]) -> "DictionaryDataset":
+        """Return a dictionary of other names that stands for the same file."""
+        other = copy(self)
+        other.names, other.cuis = map(list, zip(*names, strict=True))
+        return other
 
     def __len__(self) -> int:
         return len(self.names)

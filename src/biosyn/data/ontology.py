@@ -9,6 +9,7 @@ from types import MappingProxyType
 from biosyn.concept_ids import split_ids
 
 CONCEPTS_FILE = "concepts.jsonl"  # the file of concepts beside a dictionary
+PARENTS = "parents"  # among the links of a concept
 _PREFIX = re.compile(r"(?:OMIM|MESH):")
 _NO_LINKS: Mapping[str, tuple[str, ...]] = MappingProxyType({})
 

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from biosyn import __version__
 from biosyn.config import DOCUMENT_FORMATS, LinkConfig
 from biosyn.data.mention_files.formats import MentionFile, Wanted, format_of
-from biosyn.data.mention_files.units import ID, NAME, SCORE
+from biosyn.data.mention_files.units import ID, NAME, PROBABILITY, SCORE
 from biosyn.data.typos import read_typos
 from biosyn.errors import InputError
 from biosyn.files import sha256_of
@@ -27,6 +27,12 @@ class Job(NamedTuple):
     typos: Mapping[str, str]
     split_composites: bool
     fail: bool
+
+    def with_probabilities(self) -> "Job":
+        """Return the job that also writes probabilities, where it writes scores."""
+        wanted = self.source.wanted
+        keys = (*wanted.keys, PROBABILITY) if SCORE in wanted.keys else wanted.keys
+        return self._replace(source=self.source._replace(wanted=wanted._replace(keys=keys)))
 
     def preparation(self, names: Iterable[str]) -> Preparation:
         """Return what is done to every mention; the names are those of the dictionary."""
@@ -75,6 +81,8 @@ def identity(config: LinkConfig, job: Job, linker: Linker) -> dict[str, Any]:
         "all": config.types is None,
     }
     settings = {"format": job.source.file_format, **wanted, "abbreviations": job.method, "typos": dict(job.typos)}
+    calibration = linker.biosyn.calibrations.get("hybrid")
+    settings |= {"threshold": config.threshold, "calibration": calibration and calibration.to_json()}
     settings |= {"composites": job.split_composites, "packed": config.output.endswith(".gz")}
     return {
         "input": sha256_of(config.input),

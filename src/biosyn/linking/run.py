@@ -10,6 +10,8 @@ from typing import Any
 
 from tqdm import tqdm
 
+from biosyn.concept_ids import NO_CONCEPT
+from biosyn.confidence import is_unsure
 from biosyn.config import LinkConfig
 from biosyn.data.mention_files.formats import MentionFile
 from biosyn.data.mention_files.units import Link
@@ -21,6 +23,7 @@ from biosyn.linking.preparation import Preparation, mention_problem
 from biosyn.linking.state import Done
 from biosyn.linking.steps import LinkTexts, Prepared, Step, run_step, steps
 from biosyn.model.linker import Linker
+from biosyn.records import MentionPrediction
 
 logger = logging.getLogger(__name__)
 
@@ -51,12 +54,15 @@ def link_file(config: LinkConfig) -> dict[str, Any]:
         precision=config.precision,
         index_precision=config.index_precision,
         search_memory=config.search_memory,
+        calibrated=config.threshold is not None,
         show_progress=config.show_progress,
     )
+    if "hybrid" in linker.biosyn.calibrations:
+        job = job.with_probabilities()
     preparation = job.preparation(linker.dictionary.names)
     with PartialOutput(config.output, identity(config, job, linker), resume=config.resume) as output:
         with tqdm(total=mentions, unit="mention", disable=not config.show_progress) as bar:
-            link = partial(best_links, linker)
+            link = partial(best_links, linker, threshold=config.threshold)
             link_units(job.source, output, preparation, link=link, fail=job.fail, progress=bar.update)
         counts = _counts(output)
         output.publish(keep_errors=not job.fail)
@@ -116,10 +122,16 @@ def survey(source: MentionFile, *, fail: bool) -> int:
     return count
 
 
-def best_links(linker: Linker, texts: Sequence[str]) -> list[Link]:
-    """Return the best link of each clean text."""
-    best = [prediction.candidates[0] for prediction in linker.link(texts, topk=1)]
-    return [Link(found.cui, _UNWRITABLE.sub(" ", found.name), found.score) for found in best]
+def best_links(linker: Linker, texts: Sequence[str], *, threshold: float | None = None) -> list[Link]:
+    """Return the best link of each clean text; one to ``-1``, with the best name's score, below the threshold."""
+    return [_link(prediction, threshold) for prediction in linker.link(texts, topk=1)]
+
+
+def _link(prediction: MentionPrediction, threshold: float | None) -> Link:
+    best = prediction.candidates[0]
+    if is_unsure(prediction.probability, threshold):
+        return Link(NO_CONCEPT, "", best.score, prediction.probability)
+    return Link(best.cui, _UNWRITABLE.sub(" ", best.name), best.score, prediction.probability)
 
 
 def _bad_record(place: str, problem: str) -> InputError:

@@ -20,7 +20,7 @@ from biosyn.errors import InputError
 _TABLES = """
 CREATE TABLE IF NOT EXISTS run (row INTEGER PRIMARY KEY CHECK (row = 1), identity TEXT NOT NULL, done TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS links (
-    text BLOB PRIMARY KEY, cui TEXT NOT NULL, name TEXT NOT NULL, score REAL NOT NULL
+    text BLOB PRIMARY KEY, cui TEXT NOT NULL, name TEXT NOT NULL, score REAL NOT NULL, probability REAL
 ) WITHOUT ROWID;
 """
 
@@ -98,7 +98,8 @@ class LinkState:
         """Return the links of those texts that were linked before."""
         found = {}
         for text in texts:
-            row = self._database.execute("SELECT cui, name, score FROM links WHERE text = ?", (_key(text),)).fetchone()
+            wanted = "SELECT cui, name, score, probability FROM links WHERE text = ?"
+            row = self._database.execute(wanted, (_key(text),)).fetchone()
             if row is not None:
                 found[text] = Link(*row)
         return found
@@ -107,7 +108,7 @@ class LinkState:
         """Remember the links of texts that were not known; errors as `commit`."""
         rows = [(_key(text), *link) for text, link in zip(texts, links, strict=True)]
         with self._writing():
-            self._database.executemany("INSERT INTO links VALUES (?, ?, ?, ?)", rows)
+            self._database.executemany("INSERT INTO links VALUES (?, ?, ?, ?, ?)", rows)
 
     def distinct(self) -> int:
         """Return how many texts were linked."""

@@ -91,4 +91,10 @@ def _mention_link(one: Prepared, links: dict[str, Link]) -> Link | None:
         return None
     parts = [links[part] for part in one.parts]
     cuis = dict.fromkeys(part.cui for part in parts)
-    return Link("|".join(cuis), "|".join(part.name for part in parts), min(part.score for part in parts))
+    known = [part.probability for part in parts if part.probability is not None]
+    return Link(
+        "|".join(cuis),
+        "|".join(part.name for part in parts if part.name),
+        min(part.score for part in parts),
+        min(known, default=None),
+    )

@@ -2,10 +2,37 @@
 
 from typing import Any
 
+from biosyn.concept_ids import NO_CONCEPT
+from biosyn.confidence import is_unsure
 from biosyn.model.explain import ExplainedCandidate, Explanation
 from biosyn.records import Candidate, ConceptPrediction, MentionPrediction
 
 NGRAMS_SHOWN = 10
+
+
+NO_ANSWER = {"name": "", "id": NO_CONCEPT}
+
+
+def answer_json(prediction: MentionPrediction, *, threshold: float | None = None) -> dict[str, Any]:
+    """Return ``predictions``, which is the one row `NO_ANSWER` below the threshold, and ``probability`` if known."""
+    refused = is_unsure(prediction.probability, threshold)
+    rows = [dict(NO_ANSWER)] if refused else predictions_json(prediction)
+    return {"predictions": rows, **probability_json(prediction.probability)}
+
+
+def concept_answer_json(prediction: ConceptPrediction, *, threshold: float | None = None) -> dict[str, Any]:
+    """Return ``concepts``, which is one row with the id ``-1`` below the threshold, and ``probability`` if known."""
+    refused = is_unsure(prediction.probability, threshold)
+    nobody = {"ids": [NO_CONCEPT], "preferred_name": None, "name": ""}
+    return {
+        "concepts": [nobody] if refused else concepts_json(prediction),
+        **probability_json(prediction.probability),
+    }
+
+
+def probability_json(probability: float | None) -> dict[str, float]:
+    """Return ``probability``; nothing where the model is not calibrated."""
+    return {} if probability is None else {"probability": probability}
 
 
 def predictions_json(prediction: MentionPrediction) -> list[dict[str, Any]]:
@@ -33,6 +60,7 @@ def explanation_json(explanation: Explanation) -> dict[str, Any]:
         "cleaning": [step._asdict() for step in explanation.cleaning],
         "sparse_weight": explanation.sparse_weight,
         "predictions": [_explained_json(candidate) for candidate in explanation.candidates],
+        **probability_json(explanation.probability),
     }
 
 

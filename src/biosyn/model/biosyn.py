@@ -14,6 +14,7 @@ from biosyn.checkpoint.encoder import load_encoder
 from biosyn.checkpoint.folder import save_checkpoint
 from biosyn.checkpoint.manifest import Manifest
 from biosyn.checkpoint.reading import open_checkpoint, open_encoder
+from biosyn.confidence import Calibration
 from biosyn.config import MAX_LENGTH, SEARCH_MEMORY
 from biosyn.data.dictionary import DictionaryDataset
 from biosyn.encoders.dense import DenseEncoder
@@ -59,6 +60,7 @@ class BioSyn:
         self.device = torch.device(device)
         self.sparse_weight = float(initial_sparse_weight)
         self.manifest: Manifest | None = None  # of the checkpoint that was loaded
+        self.calibrations: dict[str, Calibration] = {}  # by score mode; none once the model is another than the saved
         self._sparse: SparseEncoder | None = None
         self._dense: DenseEncoder | None = None
         self._encoder_folder: Path | None = None  # where the files are that the encoder in memory equals
@@ -67,11 +69,13 @@ class BioSyn:
 
     def init_sparse_encoder(self, corpus: Sequence[str]) -> SparseEncoder:
         """Fit the TF-IDF on the names of the train dictionary."""
+        self.calibrations = {}
         self._sparse = SparseEncoder().fit(corpus)
         return self._sparse
 
     def init_sparse_weight(self, initial_sparse_weight: float) -> float:
         """Set w."""
+        self.calibrations = {}
         self.sparse_weight = float(initial_sparse_weight)
         return self.sparse_weight
 
@@ -111,7 +115,10 @@ class BioSyn:
         self._sparse = checkpoint.sparse_encoder
         self.sparse_weight = checkpoint.manifest.sparse_weight
         self.manifest = checkpoint.manifest
-        self._load_dense(checkpoint.folder, self.max_length or checkpoint.manifest.max_length)
+        dense = self._load_dense(checkpoint.folder, self.max_length or checkpoint.manifest.max_length)
+        if dense.max_length == checkpoint.manifest.max_length:  # or else the scores are others
+            found = checkpoint.manifest.calibration
+            self.calibrations = {mode: Calibration.from_json(part) for mode, part in found.items()}
         return self
 
     def load_dense_encoder(self, model_name_or_path: str | Path, *, revision: str | None = None) -> DenseEncoder:
@@ -119,6 +126,7 @@ class BioSyn:
         return self._load_dense(open_encoder(model_name_or_path, revision=revision), self.max_length or MAX_LENGTH)
 
     def _load_dense(self, folder: Path, max_length: int) -> DenseEncoder:
+        self.calibrations = {}
         model, tokenizer = load_encoder(folder, self.device, max_length=max_length)
         self._dense = DenseEncoder(model, tokenizer, max_length, precision=self.precision)
         self._encoder_folder = folder
@@ -127,12 +135,13 @@ class BioSyn:
     def load_sparse_encoder(self, model_name_or_path: str | Path, *, revision: str | None = None) -> SparseEncoder:
         """Load the TF-IDF of a checkpoint."""
         self._sparse = open_checkpoint(model_name_or_path, revision=revision).sparse_encoder
+        self.calibrations = {}
         return self._sparse
 
     def load_sparse_weight(self, model_name_or_path: str | Path, *, revision: str | None = None) -> float:
         """Load w of a checkpoint."""
-        self.sparse_weight = open_checkpoint(model_name_or_path, revision=revision).manifest.sparse_weight
-        return self.sparse_weight
+        weight = open_checkpoint(model_name_or_path, revision=revision).manifest.sparse_weight
+        return self.init_sparse_weight(weight)
 
     def save_model(
         self,
@@ -141,7 +150,7 @@ class BioSyn:
         trained: dict[str, Any] | None = None,
         figures: dict[str, Any] | None = None,
     ) -> None:
-        """Write the checkpoint.
+        """Write the checkpoint, with its calibration where it is still the model that was calibrated.
 
         Parameters
         ----------
@@ -154,12 +163,19 @@ class BioSyn:
             model=dense.model,
             tokenizer=dense.tokenizer,
             sparse_encoder=self.get_sparse_encoder(),
-            manifest=Manifest(self.sparse_weight, dense.max_length, trained=trained or {}, figures=figures or {}),
+            manifest=Manifest(
+                self.sparse_weight,
+                dense.max_length,
+                trained=trained or {},
+                figures=figures or {},
+                calibration={mode: found.to_json() for mode, found in self.calibrations.items()},
+            ),
         )
 
     def encoder_will_change(self) -> None:
-        """Forget which files the encoder was loaded from: an index made by them would not be this encoder's."""
+        """Forget the files that the encoder was loaded from, and the calibration: neither would be this encoder's."""
         self._encoder_folder = None
+        self.calibrations = {}
 
     # -- the parts
 

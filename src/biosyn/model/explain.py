@@ -30,12 +30,13 @@ class ExplainedCandidate(NamedTuple):
 
 
 class Explanation(NamedTuple):
-    """A mention, how it was cleaned, the model's w, and its candidates, best first."""
+    """A mention, how it was cleaned, the model's w, its candidates, best first, and a calibrated one's probability."""
 
     mention: str
     cleaning: tuple[Step, ...]
     sparse_weight: float
     candidates: tuple[ExplainedCandidate, ...]
+    probability: float | None = None
 
 
 def explain_candidates(

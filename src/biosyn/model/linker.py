@@ -8,6 +8,7 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
+from biosyn.confidence import DEPTH, Calibration
 from biosyn.config import INFERENCE_TOPK
 from biosyn.data.concepts import ConceptTable
 from biosyn.data.dictionary import DictionaryDataset
@@ -31,6 +32,7 @@ class Model(Protocol):
 
     device: torch.device
     sparse_weight: float
+    calibrations: dict[str, Calibration]  # by score mode
 
     def get_sparse_encoder(self) -> SparseEncoder:
         """Return the TF-IDF."""
@@ -115,13 +117,9 @@ class Linker:
         """
         if not mentions:
             return []
-        vectors = self._embed(mentions)
-        found = self.biosyn.search(vectors, self.names, topk=min(topk, len(self.dictionary)))
-        shares = self.biosyn.shares(vectors, self.names, found.rows)
-        return [
-            MentionPrediction(mention, candidates)
-            for mention, candidates in zip(mentions, to_candidates(found, shares, self.dictionary), strict=True)
-        ]
+        texts = [clean_mention(mention) for mention in mentions]
+        found = link_texts(self.biosyn, texts, self.names, self.dictionary, topk=topk)
+        return [one._replace(mention=mention) for one, mention in zip(found, mentions, strict=True)]
 
     def normalize_to_concepts(self, mentions: Sequence[str], *, topk: int = INFERENCE_TOPK) -> list[ConceptPrediction]:
         """Return the ``topk`` best concepts of each mention; fewer where the dictionary has fewer.
@@ -135,7 +133,7 @@ class Linker:
         """
         if not mentions:
             return []
-        vectors = self._embed(mentions)
+        vectors = self.biosyn.embed([clean_mention(mention) for mention in mentions], what="mentions")
         found = top_concepts(
             vectors,
             len(self.dictionary),
@@ -144,8 +142,10 @@ class Linker:
             concepts_of=lambda row: self.concepts.concepts_of(self.dictionary[row]),
         )
         return [
-            ConceptPrediction(mention, self._to_concepts(vectors.slice(row, row + 1), hits))
-            for row, (mention, hits) in enumerate(zip(mentions, found, strict=True))
+            ConceptPrediction(mention, self._to_concepts(vectors.slice(row, row + 1), hits), probability)
+            for row, (mention, hits, probability) in enumerate(
+                zip(mentions, found, self._probabilities(mentions), strict=True)
+            )
         ]
 
     def explain(
@@ -179,10 +179,12 @@ class Linker:
             sparse_weight=weight,
             other_names=self._other_names,
         )
-        return Explanation(mention, tuple(steps), weight, explained)
+        return Explanation(mention, tuple(steps), weight, explained, prediction.probability)
 
-    def _embed(self, mentions: Sequence[str]) -> Vectors:
-        return self.biosyn.embed([clean_mention(mention) for mention in mentions], what="mentions")
+    def _probabilities(self, mentions: Sequence[str]) -> list[float | None]:
+        if self.names.score_mode not in self.biosyn.calibrations:
+            return [None] * len(mentions)
+        return [prediction.probability for prediction in self.link(mentions, topk=1)]
 
     def _to_concepts(self, mention: Vectors, hits: Sequence[ConceptHit[Concept]]) -> tuple[ConceptCandidate, ...]:
         scores = torch.tensor([[hit.score for hit in hits]])
@@ -192,6 +194,44 @@ class Linker:
         return tuple(
             ConceptCandidate(hit.concept.ids, hit.concept.preferred_name, candidate, hit.homonym)
             for hit, candidate in zip(hits, candidates, strict=True)
+        )
+
+
+def link_texts(
+    biosyn: Model, texts: Sequence[str], names: Vectors, dictionary: DictionaryDataset, *, topk: int
+) -> list[MentionPrediction]:
+    """Return the ``topk`` best names of each text as it stands, and its probability where the model is calibrated.
+
+    Parameters
+    ----------
+    names
+        The dictionary's vectors; the halves that they have decide the score mode.
+    """
+    calibration = biosyn.calibrations.get(names.score_mode)
+    depth = topk if calibration is None else max(topk, DEPTH)
+    vectors = biosyn.embed(texts, score_mode=names.score_mode, what="mentions")
+    found = biosyn.search(vectors, names, topk=min(depth, len(dictionary)))
+    shares = biosyn.shares(vectors, names, found.rows)
+    return [
+        MentionPrediction(
+            text, candidates[:topk], None if calibration is None else calibration.probability(text, candidates)
+        )
+        for text, candidates in zip(texts, to_candidates(found, shares, dictionary), strict=True)
+    ]
+
+
+def require_calibration(biosyn: Model, score_mode: str) -> None:
+    """Refuse a model that has no probabilities.
+
+    Raises
+    ------
+    InputError
+        If it is not calibrated for the score mode.
+    """
+    if score_mode not in biosyn.calibrations:
+        raise InputError(
+            f"--threshold needs a model that is calibrated for the {score_mode} score, with its own --max_length: "
+            "run biosyn calibrate on a dev set (docs/calibration.md)"
         )
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from biosyn.concept_ids import shares_any
 from biosyn.errors import InputError
 from biosyn.metrics.accuracy import accuracy_at_k
-from biosyn.model.answers import scores_json
+from biosyn.model.answers import probability_json, scores_json
 from biosyn.records import Candidate, MentionPrediction, Query, QueryPrediction
 
 PREDICTIONS_FILE = "predictions_eval.json"
@@ -29,6 +29,7 @@ def _query_json(prediction: QueryPrediction) -> dict[str, Any]:
                 {"name": c.name, "cui": c.cui, "label": int(shares_any(query.cui, c.cui)), **scores_json(c)}
                 for c in mention.candidates
             ],
+            **probability_json(mention.probability),
         }
         for mention in prediction.mentions
     ]

@@ -51,7 +51,7 @@ class Wanted(NamedTuple):
     """Where mentions are looked for, and what is added.
 
     ``column`` and ``field`` hold the mention in a table and in a JSON object; ``types`` are the types of mentions to
-    link where mentions have one (None: all); ``keys`` are some of ``biosyn_id``, ``biosyn_name``, ``biosyn_score``.
+    link where mentions have one (None: all); ``keys`` are some of those in `units`.
     """
 
     column: str

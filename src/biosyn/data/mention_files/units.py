@@ -3,7 +3,7 @@
 from collections.abc import Callable, Collection, Sequence
 from typing import NamedTuple
 
-ID, NAME, SCORE = "biosyn_id", "biosyn_name", "biosyn_score"
+ID, NAME, SCORE, PROBABILITY = "biosyn_id", "biosyn_name", "biosyn_score", "biosyn_probability"
 DECIMALS = 4  # of a score as it is written
 
 
@@ -19,11 +19,15 @@ class Mention(NamedTuple):
 
 
 class Link(NamedTuple):
-    """What a mention is linked to; of a composite mention ids and names joined by ``|``, and the lowest score."""
+    """What a mention is linked to; of a composite mention ids and names joined by ``|``, and the lowest score and probability.
+
+    Below a threshold the id is ``-1`` and the name empty. A model that is not calibrated has no probability.
+    """
 
     cui: str
     name: str
     score: float
+    probability: float | None = None
 
 
 Render = Callable[[Sequence[Link | None]], bytes]
@@ -60,6 +64,8 @@ def added_fields(link: Link, keys: Sequence[str]) -> dict[str, str | float]:
     {'biosyn_id': 'D013684', 'biosyn_score': 12.3457}
     """
     values: dict[str, str | float] = {ID: link.cui, NAME: link.name, SCORE: round(link.score, DECIMALS)}
+    if link.probability is not None:
+        values[PROBABILITY] = round(link.probability, DECIMALS)
     return {key: values[key] for key in keys}
 
 
@@ -77,7 +83,7 @@ def added_texts(link: Link, keys: Sequence[str]) -> dict[str, str]:
 
 def already_linked(present: Collection[str]) -> str:
     """Say that one of our keys is there already, or return an empty text."""
-    found = [key for key in (ID, NAME, SCORE) if key in present]
+    found = [key for key in (ID, NAME, SCORE, PROBABILITY) if key in present]
     return f"holds {found[0]} already: link the file as it was before" if found else ""
 
 

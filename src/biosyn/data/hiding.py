@@ -1,0 +1,71 @@
+"""Hiding concepts: mentions whose concept a dictionary lacks, out of a corpus that has none."""
+
+import random
+from pathlib import Path
+from typing import NamedTuple
+
+from biosyn.concept_ids import split_ids, split_name_ids
+from biosyn.data.concepts import ConceptTable
+from biosyn.data.dictionary import DictionaryDataset
+from biosyn.data.ontology import Concept
+from biosyn.errors import InputError
+from biosyn.records import Name
+
+
+class Hidden(NamedTuple):
+    """A dictionary without some of its concepts."""
+
+    dictionary: DictionaryDataset
+    whole: DictionaryDataset
+    rows: list[int]  # of the whole: where each name is there
+    concepts: int  # how many are hidden
+
+
+def open_hidden(path: str | Path, *, share: float, seed: int) -> Hidden:
+    """Read a dictionary and hide a share of its concepts, those of ``concepts.jsonl`` beside it; with 0, none.
+
+    Raises
+    ------
+    InputError
+        If a file is bad, or as `hide_concepts`.
+    """
+    dictionary = DictionaryDataset(path)
+    if share == 0:
+        return Hidden(dictionary, dictionary, list(range(len(dictionary))), 0)
+    return hide_concepts(dictionary, ConceptTable.beside(path), share=share, seed=seed)
+
+
+def hide_concepts(dictionary: DictionaryDataset, table: ConceptTable, *, share: float, seed: int) -> Hidden:
+    """Take a share of the concepts out of a dictionary, drawn at random.
+
+    A concept is a row of the ontology, or an id where none is known. A name loses the ids of its hidden concepts, and
+    goes when it has none left: a homonym stays with its other concepts. An id ``x+y`` goes when a part of it is hidden.
+
+    Raises
+    ------
+    InputError
+        If the share hides no concept, or no name is left.
+    """
+    concepts = [table.concepts_of(name) for name in dictionary]
+    known = [concept for concept in dict.fromkeys(one for some in concepts for one in some) if _is_one(concept)]
+    drawn = random.Random(seed).sample(range(len(known)), round(share * len(known)))
+    hidden = {known[row] for row in drawn}
+    seen = {cui for concept in known if concept not in hidden for cui in concept.ids}
+    gone = {cui for concept in hidden for cui in concept.ids} - seen
+    names, rows = [], []
+    for row, (name, found) in enumerate(zip(dictionary, concepts, strict=True)):
+        kept = {cui for concept in found if concept not in hidden for cui in concept.ids}
+        ids = [cui for cui in split_name_ids(name.cui) if cui in kept and gone.isdisjoint(split_ids(cui))]
+        if ids:
+            names.append(Name(name.name, "|".join(ids)))
+            rows.append(row)
+    if not hidden or not names:
+        raise InputError(
+            f"--hide_concepts {share} hides {len(hidden)} of {len(known)} concepts: choose another share",
+            path=dictionary.path,
+        )
+    return Hidden(dictionary.with_names(names), dictionary, rows, len(hidden))
+
+
+def _is_one(concept: Concept) -> bool:
+    return not any("+" in cui for cui in concept.ids)
