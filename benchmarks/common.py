@@ -49,9 +49,15 @@ def peak_megabytes(script: str, *arguments: str) -> float:
     return float(json.loads(done.stdout.splitlines()[-1])["peak_megabytes"])
 
 
-def print_peak() -> None:
-    """Print this process's peak memory, for `peak_megabytes`."""
-    print(json.dumps({"peak_megabytes": own_peak_megabytes()}))
+def print_peak(*, beyond: float = 0.0) -> None:
+    """Print this process's peak memory, or what it is beyond so many MB, for `peak_megabytes`."""
+    print(json.dumps({"peak_megabytes": own_peak_megabytes() - beyond}))
+
+
+def forget_peak() -> float:
+    """Begin to count the peak anew (Linux); return the memory taken at this moment, in MB."""
+    Path("/proc/self/clear_refs").write_text("5")
+    return own_peak_megabytes()
 
 
 def own_peak_megabytes() -> float:
