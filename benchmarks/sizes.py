@@ -12,7 +12,7 @@ from itertools import cycle, islice
 from pathlib import Path
 from typing import Any
 
-from common import MAX_LENGTH, alternate, argument_parser, peak_megabytes, print_peak, report
+from common import MAX_LENGTH, alternate, argument_parser, forget_peak, peak_megabytes, print_peak, report
 from embedding import load
 from embedding import plain as plain_embedding
 from retrieval import ours as our_retrieval
@@ -45,15 +45,15 @@ def retrieval_costs(path: str, count: int, rounds: int) -> dict[str, Any]:
     few = mentions.slice(0, FEW)
     ways = {"ours": partial(our_retrieval, mentions, names), "plain": partial(plain_retrieval, few, names)}
     seconds = alternate(ways, rounds=rounds)
+    costs = {"retrieval seconds": seconds["ours"], "plain retrieval seconds": seconds["plain"] * MENTIONS / FEW}
+    return costs | memory_costs(path, count)
+
+
+def memory_costs(path: str, count: int) -> dict[str, Any]:
+    """Return the MB beyond the vectors that each way takes at its peak."""
     again = ["--dictionary_path", path, "--names", str(count), "--memory_of"]
-    before = peak_megabytes(__file__, *again, "nothing")
-    costs: dict[str, Any] = {
-        "retrieval seconds": seconds["ours"],
-        "plain retrieval seconds": seconds["plain"] * MENTIONS / FEW,
-    }
-    costs["retrieval MB"] = peak_megabytes(__file__, *again, "ours") - before
-    costs["plain retrieval MB"] = peak_megabytes(__file__, *again, "plain") - before if count <= PLAIN_MEMORY else None
-    return costs
+    plain = peak_megabytes(__file__, *again, "plain") if count <= PLAIN_MEMORY else None
+    return {"retrieval MB": peak_megabytes(__file__, *again, "ours"), "plain retrieval MB": plain}
 
 
 def embedding_costs(path: str, counts: list[int]) -> dict[int, dict[str, float]]:
@@ -113,9 +113,10 @@ def main() -> None:
         return
     if args.memory_of:
         mentions, names = dictionary_of(args.dictionary_path, args.names)
-        if args.memory_of in WAYS:
-            WAYS[args.memory_of](mentions.slice(0, FEW if args.memory_of == "plain" else MENTIONS), names)
-        print_peak()
+        few = mentions.slice(0, FEW if args.memory_of == "plain" else MENTIONS)
+        before = forget_peak()
+        WAYS[args.memory_of](few, names)
+        print_peak(beyond=before)
         return
     embedding = embedding_costs(args.dictionary_path, [size for size in SIZES if size <= args.embedded])
     nothing = dict.fromkeys(("embedding seconds", "plain embedding seconds"))
