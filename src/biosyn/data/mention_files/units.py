@@ -19,7 +19,7 @@ class Mention(NamedTuple):
 
 
 class Link(NamedTuple):
-    """What a mention is linked to; of a composite mention ids and names joined by ``|``, and the lowest score and probability.
+    """What a mention is linked to; of a composite mention ids and names joined by ``|``, and the lowest numbers.
 
     Below a threshold the id is ``-1`` and the name empty. A model that is not calibrated has no probability.
     """
