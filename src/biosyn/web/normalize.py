@@ -1,0 +1,119 @@
+"""Mentions in, names, concepts or embeddings out."""
+
+import math
+from typing import TYPE_CHECKING, Any
+
+from biosyn.web.base import Base, ProblemError
+from biosyn.web.health import require_ready
+
+if TYPE_CHECKING:
+    from biosyn.web.service import Question
+
+
+class ReadyBase(Base):
+    """A handler that needs the model."""
+
+    def prepare(self) -> None:
+        """Refuse while it is not there."""
+        super().prepare()
+        require_ready(self)
+
+    def question(self, mention: str, *, what: str, topk: int) -> "Question":
+        """Return the question for a mention as it was typed, and note it for the log."""
+        from biosyn.web.service import to_question  # loaded when this is called
+
+        self.asked.append(mention)
+        return to_question(mention, what=what, topk=topk, longest=self.backend.limits.mention)
+
+
+class UpstreamHandler(ReadyBase):
+    """``GET /normalize/?string=...`` -> ``{"predictions": [...]}``, as inference.py gives them, best first."""
+
+    route = "/normalize/"
+
+    async def get(self) -> None:
+        """Answer one mention."""
+        mention = self.get_query_argument("string", "")
+        (answer,) = await self.backend.ask([self.question(mention, what="names", topk=self.backend.topk)])
+        self.finish({"predictions": answer})
+
+
+class NormalizeHandler(ReadyBase):
+    """``POST /api/v1/normalize``: the best names, or concepts, of each of some mentions."""
+
+    route = "/api/v1/normalize"
+    methods = ("POST",)
+    body_type = "application/json"
+
+    async def post(self) -> None:
+        """Answer."""
+        body = Body(self.json_body(), ("mentions", "topk", "threshold", "group_by_concept"))
+        mentions = body.mentions(self.backend.limits.mentions)
+        topk = body.whole_number("topk", self.backend.topk, most=self.backend.limits.topk)
+        threshold = body.number("threshold")
+        what = "concepts" if body.flag("group_by_concept") else "names"
+        answers = await self.backend.ask([self.question(mention, what=what, topk=topk) for mention in mentions])
+        key = "concepts" if what == "concepts" else "predictions"
+        results = (
+            {"mention": mention, key: [row for row in answer if threshold is None or row["score"] >= threshold]}
+            for mention, answer in zip(mentions, answers, strict=True)
+        )
+        self.finish({"results": list(results)})
+
+
+class EmbedHandler(ReadyBase):
+    """``POST /api/v1/embed``: both vectors of each of some mentions, under inference.py's keys."""
+
+    route = "/api/v1/embed"
+    methods = ("POST",)
+    body_type = "application/json"
+
+    async def post(self) -> None:
+        """Answer."""
+        mentions = Body(self.json_body(), ("mentions",)).mentions(self.backend.limits.mentions)
+        questions = [self.question(mention, what="embedding", topk=1) for mention in mentions]
+        answers = await self.backend.ask(questions, remember=False)
+        results = ({"mention": mention, **rows[0]} for mention, rows in zip(mentions, answers, strict=True))
+        self.finish({"results": list(results)})
+
+
+class Body:
+    """The members of a JSON body; each that is not what it should be is a 400 that says so."""
+
+    def __init__(self, members: dict[str, Any], known: tuple[str, ...]):
+        unknown = [key for key in members if key not in known]
+        if unknown:
+            raise ProblemError(400, f"the body has a member {unknown[0][:40]!r}: known are {', '.join(known)}")
+        self._members = members
+
+    def mentions(self, most: int) -> list[str]:
+        """Return the mentions."""
+        found = self._members.get("mentions")
+        if not isinstance(found, list) or not found or not all(isinstance(mention, str) for mention in found):
+            raise ProblemError(400, "mentions must be a list of one text or more")
+        if len(found) > most:
+            raise ProblemError(400, f"there are {len(found)} mentions: give {most} at most")
+        return found
+
+    def whole_number(self, key: str, default: int, *, most: int) -> int:
+        """Return a whole number from 1 to the most."""
+        found = self._members.get(key, default)
+        if not isinstance(found, int) or isinstance(found, bool) or not 1 <= found <= most:
+            raise ProblemError(400, f"{key} must be a whole number from 1 to {most}")
+        return found
+
+    def number(self, key: str) -> float | None:
+        """Return a number, or None where there is none."""
+        found = self._members.get(key)
+        if found is None:
+            return None
+        if isinstance(found, bool) or not isinstance(found, int | float) or not math.isfinite(found):
+            raise ProblemError(400, f"{key} must be a number")
+        return found
+
+    def flag(self, key: str) -> bool:
+        """Return true or false; false where it is absent."""
+        found = self._members.get(key, False)
+        if not isinstance(found, bool):
+            raise ProblemError(400, f"{key} must be true or false")
+        return found
