@@ -17,6 +17,7 @@ RANKS = {
     "biosyn.errors": 0,
     "biosyn.records": 1,  # the words that everything is said in
     "biosyn.concept_ids": 1,
+    "biosyn.ontology_links": 1,
     "biosyn.config": 1,
     "biosyn.files": 1,
     "biosyn.devices": 1,
