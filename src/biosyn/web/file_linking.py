@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from biosyn.concept_ids import split_name_ids
 from biosyn.config import LinkConfig
 from biosyn.data.mention_files.units import Link, Mention, Unit
 from biosyn.errors import InputError
@@ -12,10 +13,12 @@ from biosyn.linking.preparation import mention_problem
 from biosyn.linking.run import survey
 from biosyn.linking.state import LinkState
 from biosyn.linking.steps import LinkTexts, run_step, steps
-from biosyn.web.service import linked_ids
+from biosyn.web.service import Service
 
 
-def link_file(place: Path, *, file_format: str | None, column: str, link: LinkTexts, most: int) -> dict[str, Any]:
+def link_file(
+    place: Path, service: Service, *, file_format: str | None, column: str, link: LinkTexts, most: int
+) -> dict[str, Any]:
     """Link a file; a bad record stays as it is, and is told.
 
     Parameters
@@ -27,7 +30,7 @@ def link_file(place: Path, *, file_format: str | None, column: str, link: LinkTe
     column
         The mentions' column of a table.
     link
-        Clean texts in, the best link of each out.
+        The service's ``best_links``, in whatever thread and portions.
     most
         Mentions at most.
 
@@ -46,7 +49,7 @@ def link_file(place: Path, *, file_format: str | None, column: str, link: LinkTe
     mentions = survey(job.source, fail=False)
     if mentions > most:
         raise InputError(f"the file has {mentions:,} mentions: give {most:,} at most, or use inference.py --input")
-    preparation, rows, output = job.preparation(()), _Rows(), bytearray()
+    preparation, rows, output = job.preparation(()), _Rows(service), bytearray()
     with LinkState(place.with_name("state")) as state, job.source.units() as units:
         for units_of_step in steps(rows.noting(units)):
             output += run_step(units_of_step, preparation, state, link).output
@@ -84,7 +87,8 @@ def _open(place: Path, file_format: str | None, column: str) -> Job:
 class _Rows:
     """The mentions in the order of the file, each with what it was linked to."""
 
-    def __init__(self) -> None:
+    def __init__(self, service: Service):
+        self._service = service
         self.rows: list[dict[str, Any]] = []
 
     def noting(self, units: Iterable[Unit]) -> Iterator[Unit]:
@@ -93,20 +97,14 @@ class _Rows:
 
     def _noting(self, unit: Unit) -> Unit:
         def render(links: Sequence[Link | None]) -> bytes:
-            self.rows.extend(map(_row, unit.mentions, links))
+            self.rows.extend(map(self._row, unit.mentions, links))
             return unit.render(links)
 
         return unit._replace(render=render)
 
-
-def _row(mention: Mention, link: Link | None) -> dict[str, Any]:
-    if link is None:
-        problem = mention.problem or mention_problem(mention.text) or "the mention cannot be linked"
-        return {"mention": mention.text[:200], "problem": problem}
-    return {
-        "mention": mention.text,
-        "name": link.name,
-        "id": link.cui,
-        "ids": linked_ids(link.cui.split("|")),
-        "score": link.score,
-    }
+    def _row(self, mention: Mention, link: Link | None) -> dict[str, Any]:
+        if link is None:
+            problem = mention.problem or mention_problem(mention.text) or "the mention cannot be linked"
+            return {"mention": mention.text[:200], "problem": problem}
+        ids = self._service.linked_ids(split_name_ids(link.cui))
+        return {"mention": mention.text, "name": link.name, "id": link.cui, "ids": ids, "score": link.score}

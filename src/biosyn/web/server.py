@@ -94,14 +94,18 @@ async def serve(
 
     What is in flight then is answered first.
     """
-    longest = max(backend.limits.body, backend.limits.file)
-    server = HTTPServer(make_app(backend), max_body_size=longest + SLACK)
+    server = http_server(backend)
     server.add_sockets(sockets)
     with _stop_signals(stopped or asyncio.Event()) as told:
         logger.info("serving %s", _url(host, sockets[0].getsockname()[1]))
         await told.wait()
     await _finish(server, backend)
     logger.info("stopped")
+
+
+def http_server(backend: Backend) -> HTTPServer:
+    """Return the server; a handler refuses a body that is too large before the server would, and with a reason."""
+    return HTTPServer(make_app(backend), max_body_size=max(backend.limits.body, backend.limits.file) + SLACK)
 
 
 async def _finish(server: HTTPServer, backend: Backend) -> None:

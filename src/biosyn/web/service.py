@@ -18,7 +18,7 @@ from biosyn.model.answers import concepts_json, predictions_json
 from biosyn.model.biosyn import BioSyn
 from biosyn.model.explain import OtherNames
 from biosyn.model.linker import Linker, clean_mention
-from biosyn.ontology_links import ontology_page
+from biosyn.ontology_links import holds_genes, ontology_link
 from biosyn.records import Candidate
 from biosyn.web.loading import Loading, counted
 
@@ -51,6 +51,8 @@ class Service:
         self.model_name = model_name
         self._figures = dict(figures or {})
         self._other_names = OtherNames(linker.dictionary, linker.concepts)
+        self._ids = {one for cui in linker.dictionary.cuis for one in split_name_ids(cui)}
+        self._genes = holds_genes(self._ids)
 
     def answer(self, questions: Sequence[Question]) -> list[list[dict[str, Any]]]:
         """Return the answer to each question; a repeated one is worked out once."""
@@ -69,12 +71,17 @@ class Service:
         """Return the concepts of a dictionary's name, each with its other names there."""
         return [
             {
-                "ids": linked_ids(found.ids),
+                "ids": self.linked_ids(found.ids),
                 "preferred_name": found.preferred_name,
                 "other_names": list(found.other_names),
             }
             for found in self._other_names.of(Candidate(name, cui, 0.0, 0.0, 0.0))
         ]
+
+    def linked_ids(self, ids: Iterable[str]) -> list[dict[str, str]]:
+        """Return the ids, each with the page about it in its ontology, where its form tells one."""
+        links = ((cui, ontology_link(cui, genes=self._genes)) for cui in ids)
+        return [{"id": cui, **(link._asdict() if link else {})} for cui, link in links]
 
     def best_links(self, texts: Sequence[str]) -> list[Link]:
         """Return the best link of each clean text, for files."""
@@ -98,7 +105,7 @@ class Service:
             "dictionary": {
                 "name": dictionary.path.name,
                 "names": len(dictionary),
-                "ids": len({one for cui in dictionary.cuis for one in split_name_ids(cui)}),
+                "ids": len(self._ids),
                 "sha256": sha256_of(dictionary.path),
             },
         }
@@ -111,7 +118,7 @@ class Service:
         predictions = self.linker.normalize_to_concepts(mentions, topk=topk)
         return [
             [
-                {**row, "id": concept.best.cui, "ids": linked_ids(concept.ids)}
+                {**row, "id": concept.best.cui, "ids": self.linked_ids(concept.ids)}
                 for row, concept in zip(concepts_json(prediction), prediction.concepts, strict=True)
             ]
             for prediction in predictions
@@ -192,9 +199,3 @@ def shown_name(model_name_or_path: str) -> str:
     ('dmis-lab/biosyn-sapbert-bc2gn', 'usr')
     """
     return Path(model_name_or_path).name if Path(model_name_or_path).exists() else model_name_or_path
-
-
-def linked_ids(ids: Iterable[str]) -> list[dict[str, Any]]:
-    """Return the ids, each with the page about it in its ontology, where its form tells one."""
-    pages = ((cui, ontology_page(cui)) for cui in ids)
-    return [{"id": cui, **(page._asdict() if page else {})} for cui, page in pages]

@@ -104,7 +104,7 @@ def link_bytes(
         place = Path(folder, "file")
         place.write_bytes(content)
         try:
-            linked = link_file(place, file_format=file_format, column=column, link=link, most=most)
+            linked = link_file(place, service, file_format=file_format, column=column, link=link, most=most)
         except InputError as error:
             raise InputError(str(error).replace(str(place), "the file")) from error
     return {**linked, "file": base64.b64encode(linked["file"]).decode()}

@@ -23,7 +23,8 @@ export function showCard({ model, dictionary, version }) {
   card.hidden = false;
 }
 
+/** Return {"Acc@1 on test": ...} of {"test": {"hybrid": {"acc1": ...}}}. */
 function figures(found) {
-  const told = Object.entries(found).filter(([, { acc1 }]) => typeof acc1 === "number");
-  return Object.fromEntries(told.map(([name, { acc1 }]) => [`Acc@1 on ${name}`, acc1.toFixed(4)]));
+  const told = Object.entries(found).filter(([, modes]) => typeof modes.hybrid?.acc1 === "number");
+  return Object.fromEntries(told.map(([name, { hybrid }]) => [`Acc@1 on ${name}`, hybrid.acc1.toFixed(4)]));
 }

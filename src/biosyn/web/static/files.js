@@ -40,7 +40,7 @@ async function link(file, column) {
 
 function summary({ mentions, linked, skipped, rows: { length }, abbreviations }) {
   const parts = [`${linked} of ${mentions} mentions are linked`];
-  if (skipped) parts.push(`${skipped} stay as they are`);
+  if (skipped) parts.push(`${skipped} cannot be`);
   if (abbreviations !== "none") parts.push(`abbreviations by ${abbreviations}`);
   if (length > SHOWN) parts.push(`the first ${SHOWN} are shown`);
   return `${parts.join("; ")}.`;
