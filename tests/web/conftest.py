@@ -228,11 +228,13 @@ class Page:
 
     def wait_for(self, expression):
         """Wait until the expression is true."""
+        self.wait_until(lambda: self.value(f"Boolean({expression})"), expression)
+
+    def wait_until(self, condition, what="the condition"):
+        """Wait until a function returns true."""
         deadline = time.monotonic() + PATIENCE
-        while not self.value(f"Boolean({expression})"):
-            assert time.monotonic() < deadline, (
-                f"never true: {expression}; the page: {self.value('document.body.innerText')}"
-            )
+        while not condition():
+            assert time.monotonic() < deadline, f"never true: {what}; the page: {self.value('document.body.innerText')}"
             time.sleep(0.02)
 
     def type(self, text):

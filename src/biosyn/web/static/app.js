@@ -9,6 +9,7 @@ import { whenReady } from "./server.js";
 const view = new URLSearchParams(location.search).get("view") === "file" ? "file" : "search";
 document.getElementById(`${view}-view`).hidden = false;
 document.querySelector(`[data-view="${view}"]`).setAttribute("aria-current", "page");
+if (view === "search") document.getElementById("mention").focus(); // at once: it may be typed before the model is there
 
 await whenReady();
 (view === "file" ? startFiles : startSearch)();
