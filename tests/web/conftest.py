@@ -80,7 +80,7 @@ def start_server():
 
 @pytest.fixture(scope="session")
 def send():
-    """Function: URL, path, and maybe method, body, content type -> (status, headers, body), on a connection of its own."""
+    """Function: URL, path, and maybe method, body, its type -> (status, headers, body), on a connection of its own."""
 
     def call(url, path, method="GET", body=None, kind="application/json"):
         connection = http.client.HTTPConnection(urlsplit(url).netloc, timeout=PATIENCE)

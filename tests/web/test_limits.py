@@ -11,6 +11,8 @@ import pytest
 from biosyn.web.backend import Backend
 from biosyn.web.limits import Limits
 
+HEAD = "POST /api/v1/normalize HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+
 
 @pytest.fixture
 def url(start_server, make_backend, tiny_dictionary):
@@ -19,7 +21,7 @@ def url(start_server, make_backend, tiny_dictionary):
 
 @pytest.mark.parametrize("size", [1_001, 5_000, 500_000_000_000])
 def test_a_body_that_says_it_is_too_large_is_refused_before_it_comes(url, size):
-    head = f"POST /api/v1/normalize HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: {size}\r\n\r\n"
+    head = f"{HEAD}Content-Length: {size}\r\n\r\n"
     with socket.create_connection(urlsplit(url).netloc.split(":"), timeout=60) as connection:
         connection.sendall(head.encode())
         answer = connection.recv(10_000).decode()
@@ -29,7 +31,7 @@ def test_a_body_that_says_it_is_too_large_is_refused_before_it_comes(url, size):
 
 
 def test_a_body_in_chunks_that_grows_too_large_is_refused(url):
-    head = "POST /api/v1/normalize HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n"
+    head = f"{HEAD}Transfer-Encoding: chunked\r\n\r\n"
     chunk = "64\r\n" + "a" * 0x64 + "\r\n"
     with socket.create_connection(urlsplit(url).netloc.split(":"), timeout=60) as connection:
         connection.sendall((head + 20 * chunk + "0\r\n\r\n").encode())

@@ -155,7 +155,9 @@ def test_names_are_text_and_never_elements(page, start_server, make_backend, wri
 
 def test_nothing_inline_runs_whatever_gets_in(page, server):
     page.open(server[0])
-    page.value("window.hacked = false, document.body.insertAdjacentHTML('beforeend', '<img src=x onerror=\"hacked = true\">')")
+    page.value(
+        "window.hacked = false, document.body.insertAdjacentHTML('beforeend', '<img src=x onerror=\"hacked = true\">')"
+    )
     page.wait_for("document.querySelector('img').complete")
     assert page.value("window.hacked") is False
     page.errors.clear()  # the browser reports what it refused

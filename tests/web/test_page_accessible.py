@@ -59,7 +59,9 @@ def test_axe_finds_nothing(page, url, axe, view, scheme, screen):
     page.value(f"{axe};0")
     found = page.value(f"axe.run(document, {{runOnly: {TAGS}}})")
     assert len(found["passes"]) > 15
-    broken = [(rule["id"], node["html"], node["failureSummary"]) for rule in found["violations"] for node in rule["nodes"]]
+    broken = [
+        (rule["id"], node["html"], node["failureSummary"]) for rule in found["violations"] for node in rule["nodes"]
+    ]
     assert broken == []
     unclear = {rule["id"] for rule in found["incomplete"]}
     assert "color-contrast" not in unclear

@@ -97,7 +97,9 @@ def test_a_file_that_cannot_be_linked_is_a_400_that_says_why(upload, content, qu
     assert tempfile.gettempdir() not in answer["error"]["message"]
 
 
-@pytest.mark.parametrize("name", ["../../etc/passwd", "/etc/passwd", "a\0b.csv", "x" * 5_000, "CON", ".csv", "m.csv/.."])
+@pytest.mark.parametrize(
+    "name", ["../../etc/passwd", "/etc/passwd", "a\0b.csv", "x" * 5_000, "CON", ".csv", "m.csv/.."]
+)
 def test_a_name_reaches_no_file_system(upload, name, monkeypatch):
     opened = []
     real = os.open
