@@ -186,13 +186,27 @@ def test_concepts_come_with_their_pages(post):
     assert concepts[0]["ids"] == [{"id": "D001259", "ontology": "MeSH", "url": url}]
 
 
-def test_what_scores_less_than_the_threshold_is_left_out(post):
-    _, answer = post("/api/v1/normalize", {"mentions": ["ataxia"], "topk": 5})
-    scores = [row["score"] for row in answer["results"][0]["predictions"]]
-    _, answer = post("/api/v1/normalize", {"mentions": ["ataxia"], "topk": 5, "threshold": scores[2]})
-    assert [row["score"] for row in answer["results"][0]["predictions"]] == scores[:3]
-    _, answer = post("/api/v1/normalize", {"mentions": ["ataxia"], "threshold": 10**9})
-    assert answer["results"] == [{"mention": "ataxia", "predictions": []}]
+def test_a_threshold_needs_a_calibrated_model(post):
+    status, answer = post("/api/v1/normalize", {"mentions": ["ataxia"], "threshold": 0.5})
+    assert (status, answer["error"]["code"]) == (400, "bad_request")
+    assert "run biosyn calibrate" in answer["error"]["message"]
+    assert post("/api/v1/normalize", {"mentions": ["ataxia"], "threshold": 0})[0] == 200
+
+
+@pytest.mark.parametrize(("threshold", "ids"), [(0.6, ["D001259"]), (0.61, ["-1"])])
+@pytest.mark.parametrize("grouped", [False, True])
+def test_below_the_threshold_there_is_no_match(start_server, send, tiny_service, threshold, ids, grouped):
+    class CalibratedService:
+        def answer(self, questions):
+            return [{**answer, "probability": 0.6} for answer in tiny_service.answer(questions)]
+
+    backend = Backend()
+    backend.service = CalibratedService()
+    url, _ = start_server(backend)
+    question = {"mentions": ["ataxia"], "topk": 1, "threshold": threshold, "group_by_concept": grouped}
+    (result,) = json.loads(send(url, "/api/v1/normalize", "POST", json.dumps(question).encode())[2])["results"]
+    assert [row["id"] for row in result["concepts" if grouped else "predictions"]] == ids
+    assert result["probability"] == 0.6
 
 
 def test_the_vectors_are_those_of_inference(post, tiny_checkpoint):
@@ -245,8 +259,8 @@ def test_the_card_can_be_checked(get, tiny_dictionary):
         (b'{"mentions": ["a"], "topk": true}', "topk must be"),
         (b'{"mentions": ["a"], "topk": 101}', "topk must be"),
         (b'{"mentions": ["a"], "topk": 1.5}', "topk must be"),
-        (b'{"mentions": ["a"], "threshold": "1"}', "threshold must be a number"),
-        (b'{"mentions": ["a"], "threshold": 1e999}', "threshold must be a number"),
+        (b'{"mentions": ["a"], "threshold": "1"}', "threshold must be a number from 0 to 1"),
+        (b'{"mentions": ["a"], "threshold": 1e999}', "threshold must be a number from 0 to 1"),
         (b'{"mentions": ["a"], "group_by_concept": 1}', "true or false"),
         (b'{"mentions": ["a"], "top_k": 1}', "a member 'top_k'"),
         (json.dumps({"mentions": ["a"] * 101}).encode(), "100 at most"),

@@ -121,19 +121,26 @@ def test_a_name_of_two_concepts_stands_once_with_both(page, server):
     assert page.texts("#results > li:first-child > .hint") == ["This name belongs to several concepts."]
 
 
-def test_the_place_for_probability_and_no_match_is_kept(page, start_server, tiny_service):
+@pytest.mark.parametrize(
+    ("probability", "said"),
+    [
+        (0.834, "Closest to “ataxia”: the first is right with 83 %"),
+        (0.2, "Probably no match for “ataxia” (the first is right with 20 %). Closest to it:"),
+    ],
+)
+def test_a_calibrated_model_says_how_sure_it_is(page, start_server, tiny_service, probability, said):
     class CalibratedService(type(tiny_service)):
         def __init__(self):
             vars(self).update(vars(tiny_service))
 
         def answer(self, questions):
-            return [[{**row, "probability": 0.834} for row in rows] for rows in super().answer(questions)]
+            return [{**answer, "probability": probability} for answer in super().answer(questions)]
 
     backend = Backend()
     backend.service = CalibratedService()
     page.open(f"{start_server(backend)[0]}?q=ataxia")
     page.wait_for("document.querySelector('#results li')")
-    assert page.texts(".probability")[0] == "83 % sure"
+    assert page.value(SAID) == said
 
 
 def test_names_are_text_and_never_elements(page, start_server, make_backend, write_dictionary):

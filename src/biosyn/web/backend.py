@@ -14,11 +14,11 @@ from biosyn.web.recent import Recent
 if TYPE_CHECKING:  # importing torch takes seconds: the page is to be there before
     from biosyn.web.service import Question, Service
 
-Answers = list[dict[str, Any]]
+Answer = dict[str, Any]
 
 
 class Backend:
-    """Answers mentions from memory or through the queue; ``service`` is None until the model is loaded.
+    """Answer mentions from memory or through the queue; ``service`` is None until the model is loaded.
 
     Parameters
     ----------
@@ -39,16 +39,16 @@ class Backend:
         self.files = 0  # being linked, or waiting for it
         self.file_thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="files")
         self.metrics = Metrics(lambda: self.batcher.waiting, lambda: self.service is not None)
-        self.batcher: Batcher[Question, Answers] = Batcher(
+        self.batcher: Batcher[Question, Answer] = Batcher(
             self._answer,
             size=self.limits.batch,
             window=self.limits.window,
             capacity=self.limits.queue,
             on_batch=self.metrics.batches.observe,
         )
-        self._recent: Recent[Question, Answers] = Recent(self.limits.recent)
+        self._recent: Recent[Question, Answer] = Recent(self.limits.recent)
 
-    async def ask(self, questions: Sequence["Question"], *, remember: bool = True) -> list[Answers]:
+    async def ask(self, questions: Sequence["Question"], *, remember: bool = True) -> list[Answer]:
         """Return the answers; those that were given lately come from memory.
 
         Parameters
@@ -76,6 +76,6 @@ class Backend:
         self.batcher.thread.shutdown(wait=False, cancel_futures=True)
         self.file_thread.shutdown(wait=False, cancel_futures=True)
 
-    def _answer(self, questions: Sequence["Question"]) -> list[Answers]:
+    def _answer(self, questions: Sequence["Question"]) -> list[Answer]:
         assert self.service is not None  # nobody could ask before
         return self.service.answer(questions)

@@ -1,8 +1,8 @@
 """Mentions in, names, concepts or embeddings out."""
 
-import math
 from typing import TYPE_CHECKING, Any
 
+from biosyn.concept_ids import NO_CONCEPT
 from biosyn.web.base import Base, ProblemError
 from biosyn.web.health import require_ready
 
@@ -35,7 +35,7 @@ class UpstreamHandler(ReadyBase):
         """Answer one mention."""
         mention = self.get_query_argument("string", "")
         (answer,) = await self.backend.ask([self.question(mention, what="names", topk=self.backend.topk)])
-        self.finish({"predictions": answer})
+        self.finish(answer)
 
 
 class NormalizeHandler(ReadyBase):
@@ -50,15 +50,14 @@ class NormalizeHandler(ReadyBase):
         body = Body(self.json_body(), ("mentions", "topk", "threshold", "group_by_concept"))
         mentions = body.mentions(self.backend.limits.mentions)
         topk = body.whole_number("topk", self.backend.topk, most=self.backend.limits.topk)
-        threshold = body.number("threshold")
+        threshold = body.share("threshold")
         what = "concepts" if body.flag("group_by_concept") else "names"
         answers = await self.backend.ask([self.question(mention, what=what, topk=topk) for mention in mentions])
-        key = "concepts" if what == "concepts" else "predictions"
-        results = (
-            {"mention": mention, key: [row for row in answer if threshold is None or row["score"] >= threshold]}
+        results = [
+            {"mention": mention, **decided(answer, threshold)}
             for mention, answer in zip(mentions, answers, strict=True)
-        )
-        self.finish({"results": list(results)})
+        ]
+        self.finish({"results": results})
 
 
 class EmbedHandler(ReadyBase):
@@ -73,8 +72,30 @@ class EmbedHandler(ReadyBase):
         mentions = Body(self.json_body(), ("mentions",)).mentions(self.backend.limits.mentions)
         questions = [self.question(mention, what="embedding", topk=1) for mention in mentions]
         answers = await self.backend.ask(questions, remember=False)
-        results = ({"mention": mention, **rows[0]} for mention, rows in zip(mentions, answers, strict=True))
-        self.finish({"results": list(results)})
+        results = [{"mention": mention, **answer} for mention, answer in zip(mentions, answers, strict=True)]
+        self.finish({"results": results})
+
+
+def decided(answer: dict[str, Any], threshold: float) -> dict[str, Any]:
+    """Return the answer, or no match where its probability is below the threshold: as inference.py --threshold.
+
+    Examples
+    --------
+    >>> decided({"predictions": [{"name": "ataxia", "id": "D001259"}], "probability": 0.4}, 0.5)
+    {'predictions': [{'name': '', 'id': '-1'}], 'probability': 0.4}
+    """
+    if not threshold:
+        return answer
+    if "probability" not in answer:
+        raise ProblemError(400, "threshold is a probability, and the model is not calibrated: run biosyn calibrate")
+    if answer["probability"] >= threshold:
+        return answer
+    if "concepts" in answer:
+        return {
+            **answer,
+            "concepts": [{"ids": [{"id": NO_CONCEPT}], "preferred_name": None, "name": "", "id": NO_CONCEPT}],
+        }
+    return {**answer, "predictions": [{"name": "", "id": NO_CONCEPT}]}
 
 
 class Body:
@@ -102,13 +123,11 @@ class Body:
             raise ProblemError(400, f"{key} must be a whole number from 1 to {most}")
         return found
 
-    def number(self, key: str) -> float | None:
-        """Return a number, or None where there is none."""
-        found = self._members.get(key)
-        if found is None:
-            return None
-        if isinstance(found, bool) or not isinstance(found, int | float) or not math.isfinite(found):
-            raise ProblemError(400, f"{key} must be a number")
+    def share(self, key: str) -> float:
+        """Return a number from 0 to 1; 0 where it is absent."""
+        found = self._members.get(key, 0)
+        if isinstance(found, bool) or not isinstance(found, int | float) or not 0 <= found <= 1:
+            raise ProblemError(400, f"{key} must be a number from 0 to 1")
         return found
 
     def flag(self, key: str) -> bool:

@@ -19,7 +19,7 @@ from biosyn.model.biosyn import BioSyn
 from biosyn.model.explain import OtherNames
 from biosyn.model.linker import Linker, clean_mention
 from biosyn.ontology_links import holds_genes, ontology_link
-from biosyn.records import Candidate
+from biosyn.records import Candidate, ConceptPrediction
 from biosyn.web.loading import Loading, counted
 
 NAMES, CONCEPTS, EMBEDDING = "names", "concepts", "embedding"
@@ -54,17 +54,16 @@ class Service:
         self._ids = {one for cui in linker.dictionary.cuis for one in split_name_ids(cui)}
         self._genes = holds_genes(self._ids)
 
-    def answer(self, questions: Sequence[Question]) -> list[list[dict[str, Any]]]:
+    def answer(self, questions: Sequence[Question]) -> list[dict[str, Any]]:
         """Return the answer to each question; a repeated one is worked out once."""
-        found: dict[Question, list[dict[str, Any]]] = {}
+        found: dict[Question, dict[str, Any]] = {}
         for what, method in ((NAMES, self._names), (CONCEPTS, self._concepts), (EMBEDDING, self._embeddings)):
             wanted = list(dict.fromkeys(question for question in questions if question.what == what))
             if wanted:
                 mentions = list(dict.fromkeys(question.mention for question in wanted))
                 answers = method(mentions, max(question.topk for question in wanted))
                 by_mention = dict(zip(mentions, answers, strict=True))
-                # the best k of a longer list are the best k: the search is exact, and ties go by row
-                found |= {question: by_mention[question.mention][: question.topk or None] for question in wanted}
+                found |= {question: _cut(by_mention[question.mention], question.topk) for question in wanted}
         return [found[question] for question in questions]
 
     def other_names(self, name: str, cui: str) -> list[dict[str, Any]]:
@@ -110,27 +109,27 @@ class Service:
             },
         }
 
-    def _names(self, mentions: Sequence[str], topk: int) -> list[list[dict[str, Any]]]:
-        found = (predictions_json(prediction) for prediction in self.linker.normalize(mentions, topk=topk))
-        return list(found)
+    def _names(self, mentions: Sequence[str], topk: int) -> list[dict[str, Any]]:
+        predictions = self.linker.normalize(mentions, topk=topk)
+        return [{"predictions": predictions_json(prediction)} for prediction in predictions]
 
-    def _concepts(self, mentions: Sequence[str], topk: int) -> list[list[dict[str, Any]]]:
+    def _concepts(self, mentions: Sequence[str], topk: int) -> list[dict[str, Any]]:
         predictions = self.linker.normalize_to_concepts(mentions, topk=topk)
+        return [{"concepts": self._with_pages(prediction)} for prediction in predictions]
+
+    def _with_pages(self, prediction: ConceptPrediction) -> list[dict[str, Any]]:
         return [
-            [
-                {**row, "id": concept.best.cui, "ids": self.linked_ids(concept.ids)}
-                for row, concept in zip(concepts_json(prediction), prediction.concepts, strict=True)
-            ]
-            for prediction in predictions
+            {**row, "id": concept.best.cui, "ids": self.linked_ids(concept.ids)}
+            for row, concept in zip(concepts_json(prediction), prediction.concepts, strict=True)
         ]
 
-    def _embeddings(self, mentions: Sequence[str], topk: int) -> list[list[dict[str, Any]]]:
+    def _embeddings(self, mentions: Sequence[str], topk: int) -> list[dict[str, Any]]:
         vectors = self.linker.biosyn.embed(mentions, what="mentions")
         assert vectors.dense is not None  # a hybrid embedding
         assert vectors.sparse is not None  # has both halves
         sparse = vectors.sparse.matrix().to_dense()  # (M, V)
         return [
-            [{"mention_sparse_embeds": row.tolist(), "mention_dense_embeds": dense.tolist()}]
+            {"mention_sparse_embeds": row.tolist(), "mention_dense_embeds": dense.tolist()}
             for row, dense in zip(sparse, vectors.dense, strict=True)
         ]
 
@@ -199,3 +198,8 @@ def shown_name(model_name_or_path: str) -> str:
     ('dmis-lab/biosyn-sapbert-bc2gn', 'usr')
     """
     return Path(model_name_or_path).name if Path(model_name_or_path).exists() else model_name_or_path
+
+
+def _cut(answer: dict[str, Any], topk: int) -> dict[str, Any]:
+    """Return the answer with the best k rows: those of a longer list, as the search is exact and ties go by row."""
+    return {key: value[:topk] if key in ("predictions", "concepts") else value for key, value in answer.items()}

@@ -18,9 +18,6 @@ export function resultItems(concepts) {
 function toItem(group, rank, best) {
   const [found] = group;
   const score = element("span", "score", scoreBar(found, best), element("span", "number", found.score.toFixed(2)));
-  if (typeof found.probability === "number") {
-    score.append(element("span", "probability", `${Math.round(100 * found.probability)} % sure`));
-  }
   const head = element("div", "head", element("span", "rank", String(rank)), element("span", "name", found.name), score);
   const item = element("li", "", head, ...group.map((concept) => toConcept(concept, found.name)));
   if (group.length > 1) item.append(element("p", "hint", "This name belongs to several concepts."));

@@ -7,6 +7,8 @@ import { whenReady } from "./server.js";
 
 const DELAY = 200; // milliseconds without a key, after which what is typed is asked for
 
+const SURE = 0.5; // probability below which there is more likely no match
+
 const input = document.getElementById("mention");
 const message = document.getElementById("message");
 const legend = document.getElementById("legend");
@@ -59,9 +61,9 @@ async function search(mention, delay = 0) {
     if (delay) history.replaceState(null, "", address(mention));
     if (!mention.trim()) show("", []);
     else {
-      const { concepts, no_match: noMatch } = await whenReady(() => getConcepts(mention, signal));
+      const { concepts, probability } = await whenReady(() => getConcepts(mention, signal));
       if (signal.aborted) return;
-      show(noMatch ? `No match for “${mention}” in the dictionary; closest to it:` : `Closest to “${mention}”`, concepts);
+      show(heading(mention, probability), concepts);
     }
   } catch (error) {
     if (signal.aborted) return;
@@ -75,6 +77,14 @@ function show(text, concepts, kind = "") {
   message.className = kind;
   legend.hidden = !concepts.length;
   results.replaceChildren(...resultItems(concepts));
+}
+
+/** Say how sure the answer is, where the model is calibrated. */
+function heading(mention, probability) {
+  if (typeof probability !== "number") return `Closest to “${mention}”`;
+  const percent = `${Math.round(100 * probability)} %`;
+  if (probability < SURE) return `Probably no match for “${mention}” (the first is right with ${percent}). Closest to it:`;
+  return `Closest to “${mention}”: the first is right with ${percent}`;
 }
 
 const address = (mention) => (mention.trim() ? `?q=${encodeURIComponent(mention)}` : "./");
