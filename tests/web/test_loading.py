@@ -3,7 +3,7 @@ import torch
 
 from biosyn.config import DemoConfig
 from biosyn.web.loading import Loading, LoadingStoppedError, counted
-from biosyn.web.service import load_service
+from biosyn.web.model_loading import load_service
 
 
 @pytest.fixture

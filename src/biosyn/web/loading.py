@@ -1,4 +1,4 @@
-"""Loading the model while the server answers already, and how far it has come."""
+"""How far the loading of the model has come while the server answers already."""
 
 import threading
 from collections.abc import Callable, Iterator

@@ -82,7 +82,7 @@ async def _load(config: DemoConfig, backend: Backend, stopped: asyncio.Event) ->
 
 
 def _service(config: DemoConfig, backend: Backend) -> "Service":
-    from biosyn.web.service import load_service  # here, so that the page is there before torch
+    from biosyn.web.model_loading import load_service  # here, so that the page is there before torch
 
     return load_service(config, backend.loading)
 

@@ -2,25 +2,19 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
-from pathlib import Path
 from typing import Any, NamedTuple
 
 from biosyn import __version__
 from biosyn.concept_ids import split_name_ids
-from biosyn.config import DemoConfig
-from biosyn.data.dictionary import DictionaryDataset, require_names
 from biosyn.data.mention_files.units import Link
-from biosyn.devices import resolve_device
 from biosyn.errors import InputError
 from biosyn.files import sha256_of
 from biosyn.linking.run import best_links
 from biosyn.model.answers import concepts_json, predictions_json
-from biosyn.model.biosyn import BioSyn
 from biosyn.model.explain import OtherNames
 from biosyn.model.linker import Linker, clean_mention
 from biosyn.ontology_links import holds_genes, ontology_link
 from biosyn.records import Candidate, ConceptPrediction
-from biosyn.web.loading import Loading, counted
 
 NAMES, CONCEPTS, EMBEDDING = "names", "concepts", "embedding"
 
@@ -149,55 +143,6 @@ def to_question(mention: str, *, what: str, topk: int, longest: int) -> Question
     except UnicodeEncodeError as error:
         raise InputError("the mention holds half a surrogate pair: is it cut or escaped wrongly?") from error
     return Question(clean_mention(mention), what, topk)
-
-
-def load_service(config: DemoConfig, loading: Loading) -> Service:
-    """Read the dictionary and the model and embed the names; the cheap checks come first.
-
-    Raises
-    ------
-    InputError
-        As `inference.load_linker`.
-    LoadingStoppedError
-        If the server is to end.
-    """
-    loading.step("reading the dictionary")
-    device = resolve_device(config.device)
-    dictionary = DictionaryDataset(config.dictionary_path)
-    require_names(dictionary, config.topk)
-    loading.step("loading the model")
-    biosyn = BioSyn.from_pretrained(
-        config.model_name_or_path,
-        revision=config.revision,
-        device=device,
-        precision=config.precision,
-        search_memory=config.search_memory,
-    )
-    loading.step("embedding the dictionary", total=len(dictionary))
-    with counted(biosyn.get_dense_encoder().model, loading.add):
-        linker = biosyn.load_dictionary(
-            dictionary,
-            cache_dir=config.cache_dir,
-            index_precision=config.index_precision,
-            show_progress=config.show_progress,
-        )
-    loading.step("reading the concepts")
-    figures = biosyn.manifest.figures if biosyn.manifest else {}
-    service = Service(linker, model_name=shown_name(config.model_name_or_path), figures=figures)
-    _ = service.info  # hashes the dictionary's file: not while someone waits
-    service.answer([Question("ataxia", CONCEPTS, config.topk)])  # the first answer is slow: its pages are not in memory
-    return service
-
-
-def shown_name(model_name_or_path: str) -> str:
-    """Return what the page calls a model: a Hub id, or the folder's name without where it lies.
-
-    Examples
-    --------
-    >>> shown_name("dmis-lab/biosyn-sapbert-bc2gn"), shown_name("/usr/")
-    ('dmis-lab/biosyn-sapbert-bc2gn', 'usr')
-    """
-    return Path(model_name_or_path).name if Path(model_name_or_path).exists() else model_name_or_path
 
 
 def _cut(answer: dict[str, Any], topk: int) -> dict[str, Any]:
