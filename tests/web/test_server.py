@@ -106,7 +106,8 @@ def test_what_takes_too_long_is_given_up(send, caplog):
     assert "1 requests are given up" in caplog.text
 
 
-def test_stopping_under_load_loses_no_request_that_was_taken(tiny_service):
+@pytest.mark.parametrize("headers", [{}, {"Connection": "close"}], ids=["kept connections", "fresh connections"])
+def test_stopping_under_load_loses_no_request_that_was_taken(tiny_service, headers):
     sockets, port = open_server()
     answered, lost, warm = [], [], threading.Semaphore(0)
 
@@ -119,7 +120,7 @@ def test_stopping_under_load_loses_no_request_that_was_taken(tiny_service):
             except OSError:
                 return  # nobody listens any more: nothing was taken
             try:
-                connection.request("GET", f"/normalize/?string=ataxia%20{client}x{number}")
+                connection.request("GET", f"/normalize/?string=ataxia%20{client}x{number}", headers=headers)
                 response = connection.getresponse()
                 answered.append((response.status, len(json.loads(response.read())["predictions"])))
             except (OSError, http.client.HTTPException, ValueError) as error:

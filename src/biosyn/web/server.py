@@ -111,7 +111,7 @@ def http_server(backend: Backend) -> HTTPServer:
 async def _finish(server: HTTPServer, backend: Backend) -> None:
     """Take no new connection, answer what has been asked, close."""
     backend.stopping = True  # from here on each answer closes its connection
-    await asyncio.sleep(0)  # connections that are open already, but not taken yet, are taken now
+    await asyncio.sleep(QUIET / 10)  # who has a connection that is not taken yet: it is, before this goes on
     server.stop()
     loop = asyncio.get_running_loop()
     deadline = loop.time() + backend.limits.grace
