@@ -65,6 +65,26 @@ def tiny_service(make_backend, tiny_dictionary):
 
 
 @pytest.fixture
+def start_altered(start_server, tiny_service):
+    """Function: another `answer` -> the URL of a demo whose service answers by it, and is the tiny one else."""
+    from biosyn.web.backend import Backend
+
+    class Altered:
+        def __init__(self, answer):
+            self.answer = answer
+
+        def __getattr__(self, name):
+            return getattr(tiny_service, name)
+
+    def start(answer):
+        backend = Backend()
+        backend.service = Altered(answer)
+        return start_server(backend)[0]
+
+    return start
+
+
+@pytest.fixture
 def start_server():
     """Function: backend -> (its URL, a function that stops it)."""
     servers = []

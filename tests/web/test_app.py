@@ -195,14 +195,8 @@ def test_a_threshold_needs_a_calibrated_model(post):
 
 @pytest.mark.parametrize(("threshold", "ids"), [(0.6, ["D001259"]), (0.61, ["-1"])])
 @pytest.mark.parametrize("grouped", [False, True])
-def test_below_the_threshold_there_is_no_match(start_server, send, tiny_service, threshold, ids, grouped):
-    class CalibratedService:
-        def answer(self, questions):
-            return [{**answer, "probability": 0.6} for answer in tiny_service.answer(questions)]
-
-    backend = Backend()
-    backend.service = CalibratedService()
-    url, _ = start_server(backend)
+def test_below_the_threshold_there_is_no_match(start_altered, send, tiny_service, threshold, ids, grouped):
+    url = start_altered(lambda ones: [{**one, "probability": 0.6} for one in tiny_service.answer(ones)])
     question = {"mentions": ["ataxia"], "topk": 1, "threshold": threshold, "group_by_concept": grouped}
     (result,) = json.loads(send(url, "/api/v1/normalize", "POST", json.dumps(question).encode())[2])["results"]
     assert [row["id"] for row in result["concepts" if grouped else "predictions"]] == ids
@@ -294,40 +288,34 @@ def test_while_the_model_is_loaded_the_progress_is_told(start_server, send):
     assert "biosyn_ready 0.0" in send(url, "/metrics")[2]
 
 
-def test_the_page_loads_while_a_query_runs(start_server, send, tiny_service):
-    asked, answer = threading.Event(), threading.Event()
+def test_the_page_loads_while_a_query_runs(start_altered, send, tiny_service):
+    asked, released = threading.Event(), threading.Event()
 
-    class SlowService:
-        def answer(self, questions):
-            asked.set()
-            assert answer.wait(60)
-            return tiny_service.answer(questions)
+    def answer(questions):
+        asked.set()
+        assert released.wait(60)
+        return tiny_service.answer(questions)
 
-    backend = Backend(topk=1)
-    backend.service = SlowService()
-    url, _ = start_server(backend)
+    url = start_altered(answer)
     statuses = []
     query = threading.Thread(target=lambda: statuses.append(send(url, "/normalize/?string=ataxia")[0]))
     query.start()
     assert asked.wait(60)
     assert send(url, "/")[0] == 200
     assert statuses == []
-    answer.set()
+    released.set()
     query.join(60)
     assert statuses == [200]
 
 
-def test_an_answer_given_lately_is_not_worked_out_again(start_server, send, tiny_service):
+def test_an_answer_given_lately_is_not_worked_out_again(start_altered, send, tiny_service):
     asked = []
 
-    class NotingService:
-        def answer(self, questions):
-            asked.extend(question.mention for question in questions)
-            return tiny_service.answer(questions)
+    def answer(questions):
+        asked.extend(question.mention for question in questions)
+        return tiny_service.answer(questions)
 
-    backend = Backend(topk=2)
-    backend.service = NotingService()
-    url, _ = start_server(backend)
+    url = start_altered(answer)
     answers = {send(url, f"/normalize/?string={text}")[2] for text in ("Ataxia", "ataxia", "ATAXIA%21")}
     assert len(answers) == 1
     assert asked == ["ataxia"]  # as it is cleaned
@@ -336,14 +324,11 @@ def test_an_answer_given_lately_is_not_worked_out_again(start_server, send, tiny
     assert "biosyn_recent_hits_total 2.0" in text
 
 
-def test_a_failure_of_ours_keeps_its_traceback_and_the_mention_to_itself(start_server, send, caplog):
-    class BrokenService:
-        def answer(self, questions):
-            raise RuntimeError("a bug")
+def test_a_failure_of_ours_keeps_its_traceback_and_the_mention_to_itself(start_altered, send, caplog):
+    def answer(questions):
+        raise RuntimeError("a bug")
 
-    backend = Backend()
-    backend.service = BrokenService()
-    url, _ = start_server(backend)
+    url = start_altered(answer)
     with caplog.at_level(logging.INFO):
         status, _, body = send(url, "/normalize/?string=secret")
     assert (status, json.loads(body)["error"]["code"]) == (500, "internal_error")

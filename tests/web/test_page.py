@@ -44,20 +44,14 @@ def test_results_come_as_one_types(page, server):
     assert page.value("location.search") == "?q=breast%20tumor"
 
 
-def test_one_question_is_asked_when_the_typing_pauses(page, start_server, tiny_service):
+def test_one_question_is_asked_when_the_typing_pauses(page, start_altered, tiny_service):
     asked = []
 
-    class NotingService(type(tiny_service)):
-        def __init__(self):
-            vars(self).update(vars(tiny_service))
+    def answer(questions):
+        asked.extend(question.mention for question in questions)
+        return tiny_service.answer(questions)
 
-        def answer(self, questions):
-            asked.extend(question.mention for question in questions)
-            return super().answer(questions)
-
-    backend = Backend()
-    backend.service = NotingService()
-    page.open(start_server(backend)[0])
+    page.open(start_altered(answer))
     page.wait_for("!document.getElementById('card').hidden")
     for letter in "ataxia":
         page.type(letter)
@@ -128,17 +122,9 @@ def test_a_name_of_two_concepts_stands_once_with_both(page, server):
         (0.2, "Probably no match for “ataxia” (the first is right with 20 %). Closest to it:"),
     ],
 )
-def test_a_calibrated_model_says_how_sure_it_is(page, start_server, tiny_service, probability, said):
-    class CalibratedService(type(tiny_service)):
-        def __init__(self):
-            vars(self).update(vars(tiny_service))
-
-        def answer(self, questions):
-            return [{**answer, "probability": probability} for answer in super().answer(questions)]
-
-    backend = Backend()
-    backend.service = CalibratedService()
-    page.open(f"{start_server(backend)[0]}?q=ataxia")
+def test_a_calibrated_model_says_how_sure_it_is(page, start_altered, tiny_service, probability, said):
+    url = start_altered(lambda ones: [{**one, "probability": probability} for one in tiny_service.answer(ones)])
+    page.open(f"{url}?q=ataxia")
     page.wait_for("document.querySelector('#results li')")
     assert page.value(SAID) == said
 
@@ -206,27 +192,21 @@ def test_the_loading_is_shown_and_then_the_question_is_answered(page, start_serv
     assert page.value(f"{ALERT}.hidden")
 
 
-def test_an_answer_that_comes_too_late_is_dropped(page, start_server, tiny_service):
-    answer = threading.Event()
+def test_an_answer_that_comes_too_late_is_dropped(page, start_altered, tiny_service):
+    released = threading.Event()
 
-    class SlowService(type(tiny_service)):
-        def __init__(self):
-            vars(self).update(vars(tiny_service))
+    def answer(questions):
+        assert released.wait(60)
+        return tiny_service.answer(questions)
 
-        def answer(self, questions):
-            assert answer.wait(60)
-            return super().answer(questions)
-
-    backend = Backend()
-    backend.service = SlowService()
-    page.open(f"{start_server(backend)[0]}?q=asthma")
+    page.open(f"{start_altered(answer)}?q=asthma")
     page.wait_for(BUSY)
     page.value(
         f"""seen = [], new MutationObserver(() => seen.push({SAID})).observe(
           document.getElementById("message"), {{ childList: true }}) """
     )
     page.value("document.querySelector('.example').click()")
-    answer.set()
+    released.set()
     page.wait_for(f"{SAID} === 'Closest to “ataxia telangiectasia”'")
     assert page.value("seen") == ["Closest to “ataxia telangiectasia”"]
 

@@ -56,7 +56,8 @@ class LinkHandler(ReadyBase):
                 thread=backend.batcher.thread,
                 most=backend.limits.file_mentions,
             )
-            self.finish(await asyncio.get_running_loop().run_in_executor(backend.file_thread, work))
+            linked = await asyncio.get_running_loop().run_in_executor(backend.file_thread, work)
+        self.finish(linked)
 
     @contextmanager
     def _turn(self) -> Iterator[None]:
