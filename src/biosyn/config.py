@@ -271,6 +271,7 @@ class DemoConfig:
     host: str = "127.0.0.1"
     port: int = 8888
     topk: int = DEMO_TOPK
+    log_queries: bool = False
     show_progress: bool = False
 
     def __post_init__(self) -> None:

@@ -15,6 +15,8 @@ import biosyn
 from biosyn.cli.demo import main
 
 ROOT = Path(__file__).parents[2]
+URL = r"serving (http://127\.0\.0\.1:[1-9]\d*/)$"
+READY = r"^\d\d:\d\d:\d\d (ready)$"
 PATIENCE = 300  # seconds; importing torch takes ten on a quiet machine, minutes on a busy one
 
 
@@ -23,13 +25,13 @@ def start(tmp_path, tiny_checkpoint, tiny_dictionary):
     """Function: flags -> (running demo.py, function that reads its log)."""
     processes = []
     log = tmp_path / "log"
+    tiny = ("--model_name_or_path", tiny_checkpoint, "--dictionary_path", tiny_dictionary)
 
-    def run(*flags):
-        command = [sys.executable, ROOT / "demo.py", "--model_name_or_path", tiny_checkpoint]
-        command += ["--dictionary_path", tiny_dictionary, "--device", "cpu", *flags]
+    def run(*flags, model=tiny, cwd=None):
+        command = [sys.executable, ROOT / "demo.py", *model, "--device", "cpu", *flags]
         environment = {**os.environ, "PYTHONPATH": str(Path(biosyn.__file__).parents[1])}
         with log.open("w") as file:
-            processes.append(subprocess.Popen(command, stdout=subprocess.PIPE, stderr=file, env=environment))
+            processes.append(subprocess.Popen(command, stdout=subprocess.PIPE, stderr=file, env=environment, cwd=cwd))
         return processes[-1], log.read_text
 
     yield run
@@ -48,15 +50,46 @@ def busy_port():
 
 def test_it_serves_until_it_is_told_to_stop(start):
     process, log = start("--port", "0", "--topk", "3", "--show_predictions")
-    url = wait_for_url(process, log)
-    with urlopen(url, timeout=PATIENCE) as response:
+    url = wait_for(process, log, URL)
+    with urlopen(url, timeout=PATIENCE) as response:  # before the model is there
         assert b"<title>BioSyn</title>" in response.read()
+    wait_for(process, log, READY)
     with urlopen(f"{url}normalize/?string=ataxia", timeout=PATIENCE) as response:
         assert len(json.load(response)["predictions"]) == 3
     process.send_signal(signal.SIGTERM)
     assert process.communicate(timeout=PATIENCE)[0] == b""
     assert process.returncode == 0, log()
     assert "Traceback" not in log()
+
+
+def test_killed_and_started_again_it_is_ready_from_the_warm_index(start):
+    process, log = start("--port", "0")
+    url = wait_for(process, log, URL)
+    wait_for(process, log, READY)
+    before = answer_of(url)
+    process.kill()
+    process.wait(PATIENCE)
+    process, log = start("--port", url.split(":")[2].strip("/"))
+    wait_for(process, log, READY)
+    assert "embedding" not in log()
+    assert answer_of(url) == before
+
+
+def test_with_no_arguments_it_serves_what_the_quickstart_made(start, tiny_checkpoint, tiny_dictionary, tmp_path):
+    (tmp_path / "quickstart" / "data").mkdir(parents=True)
+    (tmp_path / "quickstart" / "model").symlink_to(tiny_checkpoint)
+    (tmp_path / "quickstart" / "data" / "test_dictionary.txt").symlink_to(tiny_dictionary)
+    process, log = start("--port", "0", model=(), cwd=tmp_path)
+    url = wait_for(process, log, URL)
+    wait_for(process, log, READY)
+    with urlopen(f"{url}api/v1/info", timeout=PATIENCE) as response:
+        assert json.load(response)["dictionary"]["name"] == "test_dictionary.txt"
+
+
+def test_with_no_arguments_and_no_quickstart_it_says_what_to_do(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert main([]) == 2
+    assert "quickstart/model: not there: run make quickstart, or give" in error_line(capsys)
 
 
 def test_a_port_in_use_is_found_before_anything_is_loaded(busy_port, capsys):
@@ -68,8 +101,7 @@ def test_a_port_in_use_is_found_before_anything_is_loaded(busy_port, capsys):
 @pytest.mark.parametrize(
     ("flags", "said"),
     [
-        ([], "--dictionary_path"),
-        (["--dictionary_path", "no_such_file"], "no_such_file: cannot be read"),
+        ([], "--model_name_or_path and --dictionary_path go together"),
         (["--dictionary_path", "d", "--host", ""], "--host is empty"),
         (["--dictionary_path", "d", "--host", "192.0.2.1"], "cannot listen on http://192.0.2.1:0/"),
         (["--dictionary_path", "d", "--host", f"{'a' * 100}.b"], "cannot listen on"),
@@ -82,21 +114,33 @@ def test_bad_input_is_one_line_and_exit_code_2(flags, said, capsys):
     assert said in error_line(capsys)
 
 
-def test_topk_beyond_the_dictionary_is_refused(tiny_dictionary, capsys):
-    assert (
-        main(["--model_name_or_path", "m", "--dictionary_path", str(tiny_dictionary), "--port", "0", "--topk", "99"])
-        == 2
-    )
-    assert "--topk 99 is larger than the dictionary" in error_line(capsys)
+@pytest.mark.parametrize(
+    ("flags", "said"),
+    [
+        (["--dictionary_path", "no_such_file"], "no_such_file: cannot be read"),
+        (["--topk", "99"], "--topk 99 is larger than the dictionary"),
+        (["--device", "tpu"], "unknown device 'tpu'"),
+    ],
+)
+def test_what_is_found_while_loading_ends_the_server_with_one_line(flags, said, tiny_dictionary, capsys):
+    given = ["--model_name_or_path", "m", "--dictionary_path", str(tiny_dictionary), "--port", "0", "--quiet"]
+    assert main([*given, *flags]) == 2
+    assert said in error_line(capsys)
 
 
-def wait_for_url(process, log):
+def wait_for(process, log, pattern):
+    """Wait for a line of the log; return what the pattern's group finds."""
     deadline = time.monotonic() + PATIENCE
-    while not (found := re.search(r"serving (http://127\.0\.0\.1:[1-9]\d*/)$", log(), re.MULTILINE)):
+    while not (found := re.search(pattern, log(), re.MULTILINE)):
         assert process.poll() is None, log()
         assert time.monotonic() < deadline, log()
-        time.sleep(0.1)
+        time.sleep(0.05)
     return found[1]
+
+
+def answer_of(url):
+    with urlopen(f"{url}normalize/?string=ataxia", timeout=PATIENCE) as response:
+        return json.load(response)
 
 
 def error_line(capsys):

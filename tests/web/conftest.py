@@ -1,6 +1,7 @@
 """A server on a free port, and a Chromium that is driven through its DevTools pipe: no driver, no network."""
 
 import asyncio
+import http.client
 import json
 import os
 import select
@@ -8,6 +9,7 @@ import shutil
 import subprocess
 import threading
 import time
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -26,6 +28,8 @@ FLAGS = (
     "--remote-debugging-pipe",  # DevTools commands on descriptor 3, answers on descriptor 4
 )
 PATIENCE = 60  # seconds
+KEYS = {"Enter": (13, "\r"), "Tab": (9, ""), "Escape": (27, ""), " ": (32, " ")}
+EXPECTED = ("/api/v1/normalize", "/api/v1/link", "/readyz")  # may be answered by an error that the page shows
 
 
 @pytest.fixture(scope="session")
@@ -39,13 +43,54 @@ def make_linker(tiny_checkpoint):
     return lambda path: Linker(biosyn, DictionaryDataset(path))
 
 
+@pytest.fixture(scope="session")
+def make_backend(make_linker):
+    """Function: dictionary file, limits and other settings -> Backend whose model is loaded."""
+    from biosyn.web.backend import Backend
+    from biosyn.web.limits import Limits
+    from biosyn.web.service import Service
+
+    def make(dictionary, *, topk=10, log_queries=False, **limits):
+        backend = Backend(topk=topk, limits=Limits(**limits), log_queries=log_queries)
+        backend.service = Service(make_linker(dictionary), model_name="tiny")
+        return backend
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def tiny_service(make_backend, tiny_dictionary):
+    """A Service of the tiny dictionary, for backends of a test's own."""
+    return make_backend(tiny_dictionary).service
+
+
+@pytest.fixture
+def start_altered(start_server, tiny_service):
+    """Function: another `answer` -> the URL of a demo whose service answers by it, and is the tiny one else."""
+    from biosyn.web.backend import Backend
+
+    class Altered:
+        def __init__(self, answer):
+            self.answer = answer
+
+        def __getattr__(self, name):
+            return getattr(tiny_service, name)
+
+    def start(answer):
+        backend = Backend()
+        backend.service = Altered(answer)
+        return start_server(backend)[0]
+
+    return start
+
+
 @pytest.fixture
 def start_server():
-    """Function: application -> (its URL, a function that stops it)."""
+    """Function: backend -> (its URL, a function that stops it)."""
     servers = []
 
-    def start(app):
-        servers.append(Server(app))
+    def start(backend, port=0):
+        servers.append(Server(backend, port))
         return servers[-1].url, servers[-1].stop
 
     yield start
@@ -53,16 +98,36 @@ def start_server():
         server.stop()
 
 
+@pytest.fixture(scope="session")
+def send():
+    """Function: URL, path, and maybe method, body, its type -> (status, headers, body), on a connection of its own."""
+
+    def call(url, path, method="GET", body=None, kind="application/json"):
+        connection = http.client.HTTPConnection(urlsplit(url).netloc, timeout=PATIENCE)
+        try:
+            connection.putrequest(method, path, skip_accept_encoding=True)  # unlike request(), sends any path as it is
+            if body is not None:
+                connection.putheader("Content-Type", kind)
+                connection.putheader("Content-Length", str(len(body)))
+            connection.endheaders(body)
+            response = connection.getresponse()
+            return response.status, response.headers, response.read().decode()
+        finally:
+            connection.close()
+
+    return call
+
+
 class Server:
-    """An application on a free port of 127.0.0.1, in a thread of its own."""
+    """A demo on a port of 127.0.0.1, in a thread of its own."""
 
-    def __init__(self, app):
-        from tornado.netutil import bind_sockets
+    def __init__(self, backend, port):
+        from biosyn.web.server import open_sockets
 
-        self._sockets = bind_sockets(0, address="127.0.0.1")
+        self._sockets = open_sockets("127.0.0.1", port)
         self.url = f"http://127.0.0.1:{self._sockets[0].getsockname()[1]}/"
         self._ready = threading.Event()
-        self._thread = threading.Thread(target=lambda: asyncio.run(self._serve(app)), daemon=True)
+        self._thread = threading.Thread(target=lambda: asyncio.run(self._serve(backend)), daemon=True)
         self._thread.start()
         assert self._ready.wait(PATIENCE)
 
@@ -71,11 +136,11 @@ class Server:
             self._loop.call_soon_threadsafe(self._stopped.set)
             self._thread.join(PATIENCE)
 
-    async def _serve(self, app):
-        from tornado.httpserver import HTTPServer
+    async def _serve(self, backend):
+        from biosyn.web.server import http_server
 
         self._loop, self._stopped = asyncio.get_running_loop(), asyncio.Event()
-        server = HTTPServer(app)
+        server = http_server(backend)
         server.add_sockets(self._sockets)
         self._ready.set()
         await self._stopped.wait()
@@ -183,11 +248,13 @@ class Page:
 
     def wait_for(self, expression):
         """Wait until the expression is true."""
+        self.wait_until(lambda: self.value(f"Boolean({expression})"), expression)
+
+    def wait_until(self, condition, what="the condition"):
+        """Wait until a function returns true."""
         deadline = time.monotonic() + PATIENCE
-        while not self.value(f"Boolean({expression})"):
-            assert time.monotonic() < deadline, (
-                f"never true: {expression}; the page: {self.value('document.body.innerText')}"
-            )
+        while not condition():
+            assert time.monotonic() < deadline, f"never true: {what}; the page: {self.value('document.body.innerText')}"
             time.sleep(0.02)
 
     def type(self, text):
@@ -195,14 +262,22 @@ class Page:
         self.wait_for("document.activeElement && document.activeElement !== document.body")
         self.call("Input.insertText", text=text)
 
-    def press_enter(self):
-        key = {"key": "Enter", "code": "Enter", "windowsVirtualKeyCode": 13}
-        self.call("Input.dispatchKeyEvent", type="keyDown", text="\r", **key)
+    def press(self, name):
+        """Press a key: Enter, Tab, Escape or a character."""
+        code, text = KEYS.get(name, (ord(name[0]), name))
+        key = {"key": name, "code": name if name in KEYS else "", "windowsVirtualKeyCode": code}
+        self.call("Input.dispatchKeyEvent", type="keyDown", text=text, **key)
         self.call("Input.dispatchKeyEvent", type="keyUp", **key)
 
-    def rows(self):
-        """Return the text of the table's cells."""
-        return self.value("[...document.querySelectorAll('tbody tr')].map(r => [...r.cells].map(c => c.textContent))")
+    def choose_file(self, path):
+        """Choose a file in the page's field for one, as a user does in the dialogue."""
+        root = self.call("DOM.getDocument")["root"]["nodeId"]
+        field = self.call("DOM.querySelector", nodeId=root, selector="input[type=file]")["nodeId"]
+        self.call("DOM.setFileInputFiles", nodeId=field, files=[str(path)])
+
+    def texts(self, selector):
+        """Return the text of each element."""
+        return self.value(f"[...document.querySelectorAll({json.dumps(selector)})].map(e => e.textContent.trim())")
 
     def close(self):
         self._chromium.call("Target.closeTarget", targetId=self._target)
@@ -215,6 +290,6 @@ class Page:
             entry = message["params"]["entry"]
             text, url = entry["text"], entry.get("url", "")
             # a query may be refused, and a server that a test has stopped may be missed (the icon is asked for late)
-            expected = "/normalize/" in url or "ERR_CONNECTION_REFUSED" in text
+            expected = any(part in url for part in EXPECTED) or "ERR_CONNECTION_REFUSED" in text
             if entry["level"] == "error" and not expected:
                 self.errors.append(f"{text} ({url})")

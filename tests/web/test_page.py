@@ -1,136 +1,257 @@
 """The page in a real browser that reaches nothing but 127.0.0.1."""
 
 import threading
+from urllib.parse import urlsplit
 
 import pytest
 
-from biosyn.web.app import make_app
+from biosyn.web.backend import Backend
 
-TITLE = "document.getElementById('message').textContent"
-BUSY = "document.body.hasAttribute('aria-busy')"
+SAID = "document.getElementById('message').textContent"
+ALERT = "document.getElementById('alert')"
+BUSY = "document.body.ariaBusy === 'true'"
+FOCUS = "document.activeElement"
 HOSTILE = "<img src=x onerror=\"document.title='hacked'\">"
 
 
 @pytest.fixture
-def server(start_server, make_linker, tiny_dictionary):
+def server(start_server, make_backend, tiny_dictionary):
     """The URL of a demo of the tiny dictionary, and a function that stops it."""
-    return start_server(make_app(make_linker(tiny_dictionary), topk=10))
+    return start_server(make_backend(tiny_dictionary))
+
+
+def names(page):
+    return page.texts("#results .name")
 
 
 def test_a_query_in_the_address_is_answered(page, server, make_linker, tiny_dictionary):
     page.open(f"{server[0]}?q=ataxia")
-    page.wait_for("document.querySelector('tbody tr')")
-    (prediction,) = make_linker(tiny_dictionary).link(["ataxia"], topk=10)
-    assert page.rows() == [
-        [str(rank), found.name, found.cui.replace("|", " "), f"{found.score:.2f}"]
-        for rank, found in enumerate(prediction.candidates, 1)
-    ]
+    page.wait_for("document.querySelector('#results li')")
+    (prediction,) = make_linker(tiny_dictionary).normalize_to_concepts(["ataxia"], topk=10)
+    best = list(dict.fromkeys(found.best for found in prediction.concepts))
+    assert names(page) == [found.name for found in best]
+    assert page.texts("#results .rank") == [str(rank) for rank in range(1, len(best) + 1)]
+    assert page.texts("#results .score .number") == [f"{found.score:.2f}" for found in best]
     assert page.value("document.getElementById('mention').value") == "ataxia"
 
 
-def test_typing_and_enter_search(page, server):
+def test_results_come_as_one_types(page, server):
     page.open(server[0])
+    page.wait_for("!document.getElementById('card').hidden")  # the page is ready
     page.type("breast tumor")  # the field has the focus from the start
-    page.press_enter()
-    page.wait_for(f"{TITLE} === 'Names closest to “breast tumor”'")
-    assert len(page.rows()) == 10
+    page.wait_for(f"{SAID} === 'Closest to “breast tumor”'")
+    assert len(names(page)) > 5
     assert page.value("location.search") == "?q=breast%20tumor"
 
 
-def test_an_example_is_a_click_away(page, server):
+def test_one_question_is_asked_when_the_typing_pauses(page, start_altered, tiny_service):
+    asked = []
+
+    def answer(questions):
+        asked.extend(question.mention for question in questions)
+        return tiny_service.answer(questions)
+
+    page.open(start_altered(answer))
+    page.wait_for("!document.getElementById('card').hidden")
+    for letter in "ataxia":
+        page.type(letter)
+    page.wait_for(f"{SAID} === 'Closest to “ataxia”'")
+    assert "ataxia" in asked
+    assert len(asked) < 4  # one, unless this machine paused between two keys
+
+
+def test_what_is_emptied_shows_nothing(page, server):
+    page.open(f"{server[0]}?q=ataxia")
+    page.wait_for("document.querySelector('#results li')")
+    page.value("mention = document.getElementById('mention'), mention.focus(), mention.select()")
+    page.press("Escape")  # empties a search field
+    page.wait_for("!document.querySelector('#results li')")
+    assert page.value(SAID) == ""
+    assert page.value("location.search") == ""
+
+
+def test_an_example_is_a_click_away_and_the_address_can_be_shared(page, server):
     page.open(server[0])
+    page.wait_for("!document.getElementById('card').hidden")
     page.value("document.querySelector('.example').click()")
-    page.wait_for(f"{TITLE} === 'Names closest to “ataxia telangiectasia”'")
-    assert page.rows()[0][1] == "ataxia telangiectasia"
+    page.wait_for(f"{SAID} === 'Closest to “ataxia telangiectasia”'")
+    assert names(page)[0] == "ataxia telangiectasia"
+    shared = page.value("location.href")
+    page.open("about:blank#elsewhere")
+    page.open(shared)
+    page.wait_for(f"{SAID} === 'Closest to “ataxia telangiectasia”'")
 
 
-def test_names_are_text_and_never_elements(page, start_server, make_linker, write_dictionary):
+def test_back_goes_to_the_question_before(page, server):
+    page.open(f"{server[0]}?q=asthma")
+    page.wait_for(f"{SAID} === 'Closest to “asthma”'")
+    page.value("document.querySelector('.example').click()")
+    page.wait_for(f"{SAID} === 'Closest to “ataxia telangiectasia”'")
+    page.value("history.back()")
+    page.wait_for(f"{SAID} === 'Closest to “asthma”'")
+    assert page.value("document.getElementById('mention').value") == "asthma"
+
+
+def test_a_concept_has_its_pages_its_shares_and_its_other_names(page, server):
+    page.open(f"{server[0]}?q=diabetes")
+    page.wait_for("document.querySelector('#results li')")
+    assert names(page)[0] == "diabetes"
+    assert page.value("document.querySelector('#results a.id').href").endswith("ui=D003920")
+    label = page.value("document.querySelector('.bar').ariaLabel")
+    score, dense, sparse = (float(part.strip(",:").split(" ")[-1]) for part in label.replace(": ", ", ").split(", "))
+    assert score == pytest.approx(dense + sparse, abs=0.02)  # each is rounded to 0.01
+    widths = page.value("[...document.querySelector('.bar').children].map(part => parseFloat(part.style.width))")
+    assert widths == pytest.approx([100 * dense / score, 100 * sparse / score], abs=0.5)  # of the best: all of the bar
+    page.value("document.querySelector('#results summary').click()")
+    page.wait_for("document.querySelector('.others li')")
+    assert page.texts("#results li:first-child .others li") == ["diabetes mellitus", "sugar disease"]
+
+
+def test_a_name_of_two_concepts_stands_once_with_both(page, server):
+    page.open(f"{server[0]}?q=ataxic%20disorder")
+    page.wait_for("document.querySelector('#results li')")
+    assert names(page)[0] == "ataxic disorder"
+    assert page.texts("#results > li:first-child > .concept .id") == ["MeSH D001260", "MeSH D001259"]
+    assert page.texts("#results > li:first-child > .hint") == ["This name belongs to several concepts."]
+
+
+@pytest.mark.parametrize(
+    ("probability", "said"),
+    [
+        (0.834, "Closest to “ataxia”: the first is right with 83 %"),
+        (0.2, "Probably no match for “ataxia” (the first is right with 20 %). Closest to it:"),
+    ],
+)
+def test_a_calibrated_model_says_how_sure_it_is(page, start_altered, tiny_service, probability, said):
+    url = start_altered(lambda ones: [{**one, "probability": probability} for one in tiny_service.answer(ones)])
+    page.open(f"{url}?q=ataxia")
+    page.wait_for("document.querySelector('#results li')")
+    assert page.value(SAID) == said
+
+
+def test_names_are_text_and_never_elements(page, start_server, make_backend, write_dictionary):
     dictionary = write_dictionary(f"D1|<b>2</b>||{HOSTILE}", "D3||<script>document.title='hacked'</script>")
-    url, _ = start_server(make_app(make_linker(dictionary), topk=2))
+    url, _ = start_server(make_backend(dictionary, topk=3))
     page.open(url)
+    page.wait_for("!document.getElementById('card').hidden")
     page.type(HOSTILE)
-    page.press_enter()
-    page.wait_for("document.querySelectorAll('tbody tr').length === 2")
-    cells = {cell for row in page.rows() for cell in row}
-    assert {HOSTILE, "D1 <b>2</b>"} <= cells
+    page.press("Enter")
+    page.wait_for("document.querySelectorAll('#results > li').length === 2")
+    assert HOSTILE in names(page)
+    assert {"D1", "<b>2</b>"} <= set(page.texts("#results .id"))
+    page.value("document.querySelectorAll('#results summary').forEach(summary => summary.click())")
+    page.wait_for("document.querySelectorAll('.others .hint').length > 1")
     assert page.value("document.querySelectorAll('main img, main b, main script').length") == 0
     assert page.value("document.title") == "BioSyn"
-    assert HOSTILE in page.value(TITLE)
+    assert HOSTILE in page.value(SAID)
+
+
+def test_nothing_inline_runs_whatever_gets_in(page, server):
+    page.open(server[0])
+    page.value(
+        "window.hacked = false, document.body.insertAdjacentHTML('beforeend', '<img src=x onerror=\"hacked = true\">')"
+    )
+    page.wait_for("document.querySelector('img').complete")
+    assert page.value("window.hacked") is False
+    page.errors.clear()  # the browser reports what it refused
 
 
 def test_a_mention_that_cannot_be_linked_shows_why(page, server):
     page.open(f"{server[0]}?q=ataxia")
-    page.wait_for("document.querySelector('tbody tr')")
-    page.value("search = document.getElementById('mention'), search.select()")
+    page.wait_for("document.querySelector('#results li')")
+    page.value("mention = document.getElementById('mention'), mention.focus(), mention.select()")
     page.type("?!")
-    page.press_enter()
-    page.wait_for(f"{TITLE}.includes('no letter or digit')")
-    assert page.value("document.getElementById('results').hidden")  # the old answer is no answer to this
+    page.wait_for(f"{SAID}.includes('no letter or digit')")
+    assert names(page) == []  # the old answer is no answer to this
     assert not page.value(BUSY)
 
 
-def test_a_server_that_is_gone_is_said_to_be(page, server):
-    url, stop = server
+def test_a_server_that_is_gone_is_said_to_be_and_is_found_again(page, start_server, make_backend, tiny_dictionary):
+    backend = make_backend(tiny_dictionary)
+    url, stop = start_server(backend)
     page.open(url)
+    page.wait_for("!document.getElementById('card').hidden")
     stop()
     page.type("ataxia")
-    page.press_enter()
-    page.wait_for(f"{TITLE}.startsWith('The server does not answer')")
-    assert not page.value(BUSY)
+    page.wait_for(f"!{ALERT}.hidden && {ALERT}.textContent.includes('The server does not answer')")
+    start_server(make_backend(tiny_dictionary), urlsplit(url).port)
+    page.wait_for("document.querySelector('#results li')")
+    assert page.value(f"{ALERT}.hidden")
+    assert names(page)[0] == "ataxia"
 
 
-def test_an_answer_that_comes_too_late_is_dropped(page, start_server, make_linker, tiny_dictionary):
-    linker, answer = make_linker(tiny_dictionary), threading.Event()
+def test_the_loading_is_shown_and_then_the_question_is_answered(page, start_server, tiny_service):
+    backend = Backend()
+    backend.loading.step("embedding the dictionary", total=40)
+    backend.loading.add(10)
+    page.open(f"{start_server(backend)[0]}?q=ataxia")
+    page.wait_for(f"{ALERT}.textContent.includes('embedding the dictionary: 10 of 40 names')")
+    assert page.value("bar = document.getElementById('progress'), [bar.value, bar.max, bar.hidden]") == [10, 40, False]
+    backend.service = tiny_service
+    page.wait_for("document.querySelector('#results li')")
+    assert page.value(f"{ALERT}.hidden")
 
-    class SlowLinker:
-        def link(self, mentions, *, topk):
-            assert answer.wait(60)
-            return linker.link(mentions, topk=topk)
 
-    url, _ = start_server(make_app(SlowLinker(), topk=1))
-    page.open(f"{url}?q=asthma")
-    assert page.value(BUSY)
+def test_an_answer_that_comes_too_late_is_dropped(page, start_altered, tiny_service):
+    released = threading.Event()
+
+    def answer(questions):
+        assert released.wait(60)
+        return tiny_service.answer(questions)
+
+    page.open(f"{start_altered(answer)}?q=asthma")
+    page.wait_for(BUSY)
     page.value(
-        f"""seen = [], new MutationObserver(() => seen.push({TITLE})).observe(
+        f"""seen = [], new MutationObserver(() => seen.push({SAID})).observe(
           document.getElementById("message"), {{ childList: true }}) """
     )
     page.value("document.querySelector('.example').click()")
-    answer.set()
-    page.wait_for(f"!{BUSY}")
-    assert page.value("seen") == ["Searching…", "Names closest to “ataxia telangiectasia”"]
-    assert [row[1] for row in page.rows()] == ["ataxia telangiectasia"]
+    released.set()
+    page.wait_for(f"{SAID} === 'Closest to “ataxia telangiectasia”'")
+    assert page.value("seen") == ["Closest to “ataxia telangiectasia”"]
 
 
-def test_a_phone_need_not_scroll_sideways(page, server):
-    page.call("Emulation.setDeviceMetricsOverride", width=360, height=740, deviceScaleFactor=2, mobile=True)
-    page.open(f"{server[0]}?q={'ataxia' * 40}")
-    page.wait_for("document.querySelector('tbody tr')")
-    assert page.value("document.documentElement.scrollWidth") == 360
+def test_all_of_it_can_be_reached_by_keyboard(page, server):
+    page.open(f"{server[0]}?q=diabetes")
+    page.wait_for("document.querySelector('#results li') && !document.getElementById('card').hidden")
+    page.value("document.querySelector('nav a').focus()")
+    reached = []
+    for _ in range(200):
+        reached.append(page.value(f"{FOCUS}.id || {FOCUS}.className || {FOCUS}.tagName + ' ' + {FOCUS}.textContent"))
+        if reached[-1].startswith("SUMMARY Model"):
+            break
+        page.press("Tab")
+    assert reached[2:7] == ["mention", "BUTTON Search", "example", "example", "example"]
+    assert reached[7:9] == ["id", "SUMMARY Other names"]
+    assert reached[-1] == "SUMMARY Model and dictionary"
+    page.press("Enter")
+    page.wait_for("document.getElementById('card').open")
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_all_text_stands_out_from_its_background(page, server, scheme):
-    page.call("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": scheme}])
-    page.open(f"{server[0]}?q=ataxia")
-    page.wait_for("document.querySelector('tbody tr')")
-    pairs = page.value(
-        """[...document.querySelectorAll("h1, p, label, input, button, th, td")].map((element) => {
-          let ground = element;
-          while (getComputedStyle(ground).backgroundColor === "rgba(0, 0, 0, 0)") ground = ground.parentElement;
-          return [getComputedStyle(element).color, getComputedStyle(ground).backgroundColor];
-        })"""
-    )
-    assert len(pairs) > 40
-    assert min(contrast(*pair) for pair in pairs) >= 4.5  # WCAG 2.2, level AA
+def test_enter_opens_the_other_names_and_a_slash_goes_back_to_the_field(page, server):
+    page.open(f"{server[0]}?q=diabetes")
+    page.wait_for("document.querySelector('#results li')")
+    page.value("document.querySelector('#results summary').focus()")
+    page.press("Enter")
+    page.wait_for("document.querySelector('.others li')")
+    page.press("/")
+    page.wait_for(f"{FOCUS}.id === 'mention'")
+    assert page.value("document.getElementById('mention').value") == "diabetes"
+    page.type("asthma")
+    page.wait_for(f"{SAID} === 'Closest to “asthma”'")
 
 
-def contrast(ink, paper):
-    """Return WCAG's contrast ratio of two colours such as 'rgb(27, 38, 36)'."""
-    darker, lighter = sorted(luminance(colour) for colour in (ink, paper))
-    return (lighter + 0.05) / (darker + 0.05)
+def test_the_focus_can_be_seen(page, server):
+    page.open(server[0])
+    page.wait_for(f"{FOCUS}.id === 'mention'")
+    page.press("Tab")
+    assert page.value(f"getComputedStyle({FOCUS}).outlineStyle") == "solid"
 
 
-def luminance(colour):
-    parts = [int(part) / 255 for part in colour.removeprefix("rgb(").removesuffix(")").split(",")]
-    linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
-    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+def test_the_card_tells_what_answers(page, server):
+    page.open(server[0])
+    page.wait_for("!document.getElementById('card').hidden")
+    facts = dict(zip(page.texts("#card dt"), page.texts("#card dd"), strict=True))
+    assert facts["Names"] == "40"
+    assert facts["Model"] == "tiny"
+    assert len(facts["Dictionary, sha256"]) == len(facts["Encoder, sha256"]) == 64

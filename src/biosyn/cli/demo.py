@@ -3,6 +3,7 @@
 import argparse
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 from biosyn.cli.common import (
     MODEL_HELP,
@@ -17,6 +18,8 @@ from biosyn.cli.common import (
 from biosyn.config import DemoConfig
 from biosyn.errors import InputError
 
+QUICKSTART = Path("quickstart", "model"), Path("quickstart", "data", "test_dictionary.txt")
+
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command until Ctrl-C or SIGTERM; return its exit code."""
@@ -27,13 +30,14 @@ def _parser() -> argparse.ArgumentParser:
     default = DemoConfig.__dataclass_fields__
     parser = argparse.ArgumentParser(prog="demo.py", description=__doc__)
     add = parser.add_argument
-    add("--model_name_or_path", required=True, help=MODEL_HELP)
-    add("--dictionary_path", help="dictionary, a line 'cui||name' each; a demo needs one")
+    add("--model_name_or_path", help=f"{MODEL_HELP} (default: the quickstart's)")
+    add("--dictionary_path", help="dictionary, a line 'cui||name' each (default: the quickstart's)")
     add(
         "--host", default=default["host"].default, help="address to listen on (default: %(default)s, this machine only)"
     )
     add("--port", type=int, default=default["port"].default, help="0 takes a free one (default: %(default)s)")
     add("--topk", type=int, default=default["topk"].default, help="names to show (default: %(default)s)")
+    add("--log_queries", action="store_true", help="write the mentions to the access log too")
     add("--show_predictions", action="store_true", help="taken for old command lines: they are always shown")
     add_revision(parser)
     add_cache_dir(parser)
@@ -44,12 +48,25 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _demo(args: argparse.Namespace) -> None:
-    if args.dictionary_path is None:
-        raise InputError("the demo shows names of a dictionary: give one with --dictionary_path")
+    _take_quickstart(args)
     config = make_config(DemoConfig, args)
-    from biosyn.web.server import demo  # here, so that --help does not wait for torch
+    from biosyn.web.server import demo  # here, so that --help does not wait for it
 
     demo(config)
+
+
+def _take_quickstart(args: argparse.Namespace) -> None:
+    """Put in what the quickstart made, where nothing is given."""
+    given = args.model_name_or_path, args.dictionary_path
+    if given == (None, None):
+        missing = [path for path in QUICKSTART if not path.exists()]
+        if missing:
+            raise InputError(
+                "not there: run make quickstart, or give --model_name_or_path and --dictionary_path", path=missing[0]
+            )
+        args.model_name_or_path, args.dictionary_path = map(str, QUICKSTART)
+    elif None in given:
+        raise InputError("--model_name_or_path and --dictionary_path go together: give both, or neither")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""demo.py: load the model, embed the dictionary once, serve until told to stop."""
+"""demo.py: listen at once, load the model and embed the dictionary meanwhile, serve until told to stop."""
 
 import asyncio
 import logging
@@ -6,25 +6,30 @@ import signal
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from socket import socket
+from typing import TYPE_CHECKING
 
 from tornado.httpserver import HTTPServer
 from tornado.netutil import bind_sockets
-from tornado.web import Application
 
 from biosyn.config import DemoConfig
 from biosyn.errors import InputError
-from biosyn.inference import load_linker
+from biosyn.web.access_log import bare_lines
 from biosyn.web.app import make_app
+from biosyn.web.backend import Backend
+from biosyn.web.limits import Limits
+from biosyn.web.loading import LoadingStoppedError
+
+if TYPE_CHECKING:
+    from biosyn.web.service import Service
 
 logger = logging.getLogger(__name__)
 
-MAX_BODY = 65_536  # bytes; no request of ours has a body
+QUIET = 0.2  # seconds without a request in flight, after which a stopping server ends
+SLACK = 1 << 20  # bytes of a body that is too large and still read, so that its sender sees why
 
 
-def demo(config: DemoConfig) -> None:
+def demo(config: DemoConfig, *, limits: Limits | None = None) -> None:
     """Run demo.py: serve the page until Ctrl-C or SIGTERM.
-
-    The port is taken first: whoever finds it in use should not wait for the dictionary's embedding to learn it.
 
     Raises
     ------
@@ -32,19 +37,9 @@ def demo(config: DemoConfig) -> None:
         If the address cannot be listened on, or a file is missing or bad.
     """
     sockets = open_sockets(config.host, config.port)
-    linker = load_linker(
-        config.model_name_or_path,
-        config.dictionary_path,
-        topk=config.topk,
-        device=config.device,
-        revision=config.revision,
-        cache_dir=config.cache_dir,
-        precision=config.precision,
-        index_precision=config.index_precision,
-        search_memory=config.search_memory,
-        show_progress=config.show_progress,
-    )
-    asyncio.run(serve(make_app(linker, topk=config.topk), sockets, host=config.host))
+    backend = Backend(topk=config.topk, limits=limits, log_queries=config.log_queries)
+    with bare_lines():
+        asyncio.run(_load_and_serve(config, backend, sockets))
 
 
 def open_sockets(host: str, port: int) -> list[socket]:
@@ -64,22 +59,80 @@ def open_sockets(host: str, port: int) -> list[socket]:
         raise InputError(f"cannot listen on {_url(host, port)} ({reason}): choose another --port or --host") from error
 
 
-async def serve(app: Application, sockets: Sequence[socket], *, host: str) -> None:
-    """Answer requests until SIGINT or SIGTERM; the log tells the URL, with the port that was really taken."""
-    server = HTTPServer(app, max_body_size=MAX_BODY)
+async def _load_and_serve(config: DemoConfig, backend: Backend, sockets: Sequence[socket]) -> None:
+    """Serve, and load beside it; a file that is bad ends both."""
+    stopped = asyncio.Event()
+    loading = asyncio.create_task(_load(config, backend, stopped))
+    try:
+        await serve(backend, sockets, host=config.host, stopped=stopped)
+    finally:
+        backend.loading.stop()
+    await loading
+
+
+async def _load(config: DemoConfig, backend: Backend, stopped: asyncio.Event) -> None:
+    try:
+        backend.service = await asyncio.to_thread(_service, config, backend)
+        logger.info("ready")
+    except LoadingStoppedError:
+        logger.info("stopped before the model was loaded")
+    finally:
+        if backend.service is None:
+            stopped.set()
+
+
+def _service(config: DemoConfig, backend: Backend) -> "Service":
+    from biosyn.web.model_loading import load_service  # here, so that the page is there before torch
+
+    return load_service(config, backend.loading)
+
+
+async def serve(
+    backend: Backend, sockets: Sequence[socket], *, host: str, stopped: asyncio.Event | None = None
+) -> None:
+    """Answer requests until SIGINT or SIGTERM, or ``stopped``; the log tells the URL, with the port really taken.
+
+    What is in flight then is answered first.
+    """
+    server = http_server(backend)
     server.add_sockets(sockets)
-    with _stop_signals() as stopped:
+    with _stop_signals(stopped or asyncio.Event()) as told:
         logger.info("serving %s", _url(host, sockets[0].getsockname()[1]))
-        await stopped.wait()
-    server.stop()
-    await server.close_all_connections()
+        await told.wait()
+    await _finish(server, backend)
     logger.info("stopped")
 
 
+def http_server(backend: Backend) -> HTTPServer:
+    """Return the server; a handler refuses a body that is too large before the server would, and with a reason."""
+    return HTTPServer(make_app(backend), max_body_size=max(backend.limits.body, backend.limits.file) + SLACK)
+
+
+async def _finish(server: HTTPServer, backend: Backend) -> None:
+    """Take no new connection, answer what has been asked, close."""
+    backend.stopping = True  # from here on each answer closes its connection
+    await asyncio.sleep(QUIET / 10)  # who has a connection that is not taken yet: it is, before this goes on
+    server.stop()
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + backend.limits.grace
+    quiet_since = loop.time()
+    while loop.time() < min(deadline, quiet_since + QUIET):
+        await asyncio.sleep(QUIET / 10)
+        if backend.active:
+            quiet_since = loop.time()
+    if backend.active:
+        logger.warning("%d requests are given up", backend.active)
+    await server.close_all_connections()
+    backend.close()
+
+
 @contextmanager
-def _stop_signals() -> Iterator[asyncio.Event]:
-    """Turn SIGINT and SIGTERM into an event of the running loop; their old handlers come back afterwards."""
-    stopped, loop = asyncio.Event(), asyncio.get_running_loop()
+def _stop_signals(stopped: asyncio.Event) -> Iterator[asyncio.Event]:
+    """Turn SIGINT and SIGTERM into an event of the running loop; their old handlers come back afterwards.
+
+    They are back while requests are finished: a second signal ends the program at once.
+    """
+    loop = asyncio.get_running_loop()
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     for number in before:
         try:

@@ -1,0 +1,177 @@
+"""What all handlers share: strict headers, errors as JSON, bodies of a bounded size, a line in the log."""
+
+import asyncio
+import json
+import logging
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from tornado.web import HTTPError, RequestHandler, stream_request_body
+
+from biosyn.errors import InputError
+from biosyn.web.access_log import log_request
+from biosyn.web.backend import Backend
+from biosyn.web.batching import QueueFullError
+
+logger = logging.getLogger(__name__)
+
+HEADERS = {
+    "Content-Security-Policy": "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cache-Control": "no-cache",
+}
+ERRORS = {
+    400: ("bad_request", "the request cannot be read"),
+    404: ("not_found", "there is nothing at this address"),
+    405: ("method_not_allowed", "this address does not take this method"),
+    413: ("too_large", "the body is too large"),
+    415: ("unsupported_media_type", "the body is of another type than this address takes"),
+    503: ("overloaded", "too much is waiting: try again in a moment"),
+}
+FAILURE = ("internal_error", "the server failed: its log says why")
+
+
+class ProblemError(HTTPError):
+    """An answer that is an error, with its sentence."""
+
+    def __init__(self, status: int, message: str = "", *, code: str = "", more: Mapping[str, Any] | None = None):
+        super().__init__(status)
+        usual = ERRORS.get(status, FAILURE)
+        self.code, self.message = code or usual[0], message or usual[1]
+        self.more = dict(more or {})
+
+
+@stream_request_body
+class Base(RequestHandler):
+    """A handler: its route's name, what it may be sent, and its answers."""
+
+    route: ClassVar[str] = "other"  # for log and metrics: a path can hold anything
+    methods: ClassVar[tuple[str, ...]] = ("GET",)
+    body_type: ClassVar[str | None] = None
+
+    def initialize(self, backend: Backend, **_: Any) -> None:
+        """Take what `make_app` gives."""
+        self.backend = backend
+        self.asked: list[str] = []  # the mentions, for the log
+        self._parts = bytearray()
+        self._received = 0
+        self._counted = True
+        backend.active += 1
+        if backend.stopping:
+            self.set_header("Connection", "close")
+
+    def set_default_headers(self) -> None:
+        """Set `HEADERS` on every answer, errors among them."""
+        for name, value in HEADERS.items():
+            self.set_header(name, value)
+
+    def prepare(self) -> None:
+        """Refuse what can be refused before the body comes."""
+        if self.request.method not in self.methods:
+            raise ProblemError(405)
+        if self.request.method != "POST":
+            return
+        length = self.request.headers.get("Content-Length", "0")
+        if not (length.isascii() and length.isdecimal()):  # tornado looks at it after this
+            raise ProblemError(400, "Content-Length is no number")
+        if int(length[:20]) > self.longest:
+            raise ProblemError(413, f"the body is too large: give {self.longest:,} bytes at most")
+        sent = self.request.headers.get("Content-Type", "").partition(";")[0].strip().lower()
+        if sent != self.body_type:
+            raise ProblemError(415, f"send a body of type {self.body_type}")
+
+    @property
+    def longest(self) -> int:
+        """Bytes of a body at most."""
+        return self.backend.limits.body
+
+    def data_received(self, chunk: bytes) -> None:
+        """Keep the body, unless it grows too large: one in chunks does not say before how large it is."""
+        self._received += len(chunk)
+        if self._received <= self.longest:
+            self._parts += chunk
+
+    def body(self) -> bytes:
+        """Return the body; a 413 where it was too large."""
+        if self._received > self.longest:
+            raise ProblemError(413, f"the body is too large: give {self.longest:,} bytes at most")
+        return bytes(self._parts)
+
+    def json_body(self) -> dict[str, Any]:
+        """Return the JSON object that the body holds; a 400 where it is none."""
+        try:
+            found = json.loads(self.body(), parse_constant=_refuse)
+        except (ValueError, RecursionError) as error:
+            raise ProblemError(400, "the body is no JSON") from error
+        if not isinstance(found, dict):
+            raise ProblemError(400, "the body is no JSON object")
+        return found
+
+    def finish(self, chunk: str | bytes | dict[Any, Any] | None = None) -> "asyncio.Future[None]":
+        """Answer; the request counts as active until the answer has left."""
+        sent = super().finish(chunk)
+        sent.add_done_callback(lambda _: self._leave())
+        return sent
+
+    def on_connection_close(self) -> None:
+        """Count out a request whose client has gone before its answer."""
+        self._leave()
+
+    def _leave(self) -> None:
+        if self._counted:
+            self._counted = False
+            self.backend.active -= 1
+
+    def on_finish(self) -> None:
+        """Count and log."""
+        seconds = self.request.request_time()
+        self.backend.metrics.answered(self.route, self.get_status(), seconds)
+        facts: dict[str, Any] = {
+            "method": self.request.method if self.request.method in self.SUPPORTED_METHODS else "other",
+            "route": self.route,
+            "status": self.get_status(),
+            "milliseconds": round(1000 * seconds, 1),
+            "mentions": len(self.asked),
+        }
+        log_request({**facts, "queries": self.asked} if self.backend.log_queries else facts)
+
+    def write_error(self, status_code: int, **kwargs: Any) -> None:
+        """Answer with a code and a sentence as JSON, never with a traceback."""
+        problem = _problem((kwargs.get("exc_info") or (None, None))[1], status_code)
+        self.set_status(problem.status_code)
+        if problem.status_code == 405:
+            self.set_header("Allow", ", ".join(self.methods))
+        if problem.status_code == 503:
+            self.set_header("Retry-After", "1")
+        if self.backend.stopping:
+            self.set_header("Connection", "close")
+        self.finish({"error": {"code": problem.code, "message": problem.message}, **problem.more})
+
+    def log_exception(self, kind: Any, error: BaseException | None, trace: Any) -> None:
+        """Log our own failures only, and by route only: what people type stays out of the log."""
+        if not isinstance(error, HTTPError | InputError | QueueFullError):
+            logger.error("%s %s failed", self.request.method, self.route, exc_info=error)
+
+
+class NotFound(Base):
+    """Any other path."""
+
+    methods = ()
+
+    def prepare(self) -> None:
+        """Refuse, whatever the method."""
+        raise ProblemError(404)
+
+
+def _problem(error: BaseException | None, status: int) -> ProblemError:
+    """Return the answer to an error: what a user can mend, and a full queue, are no failures of ours."""
+    if isinstance(error, ProblemError):
+        return error
+    if isinstance(error, InputError):
+        return ProblemError(400, str(error))
+    return ProblemError(503 if isinstance(error, QueueFullError) else status)
+
+
+def _refuse(constant: str) -> None:
+    raise ValueError(f"{constant} is no JSON")

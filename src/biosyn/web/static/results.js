@@ -1,0 +1,57 @@
+// Concepts as list items: rank, name, ids, score with its shares, and the other names on request.
+
+import { getOtherNames } from "./api.js";
+import { element, idLinks, scoreBar } from "./dom.js";
+import { whenReady } from "./server.js";
+
+/** Return an item for each name; the concepts that share their best name share the item. */
+export function resultItems(concepts) {
+  const groups = new Map();
+  for (const concept of concepts) {
+    if (!groups.has(concept.name)) groups.set(concept.name, []);
+    groups.get(concept.name).push(concept);
+  }
+  const best = Math.max(...concepts.map(({ score }) => score));
+  return [...groups.values()].map((group, index) => toItem(group, index + 1, best));
+}
+
+function toItem(group, rank, best) {
+  const [found] = group;
+  const score = element("span", "score", scoreBar(found, best), element("span", "number", found.score.toFixed(2)));
+  const head = element("div", "head", element("span", "rank", String(rank)), element("span", "name", found.name), score);
+  const item = element("li", "", head, ...group.map((concept) => toConcept(concept, found.name)));
+  if (group.length > 1) item.append(element("p", "hint", "This name belongs to several concepts."));
+  item.append(otherNames(found));
+  return item;
+}
+
+function toConcept({ preferred_name: preferred, ids }, name) {
+  const line = element("p", "concept");
+  if (preferred && preferred.toLowerCase() !== name.toLowerCase()) line.append(element("span", "preferred", preferred));
+  line.append(...idLinks(ids));
+  return line;
+}
+
+function otherNames({ name, id }) {
+  const list = element("div", "others");
+  list.ariaLive = "polite";
+  const details = element("details", "", element("summary", "", "Other names"), list);
+  details.addEventListener("toggle", () => fill(list, name, id), { once: true });
+  return details;
+}
+
+async function fill(list, name, id) {
+  try {
+    const concepts = await whenReady(() => getOtherNames(name, id));
+    for (const { ids, other_names: names } of concepts) {
+      if (concepts.length > 1) list.append(element("p", "concept", ...idLinks(ids)));
+      list.append(
+        names.length
+          ? element("ul", "", ...names.map((other) => element("li", "", other)))
+          : element("p", "hint", "The dictionary has no other name."),
+      );
+    }
+  } catch (error) {
+    list.append(element("p", "error", error.message));
+  }
+}
