@@ -167,6 +167,18 @@ def tiny_checkpoint(tmp_path_factory, tiny_config):
     return folder
 
 
+@pytest.fixture(scope="session")
+def calibrated_checkpoint(tmp_path_factory, tiny_checkpoint, tiny_dictionary, tiny_queries):
+    """A copy of the tiny checkpoint, calibrated on the tiny corpus."""
+    from biosyn.calibration import calibrate
+    from biosyn.config import CalibrateConfig
+
+    folder = shutil.copytree(tiny_checkpoint, tmp_path_factory.mktemp("calibrated") / "model")
+    data = {"dictionary_path": str(tiny_dictionary), "data_dir": str(tiny_queries)}
+    calibrate(CalibrateConfig(model_name_or_path=str(folder), device="cpu", **data))
+    return folder
+
+
 @pytest.fixture
 def tiny_dense(tiny_encoder):
     """A DenseEncoder of the tiny encoder, fresh for each test."""

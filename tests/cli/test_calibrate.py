@@ -12,11 +12,9 @@ from biosyn.model.biosyn import BioSyn
 
 
 @pytest.fixture(scope="module")
-def calibrated(tmp_path_factory, tiny_checkpoint, tiny_dictionary, tiny_queries):
+def calibrated(calibrated_checkpoint):
     """A copy of the tiny checkpoint, calibrated on the tiny corpus."""
-    folder = shutil.copytree(tiny_checkpoint, tmp_path_factory.mktemp("calibrated") / "model")
-    assert calibrate.main(flags(folder, tiny_dictionary, "--data_dir", tiny_queries)) == 0
-    return folder
+    return calibrated_checkpoint
 
 
 def flags(model, dictionary, *others):

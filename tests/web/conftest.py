@@ -34,13 +34,17 @@ EXPECTED = ("/api/v1/normalize", "/api/v1/link", "/readyz")  # may be answered b
 
 @pytest.fixture(scope="session")
 def make_linker(tiny_checkpoint):
-    """Function: dictionary file -> Linker of the tiny checkpoint."""
+    """Function: dictionary file, and maybe another checkpoint than the tiny one -> Linker."""
     from biosyn.data.dictionary import DictionaryDataset
     from biosyn.model.biosyn import BioSyn
     from biosyn.model.linker import Linker
 
-    biosyn = BioSyn().load_model(tiny_checkpoint)
-    return lambda path: Linker(biosyn, DictionaryDataset(path))
+    tiny = BioSyn().load_model(tiny_checkpoint)
+
+    def make(path, checkpoint=None):
+        return Linker(tiny if checkpoint is None else BioSyn().load_model(checkpoint), DictionaryDataset(path))
+
+    return make
 
 
 @pytest.fixture(scope="session")

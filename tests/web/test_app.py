@@ -11,6 +11,7 @@ from biosyn.inference import infer
 from biosyn.web.backend import Backend
 from biosyn.web.base import HEADERS
 from biosyn.web.limits import Limits
+from biosyn.web.service import Service
 
 HOSTILE = ('<img src=x onerror="hacked()">', "</script><script>hacked()</script>", "a\u202eb\u0000", "' OR 1=1; --")
 MAX_MENTION = Limits().mention
@@ -201,6 +202,23 @@ def test_below_the_threshold_there_is_no_match(start_altered, send, tiny_service
     (result,) = json.loads(send(url, "/api/v1/normalize", "POST", json.dumps(question).encode())[2])["results"]
     assert [row["id"] for row in result["concepts" if grouped else "predictions"]] == ids
     assert result["probability"] == 0.6
+
+
+@pytest.mark.parametrize("grouped", [False, True])
+def test_a_calibrated_models_probability_is_that_of_inference(
+    start_server, send, make_linker, calibrated_checkpoint, tiny_dictionary, grouped
+):
+    backend = Backend()
+    backend.service = Service(make_linker(tiny_dictionary, calibrated_checkpoint), model_name="calibrated")
+    url = start_server(backend)[0]
+    asked = {"model_name_or_path": str(calibrated_checkpoint), "dictionary_path": str(tiny_dictionary), "device": "cpu"}
+    expected = infer(InferenceConfig(**asked, mention="breast tumour", topk=3, group_by_concept=grouped))["probability"]
+    for threshold in (expected - 0.01, expected + 0.01):
+        question = {"mentions": ["breast tumour"], "topk": 3, "threshold": threshold, "group_by_concept": grouped}
+        (result,) = json.loads(send(url, "/api/v1/normalize", "POST", json.dumps(question).encode())[2])["results"]
+        assert result["probability"] == pytest.approx(expected, rel=1e-4)
+        rows = result["concepts" if grouped else "predictions"]
+        assert (rows[0]["id"] == "-1") == (threshold > expected)
 
 
 def test_the_vectors_are_those_of_inference(post, tiny_checkpoint):

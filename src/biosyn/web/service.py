@@ -10,7 +10,7 @@ from biosyn.data.mention_files.units import Link
 from biosyn.errors import InputError
 from biosyn.files import sha256_of
 from biosyn.linking.run import best_links
-from biosyn.model.answers import concepts_json, predictions_json
+from biosyn.model.answers import answer_json, concept_answer_json, concepts_json
 from biosyn.model.explain import OtherNames
 from biosyn.model.linker import Linker, clean_mention
 from biosyn.ontology_links import holds_genes, ontology_link
@@ -105,11 +105,13 @@ class Service:
 
     def _names(self, mentions: Sequence[str], topk: int) -> list[dict[str, Any]]:
         predictions = self.linker.normalize(mentions, topk=topk)
-        return [{"predictions": predictions_json(prediction)} for prediction in predictions]
+        return [answer_json(prediction) for prediction in predictions]
 
     def _concepts(self, mentions: Sequence[str], topk: int) -> list[dict[str, Any]]:
         predictions = self.linker.normalize_to_concepts(mentions, topk=topk)
-        return [{"concepts": self._with_pages(prediction)} for prediction in predictions]
+        return [
+            {**concept_answer_json(prediction), "concepts": self._with_pages(prediction)} for prediction in predictions
+        ]
 
     def _with_pages(self, prediction: ConceptPrediction) -> list[dict[str, Any]]:
         return [
