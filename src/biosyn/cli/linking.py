@@ -11,6 +11,7 @@ from biosyn.text.abbreviations import ABBREVIATION_METHODS
 # flags that go with one kind of input only
 ONE_MENTION = ("show_predictions", "show_embeddings", "group_by_concept", "explain", "document")
 A_FILE = ("output", "format", "types", "add", "abbreviations", "split_composites", "resume")
+WITH_DEFAULT = ("column", "field", "on_error")  # of a file, too
 
 
 def add_linking(parser: argparse.ArgumentParser) -> None:
@@ -50,6 +51,9 @@ def wants_linking(args: argparse.Namespace) -> bool:
     for flag in ONE_MENTION if args.input is not None else A_FILE:
         if getattr(args, flag):
             raise InputError(f"--{flag} goes with {'--mention' if args.input is not None else '--input'} only")
+    for flag in WITH_DEFAULT if args.input is None else ():
+        if getattr(args, flag) != getattr(LinkConfig, flag):
+            raise InputError(f"--{flag} goes with --input only")
     return args.input is not None
 
 
