@@ -22,7 +22,7 @@ from biosyn.retrieval.index import DictionaryIndex
 from biosyn.retrieval.search import TopNames
 from biosyn.retrieval.shares import Shares
 from biosyn.retrieval.vectors import Vectors
-from biosyn.text.preprocess import TextPreprocess
+from biosyn.text.preprocess import TextPreprocess, has_content
 from biosyn.text.trace import trace_cleaning
 
 
@@ -111,8 +111,9 @@ class Linker:
         Raises
         ------
         InputError
-            If a mention is empty, or nothing but punctuation.
+            If a mention is empty, or nothing but punctuation; if ``mentions`` is one text, or ``topk`` is below 1.
         """
+        _require_list(mentions, topk)
         if not mentions:
             return []
         vectors = self._embed(mentions)
@@ -133,6 +134,7 @@ class Linker:
         InputError
             As `link`, and where ``concepts.jsonl`` is damaged.
         """
+        _require_list(mentions, topk)
         if not mentions:
             return []
         vectors = self._embed(mentions)
@@ -195,13 +197,20 @@ class Linker:
         )
 
 
+def _require_list(mentions: Sequence[str], topk: int) -> None:
+    if isinstance(mentions, str):  # a sequence of texts, too: its letters
+        raise InputError(f"mentions is one text: give a list, [{mentions[:80]!r}]")
+    if topk < 1:
+        raise InputError(f"topk must be at least 1, found {topk}")
+
+
 def clean_mention(mention: str) -> str:
     """Return the mention as it is embedded: lower-case, punctuation to blanks; no abbreviations, no typos.
 
     Raises
     ------
     InputError
-        If nothing is left.
+        If nothing is left, or it holds half a surrogate pair, as a terminal gives for bytes that are not UTF-8.
 
     Examples
     --------
@@ -211,15 +220,8 @@ def clean_mention(mention: str) -> str:
     cleaned = TextPreprocess().run(mention)
     if not has_content(cleaned):
         raise InputError(f"the mention {mention[:80]!r} holds no letter or digit: give a name such as 'ataxia'")
+    try:
+        cleaned.encode()
+    except UnicodeEncodeError as error:
+        raise InputError(f"the mention {mention[:80]!r} is no valid Unicode: give it in UTF-8") from error
     return cleaned
-
-
-def has_content(mention: str) -> bool:
-    """Say whether there is something to link: a letter or a digit.
-
-    Examples
-    --------
-    >>> has_content("p53"), has_content("--- | ...")
-    (True, False)
-    """
-    return any(map(str.isalnum, mention))
