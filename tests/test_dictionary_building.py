@@ -97,3 +97,13 @@ def test_the_output_has_a_name_of_its_own(tmp_path):
     (tmp_path / "names.txt").mkdir()
     with pytest.raises(InputError, match="names.txt: is a folder where a file is to be written"):
         build(tmp_path / "names.txt")
+
+
+def test_a_file_without_a_concept_says_what_to_look_at(tmp_path):
+    report = ReadingReport()
+    report.note("obsolete", 2)
+    with pytest.raises(
+        InputError, match=r"\(left out: \{'obsolete': 2\}\): is the file of the format that --from says\?"
+    ):
+        build_dictionary([], tmp_path / "d.txt", report=report)
+    assert list(tmp_path.iterdir()) == []

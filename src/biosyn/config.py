@@ -168,6 +168,7 @@ class InferenceConfig:
     explain: bool = False
     document: str | None = None
     typo_path: str | None = None
+    split_composites: bool = False
     threshold: float | None = None
     show_progress: bool = False
 
@@ -182,8 +183,8 @@ class InferenceConfig:
             raise InputError("--threshold decides about an answer, which --explain and --show_embeddings do not give")
         if self.group_by_concept and self.explain:
             raise InputError("--group_by_concept and --explain give two different answers: choose one")
-        for flag in ("document", "typo_path"):
-            if getattr(self, flag) is not None and not self.explain:
+        for flag in ("document", "typo_path", "split_composites"):
+            if getattr(self, flag) not in (False, None) and not self.explain:
                 raise InputError(f"--{flag} needs --explain: without it a mention is linked as it is typed")
 
     @property

@@ -43,7 +43,10 @@ def build_dictionary(concepts: Iterable[Concept], output: str | Path, *, report:
         count = write_lines(stage / CONCEPTS_FILE, _lines(concepts, table, report))
         write_lines(stage / output.name, table)
         if not len(table):
-            raise InputError(f"no name of a concept was found (left out: {dict(report.noted)})")
+            raise InputError(
+                f"no name of a concept was found (left out: {dict(report.noted + report.skipped)}): "
+                "is the file of the format that --from says?"
+            )
         move_into_place(stage, output.parent, names=(output.name, CONCEPTS_FILE))
     return {
         "dictionary": str(output),

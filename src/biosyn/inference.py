@@ -83,7 +83,13 @@ def infer(config: InferenceConfig) -> dict[str, Any]:
     if config.wants_embeddings:
         result.update(_embeddings(linker.biosyn, cleaned))
     if config.explain:
-        explanation = linker.explain(config.mention, topk=config.topk, abbreviations=abbreviations, typos=typos)
+        explanation = linker.explain(
+            config.mention,
+            topk=config.topk,
+            abbreviations=abbreviations,
+            typos=typos,
+            split_composites=config.split_composites,
+        )
         return {**result, **explanation_json(explanation)}
     if config.group_by_concept:
         (grouped,) = linker.normalize_to_concepts([config.mention], topk=config.topk)

@@ -15,8 +15,9 @@ from biosyn.errors import InputError, missing_extra
 from biosyn.files import write_json
 from biosyn.inference import load_linker
 from biosyn.model.answers import predictions_json
-from biosyn.model.linker import Linker, has_content
+from biosyn.model.linker import Linker
 from biosyn.records import MentionPrediction
+from biosyn.text.preprocess import has_content
 
 try:
     from spacy.language import Language

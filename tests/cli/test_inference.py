@@ -111,6 +111,7 @@ def test_both_answers_can_come_with_the_embeddings(printed):
         (["--dictionary_path", "D", "--explain", "--group_by_concept"], "choose one"),
         (["--dictionary_path", "D", "--document", "F"], "--document needs --explain"),
         (["--dictionary_path", "D", "--typo_path", "F"], "--typo_path needs --explain"),
+        (["--dictionary_path", "D", "--split_composites"], "--split_composites needs --explain"),
         (["--dictionary_path", "D", "--explain", "--topk", "41"], "--topk 41 is larger than the dictionary (40 names)"),
         (
             ["--dictionary_path", "D", "--group_by_concept", "--topk", "17"],

@@ -81,6 +81,8 @@ def test_a_bad_record_can_be_skipped_and_a_broken_file_cannot(run, tmp_path, cas
         (["--topk", "3"], "--topk goes with --mention only"),
         (["--mention", "a"], "give one of --mention TEXT and --input FILE"),
         (["--types", ","], "--types is empty"),
+        (["--column", "x"], "--column goes with csv and tsv, the input is read as lines: see --format"),
+        (["--field", "x"], "--field goes with jsonl, the input is read as lines: see --format"),
     ],
 )
 def test_flags_that_do_not_go_together(run, flags, message):
@@ -94,6 +96,8 @@ def test_flags_of_a_file_without_one(tiny_checkpoint, capsys):
     for flags, message in (
         ([], "give one of"),
         (["--mention", "a", "--output", "x"], "--output goes with --input only"),
+        (["--mention", "a", "--column", "x"], "--column goes with --input only"),
+        (["--mention", "a", "--on_error", "skip"], "--on_error goes with --input only"),
         (["--input", "x", "--output", "y"], "--input needs --dictionary_path"),
         (["--input", "x", "--dictionary_path", "y"], "--input needs --output"),
     ):

@@ -45,6 +45,7 @@ def test_every_kind_of_change_is_told(versions):
             "added": {"count": 1, "first": [{"id": "D5", "preferred_name": "Spasm"}]},
             "retired": {"count": 1, "first": [{"id": "D4", "preferred_name": "Gait"}]},
             "merged": {"count": 1, "first": [{"id": "D3", "preferred_name": "Tic", "into": "D2"}]},
+            "split": {"count": 0, "first": []},
             "renamed": {"count": 1, "first": [{"id": "D2", "before": "Chorea", "after": "Choreas"}]},
         },
         "names": {
@@ -72,7 +73,7 @@ def test_the_lists_are_cut_and_the_counts_are_not(versions):
 def test_a_dictionary_has_not_changed_against_itself(versions):
     found = dictionary_diff(versions[0], versions[0])
     counts = [kind["count"] for part in found.values() for kind in part.values() if isinstance(kind, dict)]
-    assert counts == [0] * 7
+    assert counts == [0] * 8
 
 
 def test_without_concepts_every_id_is_one(version, versions, caplog):
@@ -96,3 +97,19 @@ def test_a_bad_line_of_the_concepts_is_named(versions, line):
 def test_a_missing_dictionary_is_named(versions, tmp_path):
     with pytest.raises(InputError, match="nowhere.txt: cannot be read"):
         dictionary_diff(versions[0], tmp_path / "nowhere.txt")
+
+
+def test_merged_and_split_are_each_other_s_reverse_and_the_counts_add_up(versions):
+    there, back = dictionary_diff(*versions)["concepts"], dictionary_diff(*reversed(versions))["concepts"]
+    assert back["split"] == {"count": 1, "first": [{"id": "D3", "preferred_name": "Tic", "from": "D2"}]}
+    for found in (there, back):
+        gained = found["added"]["count"] + found["split"]["count"]
+        assert found["before"] + gained - found["retired"]["count"] - found["merged"]["count"] == found["after"]
+
+
+def test_a_name_with_a_line_for_each_of_its_concepts_keeps_all_ids(version):
+    found = dictionary_diff(
+        version("a", ["D1||at", "D2||at", "D2||at", "D3||tic"]), version("b", ["D2||at", "D3||tic"])
+    )
+    assert found["concepts"]["retired"]["first"] == [{"id": "D1", "preferred_name": None}]
+    assert found["names"]["moved"]["first"] == [{"name": "at", "before": "D1|D2", "after": "D2"}]

@@ -42,6 +42,14 @@ def test_an_errors_file_without_errors_is_there_if_it_is_wanted(target, keep, th
     assert target.with_name("out.txt.errors.jsonl").exists() == there
 
 
+def test_the_errors_of_an_earlier_run_do_not_stay_beside_a_new_output(target):
+    for errors in ([ERROR], []):
+        with PartialOutput(target, IDENTITY, resume=False) as output:
+            write(output, "one\n", 1, errors)
+            output.publish(keep_errors=False)
+    assert list(target.parent.iterdir()) == [target]
+
+
 def test_what_was_not_recorded_is_cut_off(target):
     with PartialOutput(target, IDENTITY, resume=False) as output:
         write(output, "one\n", 1, [ERROR])

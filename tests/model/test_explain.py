@@ -50,6 +50,33 @@ def test_the_mention_is_linked_as_its_last_step_has_it(linker):
     assert tuple(found.candidate for found in explained.candidates) == expected.candidates
 
 
+def test_a_composite_mention_is_explained_part_by_part(linker):
+    explained = linker.explain(
+        "Breast and ovarian CA",
+        topk=2,
+        abbreviations={"CA": "canzer"},
+        typos={"canzer": "cancer"},
+        split_composites=True,
+    )
+    assert [(step.step, step.text) for step in explained.cleaning] == [
+        ("as typed", "Breast and ovarian CA"),
+        ("abbreviations", "Breast and ovarian canzer"),
+        ("composite", "Breast canzer | ovarian canzer"),
+    ]
+    assert explained.candidates == ()
+    parts = [linker.explain(part, topk=2, typos={"canzer": "cancer"}) for part in ("Breast canzer", "ovarian canzer")]
+    assert list(explained.parts) == parts
+    assert [part.candidates[0].candidate.name for part in parts] == ["breast cancer", "ovarian cancer"]
+    answer = explanation_json(explained)
+    assert list(answer) == ["cleaning", "parts"]
+    assert answer["parts"][1] == {"mention": "ovarian canzer", **explanation_json(parts[1])}
+
+
+@pytest.mark.parametrize("mention", ["Breast Cancer", "breast and foot cancer", "ataxia"])
+def test_a_mention_that_is_a_name_or_has_a_part_that_is_none_is_not_split(linker, mention):
+    assert linker.explain(mention, topk=2, split_composites=True) == linker.explain(mention, topk=2)
+
+
 def test_a_concepts_other_names_are_the_dictionarys(linker):
     (found,) = linker.explain("ataxia syndrome", topk=1).candidates  # of D001260|D001259, and only D001259 is described
     assert found.candidate.name == "ataxia syndrome"

@@ -4,8 +4,8 @@ from biosyn.data.concepts import ConceptTable
 from biosyn.data.ontology import Concept
 from biosyn.errors import InputError
 from biosyn.model.biosyn import BioSyn
-from biosyn.model.linker import Linker, clean_mention, has_content
-from biosyn.text.preprocess import TextPreprocess
+from biosyn.model.linker import Linker, clean_mention
+from biosyn.text.preprocess import TextPreprocess, has_content
 
 MENTIONS = ["Ataxia-Telangiectasia", "breast tumour", "allergic", "low blood count"]
 AT = Concept(("D001260", "208900"), ("Ataxia Telangiectasia", "Louis-Bar Syndrome", "Ataxia Syndrome"), "")
@@ -69,6 +69,20 @@ def test_no_mentions_give_no_concepts(linker):
 def test_an_empty_mention_is_refused(linker):
     with pytest.raises(InputError, match="no letter or digit"):
         linker.normalize_to_concepts(["ataxia", "--"])
+
+
+@pytest.mark.parametrize("method", ["normalize", "normalize_to_concepts"])
+@pytest.mark.parametrize(
+    ("mentions", "topk", "message"),
+    [
+        ("ataxia", 1, r"mentions is one text: give a list, \['ataxia'\]"),
+        (["ataxia"], 0, "topk must be at least 1, found 0"),
+        (["ataxia \udcff"], 1, "is no valid Unicode"),
+    ],
+)
+def test_what_is_no_list_of_mentions_is_refused(linker, method, mentions, topk, message):
+    with pytest.raises(InputError, match=message):
+        getattr(linker, method)(mentions, topk=topk)
 
 
 @pytest.mark.parametrize("mention", ["p53", "β", "٣", "İ", "", " ", "--- | ...", "“”", "\x00"])

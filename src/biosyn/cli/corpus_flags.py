@@ -37,9 +37,9 @@ def add_common_flags(parser: argparse.ArgumentParser, *, composites: str) -> Non
     )
     parser.add_argument(
         "--on_error",
-        choices=("stop", "skip"),
-        default="stop",
-        help="a bad line or document of the corpus: stop, or leave it out and count it (default: stop)",
+        choices=("fail", "skip"),
+        default="fail",
+        help="a bad line or document of the corpus: end there, or leave it out and count it (default: fail)",
     )
     add_quiet(parser)
 

@@ -43,6 +43,8 @@ def _parser() -> argparse.ArgumentParser:
         help="with --explain or --input: corrections, a line 'wrong||right' each",
     )
     add_threshold(parser)
+    split = "with --explain or --input: link the parts of 'breast and ovarian cancer' if each is a name"
+    add("--split_composites", action="store_true", help=split)
     add_revision(parser)
     add_cache_dir(parser)
     add_device(parser)

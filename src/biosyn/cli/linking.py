@@ -10,7 +10,8 @@ from biosyn.text.abbreviations import ABBREVIATION_METHODS
 
 # flags that go with one kind of input only
 ONE_MENTION = ("show_predictions", "show_embeddings", "group_by_concept", "explain", "document")
-A_FILE = ("output", "format", "types", "add", "abbreviations", "split_composites", "resume")
+A_FILE = ("output", "format", "types", "add", "abbreviations", "resume")
+WITH_DEFAULT = ("column", "field", "on_error")  # of a file, too
 
 
 def add_linking(parser: argparse.ArgumentParser) -> None:
@@ -25,11 +26,6 @@ def add_linking(parser: argparse.ArgumentParser) -> None:
     add("--add", choices=("id", "all"), help="id alone, or name and score too (default: all; PubTator: id)")
     add(
         "--abbreviations", choices=ABBREVIATION_METHODS, help="who finds them (default: ab3p where there are documents)"
-    )
-    add(
-        "--split_composites",
-        action="store_true",
-        help="link the parts of 'breast and ovarian cancer' if each is a name",
     )
     add("--on_error", choices=("fail", "skip"), default="fail", help="what a bad record does (default: %(default)s)")
     add("--resume", action="store_true", help="go on with a run that was stopped")
@@ -50,6 +46,9 @@ def wants_linking(args: argparse.Namespace) -> bool:
     for flag in ONE_MENTION if args.input is not None else A_FILE:
         if getattr(args, flag):
             raise InputError(f"--{flag} goes with {'--mention' if args.input is not None else '--input'} only")
+    for flag in WITH_DEFAULT if args.input is None else ():
+        if getattr(args, flag) != getattr(LinkConfig, flag):
+            raise InputError(f"--{flag} goes with --input only")
     return args.input is not None
 
 

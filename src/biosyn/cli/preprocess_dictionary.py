@@ -26,7 +26,7 @@ def add_dictionary(commands: Any) -> None:
     parser.add_argument("--from", dest="format", choices=READERS, metavar="FORMAT", help=", ".join(READERS))
     parser.add_argument("--output", help="the dictionary to write, lines 'cui||name'")
     parser.add_argument(
-        "--on_error", choices=("stop", "skip"), default="stop", help="skip: count malformed lines (default: stop)"
+        "--on_error", choices=("fail", "skip"), default="fail", help="skip: count malformed lines (default: fail)"
     )
     _add_options(parser)
     compare = parser.add_argument_group("comparison")

@@ -43,7 +43,8 @@ def dictionary_diff(before: str | Path, after: str | Path, *, limit: int = 100) 
     -------
     dict
         Of concepts: how many there are, which were added, retired (no id of theirs is left), merged into another one
-        (their id became an alternative there) or renamed. Of names: added, removed, or moved to other ids.
+        (their id became an alternative there), split off one (the reverse) or renamed. Of names: added, removed, or
+        moved to other ids.
 
     Raises
     ------
@@ -65,10 +66,12 @@ def dictionary_diff(before: str | Path, after: str | Path, *, limit: int = 100) 
 def _concept_changes(old: _Version, new: _Version) -> dict[str, Iterable[Any]]:
     both = [cui for cui in old.preferred if cui in new.preferred]
     merged = [cui for cui in old.preferred if cui in new.owner and cui not in new.preferred]
+    split = [cui for cui in new.preferred if cui in old.owner and cui not in old.preferred]
     return {
         "added": (_concept(new, cui) for cui in new.preferred if cui not in old.owner),
         "retired": (_concept(old, cui) for cui in old.preferred if cui not in new.owner),
         "merged": (_concept(old, cui) | {"into": new.owner[cui]} for cui in merged),
+        "split": (_concept(new, cui) | {"from": old.owner[cui]} for cui in split),
         "renamed": (
             {"id": cui, "before": old.preferred[cui], "after": new.preferred[cui]}
             for cui in both
@@ -101,7 +104,10 @@ def _listed(changes: dict[str, Iterable[Any]], limit: int) -> dict[str, Any]:
 
 
 def _read(path: Path, with_concepts: bool) -> _Version:
-    names = {row.name: row.cui for row in DictionaryDataset(path)}
+    fields: dict[str, dict[str, None]] = {}
+    for row in DictionaryDataset(path):  # a homonym may have a line for each of its concepts
+        fields.setdefault(row.name, {})[row.cui] = None
+    names = {name: "|".join(cuis) for name, cuis in fields.items()}
     rows: Iterable[tuple[Sequence[str], str | None]]
     if with_concepts:
         rows = ((concept.ids, concept.preferred_name) for concept in read_concepts(path.with_name(CONCEPTS_FILE)))

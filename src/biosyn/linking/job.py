@@ -58,6 +58,11 @@ def open_job(config: LinkConfig) -> Job:
         raise InputError(f"--types needs mentions with a type, which {file_format} has not")
     if config.abbreviations not in (None, "none") and not has_documents:
         raise InputError(f"--abbreviations {config.abbreviations} needs documents, which {file_format} has not")
+    for flag, formats in (("column", ("csv", "tsv")), ("field", ("jsonl",))):
+        if file_format not in formats and getattr(config, flag) != getattr(LinkConfig, flag):
+            raise InputError(
+                f"--{flag} goes with {' and '.join(formats)}, the input is read as {file_format}: see --format"
+            )
     add = config.add or ("id" if file_format == "pubtator" else "all")  # six columns are PubTator, more are not
     keys = (ID,) if add == "id" else (ID, NAME, SCORE)
     method = config.abbreviations or ("ab3p" if has_documents else "none")

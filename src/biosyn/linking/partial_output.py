@@ -90,6 +90,8 @@ class PartialOutput:
     def publish(self, *, keep_errors: bool) -> None:
         """Move the output, and the errors if they are wanted or there are any, to their places; remove the rest.
 
+        Errors that an earlier run left beside the output go with its output.
+
         Raises
         ------
         InputError
@@ -104,6 +106,8 @@ class PartialOutput:
             for name, place in {**wanted, "output": self._target}.items():
                 if self._paths[name].exists():  # or else a killed run moved it already
                     os.replace(self._paths[name], place)
+            if not wanted:
+                errors.unlink(missing_ok=True)
         except OSError as error:
             raise InputError(f"cannot be written: {error.strerror}", path=self._target) from error
         self.state.close()

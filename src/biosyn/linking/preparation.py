@@ -5,7 +5,7 @@ from collections.abc import Collection, Mapping
 
 from biosyn.text.abbreviations import AbbreviationFinder, expand, no_abbreviations
 from biosyn.text.composites import split_by_names
-from biosyn.text.preprocess import TextPreprocess
+from biosyn.text.preprocess import TextPreprocess, has_content
 
 MAX_CHARACTERS = 1000
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
@@ -76,6 +76,6 @@ def mention_problem(text: str) -> str:
         return "the mention holds a control character"
     if _SURROGATE.search(text):
         return "the mention holds half a surrogate pair: is it cut or escaped wrongly?"
-    if not any(map(str.isalnum, text)):
+    if not has_content(text):
         return "the mention holds no letter or digit"
     return ""

@@ -7,6 +7,7 @@ from biosyn.data.mention_files.units import Link, Mention, Unit
 from biosyn.errors import InputError
 from biosyn.linking.preparation import Preparation, mention_problem
 from biosyn.linking.state import LinkState
+from biosyn.text.preprocess import has_content
 
 MENTIONS = 512
 UNITS = 4096
@@ -69,7 +70,7 @@ def _prepare(unit: Unit, preparation: Preparation) -> list[Prepared]:
     for mention in unit.mentions:
         problem = mention.problem or mention_problem(mention.text) or document_problem
         parts = () if problem else preparation.parts(mention.text, abbreviations)
-        if not all(any(map(str.isalnum, part)) for part in parts):
+        if not all(map(has_content, parts)):
             parts, problem = (), "nothing is left of the mention after its spelling is mended"
         prepared.append(Prepared(mention, parts, problem))
     return prepared

@@ -55,9 +55,13 @@ def concepts_json(prediction: ConceptPrediction) -> list[dict[str, Any]]:
 
 
 def explanation_json(explanation: Explanation) -> dict[str, Any]:
-    """Return the mention's cleaning, w and the explained candidates."""
+    """Return the mention's cleaning, w and the explained candidates; of a composite mention those of each part."""
+    cleaning = [step._asdict() for step in explanation.cleaning]
+    if explanation.parts:
+        parts = [{"mention": part.mention, **explanation_json(part)} for part in explanation.parts]
+        return {"cleaning": cleaning, "parts": parts}
     return {
-        "cleaning": [step._asdict() for step in explanation.cleaning],
+        "cleaning": cleaning,
         "sparse_weight": explanation.sparse_weight,
         "predictions": [_explained_json(candidate) for candidate in explanation.candidates],
         **probability_json(explanation.probability),

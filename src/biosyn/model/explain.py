@@ -30,13 +30,17 @@ class ExplainedCandidate(NamedTuple):
 
 
 class Explanation(NamedTuple):
-    """A mention, how it was cleaned, the model's w, its candidates, best first, and a calibrated one's probability."""
+    """A mention, how it was cleaned, the model's w, its candidates, best first, and a calibrated one's probability.
+
+    One that was split has no candidates itself: ``parts`` has the explanation of each part.
+    """
 
     mention: str
     cleaning: tuple[Step, ...]
     sparse_weight: float
     candidates: tuple[ExplainedCandidate, ...]
     probability: float | None = None
+    parts: tuple["Explanation", ...] = ()
 
 
 def explain_candidates(

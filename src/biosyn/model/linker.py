@@ -23,8 +23,8 @@ from biosyn.retrieval.index import DictionaryIndex
 from biosyn.retrieval.search import TopNames
 from biosyn.retrieval.shares import Shares
 from biosyn.retrieval.vectors import Vectors
-from biosyn.text.preprocess import TextPreprocess
-from biosyn.text.trace import trace_cleaning
+from biosyn.text.preprocess import TextPreprocess, has_content
+from biosyn.text.trace import trace_cleaning, trace_splitting
 
 
 class Model(Protocol):
@@ -100,6 +100,10 @@ class Linker:
         return ConceptTable.beside(self.dictionary.path) if self._given_concepts is None else self._given_concepts
 
     @cached_property
+    def _cleaned_names(self) -> frozenset[str]:
+        return frozenset(map(TextPreprocess().run, self.dictionary.names))
+
+    @cached_property
     def _other_names(self) -> OtherNames:
         return OtherNames(self.dictionary, self.concepts)
 
@@ -113,8 +117,9 @@ class Linker:
         Raises
         ------
         InputError
-            If a mention is empty, or nothing but punctuation.
+            If a mention is empty, or nothing but punctuation; if ``mentions`` is one text, or ``topk`` is below 1.
         """
+        _require_list(mentions, topk)
         if not mentions:
             return []
         texts = [clean_mention(mention) for mention in mentions]
@@ -131,6 +136,7 @@ class Linker:
         InputError
             As `link`, and where ``concepts.jsonl`` is damaged.
         """
+        _require_list(mentions, topk)
         if not mentions:
             return []
         vectors = self.biosyn.embed([clean_mention(mention) for mention in mentions], what="mentions")
@@ -155,6 +161,7 @@ class Linker:
         topk: int = INFERENCE_TOPK,
         abbreviations: Mapping[str, str] | None = None,
         typos: Mapping[str, str] | None = None,
+        split_composites: bool = False,
     ) -> Explanation:
         """Return the best names of one mention with the reasons.
 
@@ -162,24 +169,34 @@ class Linker:
         ----------
         abbreviations, typos
             Steps of the cleaning that `link` does not make, as `trace_cleaning` takes them.
+        split_composites
+            Explain the parts of a mention that is no name of the dictionary where each part is one.
 
         Raises
         ------
         InputError
             As `normalize_to_concepts`.
         """
+        weight = self.biosyn.sparse_weight
+        if split_composites:
+            clean = TextPreprocess(typos).run
+            steps, parts = trace_splitting(
+                mention, lambda text: clean(text) in self._cleaned_names, abbreviations=abbreviations
+            )
+            if len(parts) > 1:
+                explained = tuple(self.explain(part, topk=topk, typos=typos) for part in parts)
+                return Explanation(mention, tuple(steps), weight, (), parts=explained)
         steps = trace_cleaning(mention, abbreviations=abbreviations, typos=typos)
         cleaned = steps[-1].text
         (prediction,) = self.link([cleaned], topk=topk)
-        weight = self.biosyn.sparse_weight
-        explained = explain_candidates(
+        candidates = explain_candidates(
             cleaned,
             prediction.candidates,
             self.biosyn.get_sparse_encoder(),
             sparse_weight=weight,
             other_names=self._other_names,
         )
-        return Explanation(mention, tuple(steps), weight, explained, prediction.probability)
+        return Explanation(mention, tuple(steps), weight, candidates, prediction.probability)
 
     def _probabilities(self, mentions: Sequence[str]) -> list[float | None]:
         if self.names.score_mode not in self.biosyn.calibrations:
@@ -235,13 +252,20 @@ def require_calibration(biosyn: Model, score_mode: str) -> None:
         )
 
 
+def _require_list(mentions: Sequence[str], topk: int) -> None:
+    if isinstance(mentions, str):  # a sequence of texts, too: its letters
+        raise InputError(f"mentions is one text: give a list, [{mentions[:80]!r}]")
+    if topk < 1:
+        raise InputError(f"topk must be at least 1, found {topk}")
+
+
 def clean_mention(mention: str) -> str:
     """Return the mention as it is embedded: lower-case, punctuation to blanks; no abbreviations, no typos.
 
     Raises
     ------
     InputError
-        If nothing is left.
+        If nothing is left, or it holds half a surrogate pair, as a terminal gives for bytes that are not UTF-8.
 
     Examples
     --------
@@ -251,15 +275,8 @@ def clean_mention(mention: str) -> str:
     cleaned = TextPreprocess().run(mention)
     if not has_content(cleaned):
         raise InputError(f"the mention {mention[:80]!r} holds no letter or digit: give a name such as 'ataxia'")
+    try:
+        cleaned.encode()
+    except UnicodeEncodeError as error:
+        raise InputError(f"the mention {mention[:80]!r} is no valid Unicode: give it in UTF-8") from error
     return cleaned
-
-
-def has_content(mention: str) -> bool:
-    """Say whether there is something to link: a letter or a digit.
-
-    Examples
-    --------
-    >>> has_content("p53"), has_content("--- | ...")
-    (True, False)
-    """
-    return any(map(str.isalnum, mention))

@@ -39,3 +39,14 @@ class TextPreprocess:
         tokens = text.lower().split()
         mended = " ".join(self._typos.get(token, token) for token in tokens)
         return " ".join(tokens), mended, self._blank.sub(" ", mended).strip()
+
+
+def has_content(text: str) -> bool:
+    """Say whether there is something to link: a letter or a digit.
+
+    Examples
+    --------
+    >>> has_content("p53"), has_content("--- | ...")
+    (True, False)
+    """
+    return any(map(str.isalnum, text))

@@ -1,9 +1,10 @@
 """What cleaning makes of one mention, step by step."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 from biosyn.text.abbreviations import expand
+from biosyn.text.composites import split_by_names
 from biosyn.text.preprocess import TextPreprocess
 
 
@@ -12,6 +13,27 @@ class Step(NamedTuple):
 
     step: str
     text: str
+
+
+def trace_splitting(
+    mention: str, is_name: Callable[[str], bool], *, abbreviations: Mapping[str, str] | None = None
+) -> tuple[list[Step], tuple[str, ...]]:
+    """Return the steps up to the parts of a composite mention, and the parts: one where it is none.
+
+    Examples
+    --------
+    >>> steps, parts = trace_splitting("breast and ovarian CA", {"breast cancer", "ovarian cancer"}.__contains__,
+    ...     abbreviations={"CA": "cancer"})
+    >>> steps[-1].text, parts
+    ('breast cancer | ovarian cancer', ('breast cancer', 'ovarian cancer'))
+    """
+    steps = [Step("as typed", mention)]
+    if abbreviations is not None:
+        steps.append(Step("abbreviations", expand(mention, abbreviations)))
+    parts = split_by_names(steps[-1].text, is_name)
+    if len(parts) > 1:
+        steps.append(Step("composite", " | ".join(parts)))
+    return steps, parts
 
 
 def trace_cleaning(

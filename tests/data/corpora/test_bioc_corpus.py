@@ -92,6 +92,14 @@ def test_xml_and_json_give_the_same_documents(write, name, form):
     }
 
 
+def test_a_place_whose_length_is_no_number_is_none(write):
+    path = write("c.json", as_json([document("1", (0, "Skin", [annotation("Skin", "D1", places=[(0, "x")])]))]))
+    report = ReadingReport()
+    (found,) = read_bioc_corpus(path, form=LOOSE, report=report)
+    assert (found.queries[0].start, found.queries[0].end) == ("-1", "-1")
+    assert report.noted == {"mentions that their offsets do not give": 1}
+
+
 @pytest.mark.parametrize("key", [*ID_KEYS, "mine"])
 def test_the_infon_of_the_ids(write, key):
     path = write("c.json", as_json([document("1", (0, "Skin", [annotation("Skin", "D1", places=[(0, 4)], key=key)]))]))

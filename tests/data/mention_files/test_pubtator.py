@@ -109,3 +109,10 @@ def test_what_is_written_is_read_back_by_us_and_by_the_library_bioc(rewrite, tmp
     if all(word.isascii() and word.isalnum() for word in words):  # it strips and cuts lines in ways of its own
         theirs = [one for document in bioc.pubtator.loads(written.decode()) for one in document.annotations]
         assert [(one.text, one.id) for one in theirs] == [(word, "D1|2") for word in words]
+
+
+def test_tabs_in_title_and_abstract_make_no_mention(rewrite):
+    before = "1|t|Skin\ta\tb\tc\td\te\n1|a|x\t1\t2\ty\tz\n1\t0\t4\tSkin\tDisease\tD9\n"
+    mentions, written = rewrite(before, "pubtator", keys=(ID,))
+    assert [(one.text, one.problem) for one in mentions] == [("Skin", "")]
+    assert written.decode() == before.replace("D9", "D1|2")

@@ -35,7 +35,7 @@ def test_a_file_without_version_is_its_own_source(read):
     ("change", "message"),
     [
         (lambda text: "", "cannot be read as OBO"),
-        (lambda text: "not an ontology\n", "cannot be read as OBO"),
+        (lambda text: "not an ontology\n", r"cannot be read as OBO \(it does not begin with"),
         (lambda text: text.replace("name: All", "name All"), r"hp\.obo:23: cannot be read as OBO"),
         (lambda text: text.replace("EXACT layperson", "EXACT unknown"), "undeclared synonym type: unknown"),
         (lambda text: text.replace("EXACT []", "SAME []"), r"hp\.obo:16: cannot be read as OBO"),

@@ -35,6 +35,12 @@ def test_a_row_with_bad_quotes_can_be_skipped():
     assert source.report.skipped == {"quotes": 1}
 
 
+def test_a_quote_left_open_takes_no_other_row_with_it():
+    source = source_of(skip=True)
+    assert rows_of('a,"b\nc,d\n"e\nf",g\nh,"i', source) == [Row(2, ["c", "d"]), Row(3, ["e\nf", "g"])]
+    assert source.report.skipped == {"quotes": 2}
+
+
 def test_a_row_has_a_field_for_each_column():
     source = source_of(skip=True)
     rows = [Row(2, [" 1 ", "x"]), Row(3, ["1"]), Row(4, ["1", "2", "3"])]

@@ -75,7 +75,7 @@ def _queries(
 
 def _query(annotation: BiocAnnotation, *, form: PubTatorForm, keys: tuple[str, ...]) -> Query:
     ids = next((annotation.infons[key] for key in keys if key in annotation.infons), "")
-    ends = [(offset, offset + length) for offset, length in annotation.locations if offset >= 0]
+    ends = [(offset, offset + length) for offset, length in annotation.locations if min(offset, length) >= 0]
     return Query(
         mention=" ".join((annotation.text or "").split()),
         cui=clean_ids(ids, form),

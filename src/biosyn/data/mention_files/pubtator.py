@@ -68,12 +68,14 @@ class _Document:
 
     def add(self, raw: bytes, text: str, place: str, *, is_utf8: bool) -> None:
         """Take the next line."""
+        mention = None
         if title := TITLE.fullmatch(text):
             self._title = title[2]
         elif abstract := _ABSTRACT.fullmatch(text):
             self._abstract = abstract[2]
-        mention = self._mention(text, place) if is_utf8 else Mention(text[:400], place, NOT_UTF8)
-        self._lines.append(_Line(raw, text, mention))
+        else:  # a title may hold tabs, too
+            mention = self._mention(text, place)
+        self._lines.append(_Line(raw, text, mention if is_utf8 else Mention(text[:400], place, NOT_UTF8)))
 
     def unit(self, keys: Sequence[str]) -> Unit:
         """Return the document."""
@@ -87,7 +89,7 @@ class _Document:
         return Unit(mentions, render, text=f"{self._title}\n\n{self._abstract}\n")
 
     def _mention(self, text: str, place: str) -> Mention | None:
-        """Return the line's mention, or None: a text line, a relation, or a type that is not wanted."""
+        """Return the line's mention, or None: a relation, another line, or a type that is not wanted."""
         fields = text.split("\t")
         has_place = len(fields) > 2 and fields[1].isdecimal() and fields[2].isdecimal()
         if not has_place and len(fields) <= _ID_COLUMN:

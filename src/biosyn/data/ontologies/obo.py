@@ -44,10 +44,10 @@ def obo_concepts(source: Source, *, scopes: Sequence[str] = SCOPES) -> Iterator[
             release = str(ontology.metadata.data_version or source.path.name)
             concepts = [_concept(term, source, scopes=scopes, release=release) for term in terms]
     except (SyntaxError, ValueError, KeyError, TypeError) as error:  # what pronto raises on a bad file
-        line = getattr(error, "lineno", None)
-        raise InputError(
-            f"cannot be read as OBO ({getattr(error, 'msg', error)})", path=source.path, line=line
-        ) from error
+        line, reason = getattr(error, "lineno", None), str(getattr(error, "msg", error))
+        if "could not find a parser" in reason:  # and it names an object in memory
+            reason = "it does not begin with 'format-version:'"
+        raise InputError(f"cannot be read as OBO ({reason})", path=source.path, line=line) from error
     yield from sorted(concepts, key=lambda concept: concept.ids)
 
 

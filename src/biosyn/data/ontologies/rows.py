@@ -1,6 +1,7 @@
 """Lines to fields, in the three ways that ontologies are laid out, and rows of one concept together."""
 
 import csv
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import groupby
 from typing import Generic, NamedTuple, TypeVar
@@ -42,30 +43,37 @@ def delimited_rows(lines: Iterable[tuple[int, str]], source: Source, *, delimite
     """Yield the rows of a source's numbered lines: fields cut at tabs, or at commas outside double quotes.
 
     Between tabs a quote is a character like any other. Between commas it encloses a field; it is doubled inside, where
-    line ends are allowed too: the row's number is that of its first line. Empty lines between rows are skipped.
+    line ends are allowed too: the row's number is that of its first line. Empty lines between rows are skipped. Where
+    the quotes of a row are wrong, its first line is malformed and the next row is looked for in the line after it: a
+    quote that is left open by mistake takes no other rows with it.
     """
     if delimiter == "\t":
         yield from (Row(number, line.split("\t")) for number, line in lines if line)
         return
-    numbers: list[int] = []  # of the lines that the row at hand takes
-
-    def text() -> Iterator[str]:
-        for number, line in lines:
-            numbers.append(number)
-            yield f"{line}\n"
-
-    rows = csv.reader(text(), delimiter=delimiter, strict=True)
+    given_back: deque[tuple[int, str]] = deque()
+    following = iter(lines)
     while True:
-        numbers.clear()
+        taken: list[tuple[int, str]] = []  # the lines of the row at hand
         try:
-            fields = next(rows, None)
+            fields = next(csv.reader(_handed_out(given_back, following, taken), delimiter=delimiter, strict=True), None)
         except csv.Error as error:
-            source.malformed("quotes", f"{error}, in a row that was read up to line {numbers[-1]}", line=numbers[0])
+            (number, _), *rest = taken
+            given_back.extendleft(reversed(rest))
+            source.malformed("quotes", f"{error}, in a row that was read up to line {taken[-1][0]}", line=number)
             continue
         if fields is None:
             return
         if fields:
-            yield Row(numbers[0], fields)
+            yield Row(taken[0][0], fields)
+
+
+def _handed_out(
+    given_back: deque[tuple[int, str]], following: Iterator[tuple[int, str]], taken: list[tuple[int, str]]
+) -> Iterator[str]:
+    """Yield the next lines, those that were given back first, and note them."""
+    while line := given_back.popleft() if given_back else next(following, None):
+        taken.append(line)
+        yield f"{line[1]}\n"
 
 
 def named_rows(
