@@ -10,7 +10,7 @@ from biosyn.data.typos import read_typos
 from biosyn.devices import resolve_device
 from biosyn.errors import InputError
 from biosyn.files import read_lines
-from biosyn.model.answers import answer_json, concept_answer_json, explanation_json
+from biosyn.model.answers import answer_json, concept_answer_json, embeddings_json, explanation_json
 from biosyn.model.biosyn import BioSyn
 from biosyn.model.linker import Linker, Model, clean_mention, require_calibration
 from biosyn.text.abbreviations import abbreviation_finder
@@ -118,13 +118,7 @@ def _load_linker(config: InferenceConfig, dictionary_path: str) -> Linker:
 
 
 def _embeddings(biosyn: Model, cleaned: str) -> dict[str, Any]:
-    vectors = biosyn.embed([cleaned], what="mentions")
-    assert vectors.dense is not None  # a hybrid embedding
-    assert vectors.sparse is not None  # has both halves
-    return {
-        "mention_sparse_embeds": vectors.sparse.matrix().to_dense()[0].tolist(),
-        "mention_dense_embeds": vectors.dense[0].tolist(),
-    }
+    return embeddings_json(biosyn.embed([cleaned], what="mentions"))[0]
 
 
 def _abbreviations(config: InferenceConfig) -> Mapping[str, str] | None:

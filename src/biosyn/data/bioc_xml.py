@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import IO, Any
 
 from biosyn.data.bioc_records import BiocAnnotation, BiocDocument, BiocPassage, broken
-from biosyn.errors import InputError, missing_extra
+from biosyn.data.xml_files import lxml_etree
+from biosyn.errors import InputError
 
 Element = Any  # of lxml, which is optional and has no types
 
@@ -26,7 +27,7 @@ def xml_pieces(stream: IO[bytes], path: str | Path) -> Iterator[bytes | Element]
     InputError
         If the file is not well-formed or too deep, its root is not ``collection``, or its DOCTYPE declares anything.
     """
-    etree = _lxml()
+    etree = lxml_etree()
     events = etree.iterparse(
         stream,
         events=("start", "end"),
@@ -61,7 +62,7 @@ def xml_pieces(stream: IO[bytes], path: str | Path) -> Iterator[bytes | Element]
 
 def to_bytes(element: Element) -> bytes:
     """Write an element and the text after it, as UTF-8."""
-    return bytes(_lxml().tostring(element, encoding="UTF-8"))
+    return bytes(lxml_etree().tostring(element, encoding="UTF-8"))
 
 
 def xml_document(element: Element, path: str | Path) -> BiocDocument:
@@ -73,7 +74,7 @@ def xml_document(element: Element, path: str | Path) -> BiocDocument:
         If an offset is no number, or an entity stands in it.
     """
     name = element.findtext("id") or ""
-    if next(element.iter(_lxml().Entity), None) is not None:
+    if next(element.iter(lxml_etree().Entity), None) is not None:
         raise broken(path, name, "an entity stands in it: write the character itself")
     passages = [
         _passage(part, name, path)
@@ -88,7 +89,7 @@ def add_infons(annotation: Element, infons: Mapping[str, str]) -> None:
 
     Taken out again with the text after them, they leave the annotation as it was.
     """
-    etree = _lxml()
+    etree = lxml_etree()
     present = annotation.findall("infon")
     at, blanks = (annotation.index(present[-1]) + 1, present[-1].tail) if present else (0, annotation.text)
     for key, value in reversed(list(infons.items())):
@@ -136,7 +137,7 @@ def _released(root: Element, keep: Element = None) -> Iterator[bytes | Element]:
 
 def _frame(root: Element) -> tuple[bytes, bytes]:
     """Return all that comes before the root's first child, and the root's end."""
-    etree = _lxml()
+    etree = lxml_etree()
     info = root.getroottree().docinfo
     shell = etree.Element(root.tag, dict(root.attrib), nsmap=root.nsmap)
     shell.text = root.text
@@ -157,11 +158,3 @@ def _require_bioc(root: Element, path: str | Path) -> None:
 
 def _syntax(error: Any, path: str | Path) -> InputError:
     return InputError(f"is not well-formed XML: {error.msg}", path=path, line=error.position[0])
-
-
-def _lxml() -> Any:
-    try:
-        from lxml import etree
-    except ImportError as error:
-        raise missing_extra("lxml", "xml") from error
-    return etree

@@ -7,6 +7,15 @@ from biosyn.data.reading import BadEntryError
 from biosyn.errors import InputError, missing_extra
 
 
+def lxml_etree() -> Any:
+    """Return the module ``lxml.etree``, or raise the InputError that says how to install it."""
+    try:
+        from lxml import etree
+    except ImportError as error:
+        raise missing_extra("lxml", "xml") from error
+    return etree
+
+
 def read_xml(path: str | Path) -> Any:
     """Return the root element; nothing else is read, from disk or network, and no entity is expanded.
 
@@ -17,10 +26,7 @@ def read_xml(path: str | Path) -> Any:
     BadEntryError
         If it is no well-formed XML, or declares or uses entities other than XML's five.
     """
-    try:
-        from lxml import etree
-    except ImportError as error:
-        raise missing_extra("lxml", "xml") from error
+    etree = lxml_etree()
     parser = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False, remove_comments=True)
     try:
         root = etree.fromstring(Path(path).read_bytes(), parser)

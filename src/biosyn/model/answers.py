@@ -6,6 +6,7 @@ from biosyn.concept_ids import NO_CONCEPT
 from biosyn.confidence import is_unsure
 from biosyn.model.explain import ExplainedCandidate, Explanation
 from biosyn.records import Candidate, ConceptPrediction, MentionPrediction
+from biosyn.retrieval.vectors import Vectors
 
 NGRAMS_SHOWN = 10
 
@@ -33,6 +34,17 @@ def concept_answer_json(prediction: ConceptPrediction, *, threshold: float | Non
 def probability_json(probability: float | None) -> dict[str, float]:
     """Return ``probability``; nothing where the model is not calibrated."""
     return {} if probability is None else {"probability": probability}
+
+
+def embeddings_json(vectors: Vectors) -> list[dict[str, list[float]]]:
+    """Return the sparse and the dense embedding of each of M mentions, whose vectors have both halves."""
+    assert vectors.dense is not None
+    assert vectors.sparse is not None
+    sparse = vectors.sparse.matrix().to_dense()  # (M, V)
+    return [
+        {"mention_sparse_embeds": row.tolist(), "mention_dense_embeds": dense.tolist()}
+        for row, dense in zip(sparse, vectors.dense, strict=True)
+    ]
 
 
 def predictions_json(prediction: MentionPrediction) -> list[dict[str, Any]]:

@@ -10,7 +10,7 @@ from biosyn.data.mention_files.units import Link
 from biosyn.errors import InputError
 from biosyn.files import sha256_of
 from biosyn.linking.run import best_links
-from biosyn.model.answers import answer_json, concept_answer_json, concepts_json
+from biosyn.model.answers import answer_json, concept_answer_json, concepts_json, embeddings_json
 from biosyn.model.explain import OtherNames
 from biosyn.model.linker import Linker, clean_mention
 from biosyn.ontology_links import holds_genes, ontology_link
@@ -120,14 +120,7 @@ class Service:
         ]
 
     def _embeddings(self, mentions: Sequence[str], topk: int) -> list[dict[str, Any]]:
-        vectors = self.linker.biosyn.embed(mentions, what="mentions")
-        assert vectors.dense is not None  # a hybrid embedding
-        assert vectors.sparse is not None  # has both halves
-        sparse = vectors.sparse.matrix().to_dense()  # (M, V)
-        return [
-            {"mention_sparse_embeds": row.tolist(), "mention_dense_embeds": dense.tolist()}
-            for row, dense in zip(sparse, vectors.dense, strict=True)
-        ]
+        return embeddings_json(self.linker.biosyn.embed(mentions, what="mentions"))
 
 
 def to_question(mention: str, *, what: str, topk: int, longest: int) -> Question:

@@ -5,7 +5,8 @@ from typing import Any
 
 from biosyn.data.ontologies.source import Source
 from biosyn.data.ontology import Concept, distinct_ids
-from biosyn.errors import InputError, missing_extra
+from biosyn.data.xml_files import lxml_etree
+from biosyn.errors import InputError
 
 # record -> what its id and its name are called; names within MeSH's own concepts are called alike in both
 _RECORDS = {
@@ -30,10 +31,7 @@ def mesh_concepts(source: Source) -> Iterator[Concept]:
     InputError
         If the file is not well-formed (the line is named), or lxml is not installed.
     """
-    try:
-        from lxml import etree
-    except ImportError as error:
-        raise missing_extra("lxml", "xml") from error
+    etree = lxml_etree()
     with source.open() as file:
         options = {"resolve_entities": False, "no_network": True, "load_dtd": False}
         try:
