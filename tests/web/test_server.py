@@ -109,7 +109,19 @@ def test_what_takes_too_long_is_given_up(send, caplog):
 @pytest.mark.parametrize("headers", [{}, {"Connection": "close"}], ids=["kept connections", "fresh connections"])
 def test_stopping_under_load_loses_no_request_that_was_taken(tiny_service, headers):
     sockets, port = open_server()
-    answered, lost, warm = [], [], threading.Semaphore(0)
+    answered, lost, seen, warm = [], [], set(), threading.Semaphore(0)
+
+    class Recording:
+        def answer(self, questions):
+            seen.update(question.mention for question in questions)
+            return tiny_service.answer(questions)
+
+        def __getattr__(self, name):
+            return getattr(tiny_service, name)
+
+    def was_taken(mention, error):
+        # the system resets a fresh connection that no server has accepted by the time the socket is closed
+        return "Connection" not in headers or not isinstance(error, ConnectionResetError) or mention in seen
 
     def ask_until_it_ends(client):
         connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
@@ -124,7 +136,8 @@ def test_stopping_under_load_loses_no_request_that_was_taken(tiny_service, heade
                 response = connection.getresponse()
                 answered.append((response.status, len(json.loads(response.read())["predictions"])))
             except (OSError, http.client.HTTPException, ValueError) as error:
-                lost.append(repr(error))
+                if was_taken(f"ataxia {client}x{number}", error):
+                    lost.append(repr(error))
             warm.release()
 
     clients = [threading.Thread(target=ask_until_it_ends, args=(client,)) for client in range(CLIENTS)]
@@ -136,11 +149,12 @@ def test_stopping_under_load_loses_no_request_that_was_taken(tiny_service, heade
             assert warm.acquire(timeout=60)
 
     with stopped_by(signal.SIGTERM, when):
-        asyncio.run(serve(backend_of(tiny_service), sockets, host="127.0.0.1"))
+        asyncio.run(serve(backend_of(Recording()), sockets, host="127.0.0.1"))
     for client in clients:
         client.join(60)
     assert set(answered) == {(200, 1)}
     assert len(answered) >= 10 * CLIENTS
+    assert len(seen) >= len(answered)
     assert lost == []
 
 
