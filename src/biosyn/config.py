@@ -16,6 +16,8 @@ SCORE_MODES = ("hybrid", "dense", "sparse")
 PRECISIONS = ("float32", "bfloat16", "float16")
 TRAIN_PRECISIONS = ("float32", "bfloat16")  # float16 would need its loss scaled
 INDEX_PRECISIONS = ("float32", "float16")
+POOLINGS = ("cls", "mean")
+SIMILARITIES = ("inner", "cosine")
 SEARCH_MEMORY = 200  # MB
 CHECKPOINT_FORMATS = ("biosyn", "upstream")
 DOCUMENT_FORMATS = ("pubtator", "bioc-xml", "bioc-json")
@@ -44,6 +46,9 @@ class TrainConfig:
     keep_sparse_weight: bool = False
     dense_ratio: float = 0.5
     fixed_candidates: bool = False
+    pooling: str | None = None
+    similarity: str | None = None
+    temperature: float = 1.0
     precision: str = "float32"
     gradient_accumulation_steps: int = 1
     gradient_checkpointing: bool = False
@@ -61,6 +66,7 @@ class TrainConfig:
         _at_least("--gradient_accumulation_steps", self.gradient_accumulation_steps, 1)
         _at_least("--search_memory", self.search_memory, 1)
         _one_of("--precision", self.precision, TRAIN_PRECISIONS)
+        _check_vectors(self.pooling, self.similarity, self.temperature)
         if not self.output_dir:
             raise InputError("--output_dir is empty: name a folder")
         _at_least("--epoch", self.epoch, 0)
@@ -76,6 +82,31 @@ class TrainConfig:
             raise InputError("--dev_dir and --dev_dictionary_path go together: give both or neither")
         if self.keep_best and self.dev_dir is None:
             raise InputError("--keep_best needs --dev_dir and --dev_dictionary_path")
+
+
+@dataclass(frozen=True, kw_only=True)
+class PretrainConfig:
+    """Settings of pretrain.py."""
+
+    model_name_or_path: str
+    train_dictionary_path: str
+    output_dir: str
+    revision: str | None = None
+    max_length: int = MAX_LENGTH
+    seed: int = 0
+    device: str = "auto"
+    epoch: int = 10
+    train_batch_size: int = 128
+    group_size: int = 8
+    learning_rate: float = 5e-5
+    weight_decay: float = 0.01
+    warmup: float = 0.1
+    temperature: float = 0.05
+    pooling: str = "mean"
+    initial_sparse_weight: float = 0.0
+    precision: str = "float32"
+    search_memory: int = SEARCH_MEMORY
+    show_progress: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -304,6 +335,16 @@ def _check_compute(precision: str, index_precision: str, search_memory: int) -> 
     _one_of("--precision", precision, PRECISIONS)
     _one_of("--index_precision", index_precision, INDEX_PRECISIONS)
     _at_least("--search_memory", search_memory, 1)
+
+
+def _check_vectors(pooling: str | None, similarity: str | None, temperature: float) -> None:
+    if pooling is not None:
+        _one_of("--pooling", pooling, POOLINGS)
+    if similarity is not None:
+        _one_of("--similarity", similarity, SIMILARITIES)
+    _finite("--temperature", temperature)
+    if not temperature > 0:
+        raise InputError(f"--temperature must be above 0, found {temperature}")
 
 
 def _check_threshold(threshold: float | None) -> None:

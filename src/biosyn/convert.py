@@ -5,6 +5,8 @@ from typing import Any
 
 from biosyn.checkpoint.upstream_export import save_upstream
 from biosyn.config import ConvertConfig
+from biosyn.encoders.pooling import CLS
+from biosyn.errors import InputError
 from biosyn.files import require_writable
 from biosyn.model.biosyn import BioSyn
 from biosyn.provenance import describe_model
@@ -26,6 +28,12 @@ def convert(config: ConvertConfig) -> dict[str, Any]:
     output_dir = require_writable(config.output_dir)
     if config.to == "upstream":
         dense = biosyn.get_dense_encoder()
+        if dense.pooling != CLS:
+            raise InputError(
+                f"was trained with {dense.pooling.mode} pooling and {dense.pooling.similarity} scores, and upstream's "
+                "programs know [CLS] and inner products alone: train without --pooling and --similarity",
+                path=config.model_name_or_path,
+            )
         save_upstream(
             output_dir,
             model=dense.model,

@@ -48,6 +48,8 @@ def train(config: TrainConfig) -> dict[str, Any]:
         initial_sparse_weight=config.initial_sparse_weight,
         precision=config.precision,
         search_memory=config.search_memory,
+        pooling=config.pooling,
+        similarity=config.similarity,
     )
     biosyn.load_dense_encoder(config.model_name_or_path, revision=config.revision)
     if config.keep_sparse_weight:
@@ -80,6 +82,7 @@ def _train_epochs(
         topk=config.topk,
         dense_ratio=config.dense_ratio,
         fixed_candidates=config.fixed_candidates,
+        temperature=config.temperature,
         batch_size=config.train_batch_size,
         accumulation=config.gradient_accumulation_steps,
         learning_rate=config.learning_rate,

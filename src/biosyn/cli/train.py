@@ -11,6 +11,7 @@ from biosyn.cli.common import (
     add_quiet,
     add_revision,
     add_search_memory,
+    add_vectors,
     make_config,
     run_command,
 )
@@ -64,6 +65,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--draft", action="store_true", help="100 names, 10 mentions, output in <output_dir>_draft: a trial run")
     add("--save_checkpoint_all", action="store_true", help="also save checkpoint_N/ after each epoch")
     add("--gradient_checkpointing", action="store_true", help="less memory for more time: compute activations twice")
+    add_vectors(parser)
     add_precision(parser, TRAIN_PRECISIONS)
     add_search_memory(parser)
     add_revision(parser)

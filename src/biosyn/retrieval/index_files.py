@@ -51,6 +51,8 @@ class IndexKey:
         `dictionary_sha256` of the names and ids.
     compute
         What the encoder computed in, such as ``bfloat16`` under autocast.
+    pooling
+        How vectors are made of the hidden states, and their similarity.
     """
 
     encoder: str
@@ -60,6 +62,7 @@ class IndexKey:
     precision: str
     dictionary: str
     compute: str = "float32"
+    pooling: str = "cls inner"
 
     def __post_init__(self) -> None:
         if self.precision not in INDEX_PRECISIONS:

@@ -1,0 +1,86 @@
+"""The names of each concept, and batches of concepts whose names are told apart by self-alignment."""
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from biosyn.concept_ids import name_ids
+
+NAMES_A_CONCEPT = 2  # of a batch: a pair of synonyms
+
+
+class SynonymSets:
+    """The rows of a dictionary, concept by concept.
+
+    A concept is an id as the dictionary writes it: names of ``D1|D2`` are synonyms of each other.
+
+    Parameters
+    ----------
+    names, cuis
+        Of the N rows.
+    """
+
+    def __init__(self, names: Sequence[str], cuis: Sequence[str]):
+        sets: dict[str, dict[str, int]] = {}
+        for row, (name, cui) in enumerate(zip(names, cuis, strict=True)):
+            sets.setdefault(cui, {}).setdefault(name, row)
+        self.cuis = list(sets)
+        self.texts = np.unique(np.array(names, dtype=object), return_inverse=True)[1]  # (N,) equal where names are equal
+        self.rows = [np.array(list(rows.values()), dtype=np.int64) for rows in sets.values()]
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    @property
+    def with_synonyms(self) -> int:
+        """How many concepts have two names or more; only these can be aligned."""
+        return sum(len(rows) > 1 for rows in self.rows)
+
+    def draw(self, random: np.random.Generator) -> list[NDArray[np.int64]]:
+        """Return rows of two names of each concept, drawn anew; of one where it has no other."""
+        return [random.permutation(rows)[:NAMES_A_CONCEPT] for rows in self.rows]
+
+    def is_synonym(self, concepts: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Return whether the concepts (T,) share an id, each with each: (T, T); a concept does with itself."""
+        distinct, places = np.unique(concepts, return_inverse=True)
+        ids: dict[str, int] = {}
+        members = [[ids.setdefault(one, len(ids)) for one in name_ids(self.cuis[concept])] for concept in distinct]
+        has = np.zeros((len(distinct), len(ids)), dtype=np.float32)
+        for row, columns in enumerate(members):
+            has[row, columns] = 1
+        return ((has @ has.T) > 0)[np.ix_(places, places)]
+
+
+def neighbour_batches(
+    neighbours: NDArray[np.int64], *, batch_size: int, group_size: int, random: np.random.Generator
+) -> Iterator[NDArray[np.int64]]:
+    """Yield batches of concepts, each concept once, in which concepts that are hard to tell apart stand together.
+
+    A group is a concept that no batch has yet, in random order, and the nearest of its neighbours that none has.
+
+    Parameters
+    ----------
+    neighbours
+        The concepts most like each of C concepts, nearest first, (C, K).
+    batch_size, group_size
+        Concepts of a batch and of a group; a group of 1 makes batches at random.
+
+    Examples
+    --------
+    >>> batches = neighbour_batches(
+    ...     np.array([[2], [3], [0], [1]]), batch_size=2, group_size=2, random=np.random.default_rng(0)
+    ... )
+    >>> sorted(sorted(batch.tolist()) for batch in batches)
+    [[0, 2], [1, 3]]
+    """
+    free = np.ones(len(neighbours), dtype=bool)
+    order: list[int] = []
+    for concept in random.permutation(len(neighbours)).tolist():
+        if free[concept]:
+            near = neighbours[concept]
+            near = near[free[near] & (near != concept)][: group_size - 1]
+            order += [concept, *near.tolist()]
+            free[[concept, *near]] = False
+    for start in range(0, len(order), batch_size):
+        yield np.array(order[start : start + batch_size], dtype=np.int64)
