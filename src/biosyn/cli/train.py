@@ -61,6 +61,11 @@ def _parser() -> argparse.ArgumentParser:
         action="store_true",
         help="keep the candidates of the first epoch: the paper's ablation of iterative retrieval",
     )
+    add(
+        "--add_gold",
+        action="store_true",
+        help="give a mention without a positive candidate the best name of its concept",
+    )
     add("--keep_sparse_weight", action="store_true", help="start from the w of the BioSyn model given")
     add("--draft", action="store_true", help="100 names, 10 mentions, output in <output_dir>_draft: a trial run")
     add("--save_checkpoint_all", action="store_true", help="also save checkpoint_N/ after each epoch")

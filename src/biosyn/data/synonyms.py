@@ -78,9 +78,9 @@ def neighbour_batches(
     order: list[int] = []
     for concept in random.permutation(len(neighbours)).tolist():
         if free[concept]:
-            near = neighbours[concept]
-            near = near[free[near] & (near != concept)][: group_size - 1]
-            order += [concept, *near.tolist()]
-            free[[concept, *near]] = False
+            near = [other for other in neighbours[concept].tolist() if free[other]]
+            group = list(dict.fromkeys([concept, *near]))[:group_size]
+            order += group
+            free[group] = False
     for start in range(0, len(order), batch_size):
         yield np.array(order[start : start + batch_size], dtype=np.int64)
