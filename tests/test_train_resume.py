@@ -7,6 +7,7 @@ import signal
 import time
 
 import pytest
+import torch
 
 import biosyn.checkpoint.folder
 from biosyn.checkpoint.kept_states import KeptStates
@@ -18,7 +19,7 @@ from biosyn.model.biosyn import BioSyn
 from biosyn.train_run import train
 from biosyn.training import Trainer
 
-EPOCHS, STEPS = 4, 8  # 16 mentions, 2 a step
+STEPS = 8  # an epoch: 16 mentions, 2 a step
 TIMES = ("seconds", "mentions_per_second")
 
 
@@ -63,7 +64,7 @@ def settings(tiny_encoder, tiny_dictionary, tiny_queries):
         "dev_dir": tiny_queries,
         "topk": 6,
         "train_batch_size": 2,
-        "epoch": EPOCHS,
+        "epoch": 2,
         "learning_rate": 1e-3,
         "save_every_steps": 1,
         "device": "cpu",
@@ -146,6 +147,19 @@ def test_every_kind_of_training_goes_on(tiny_config, tmp_path, monkeypatch, save
             train(tiny_config(tmp_path / "ended", **same))
     train(tiny_config(tmp_path / "ended", resume=True, **same))
     assert left_in(tmp_path / "ended") == left_in(tmp_path / "peaceful")
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+def test_on_cuda_the_losses_are_nearly_those_of_a_run_left_in_peace(tiny_config, tmp_path, monkeypatch):
+    same = {"epoch": 2, "save_every_steps": 1, "device": "cuda"}
+    peaceful = train(tiny_config(tmp_path / "peaceful", **same))
+    with monkeypatch.context() as patched:
+        end_at(patched, KeptStates, "save", 7, after=True)
+        with pytest.raises(End):
+            train(tiny_config(tmp_path / "ended", **same))
+    resumed = train(tiny_config(tmp_path / "ended", resume=True, **same))
+    losses = [[row["loss"] for row in result["epochs"]] for result in (peaceful, resumed)]
+    assert losses[1] == pytest.approx(losses[0], rel=1e-3)
 
 
 def test_the_steps_done_are_not_taken_again(tiny_config, tmp_path, monkeypatch):
@@ -353,44 +367,50 @@ def check_all_loads(folder):
 FLAGS = ("--keep_best", "--save_checkpoint_all")
 
 
-def kill_and_resume(start, tmp_path, moments):
+def kill_and_resume(start, tmp_path, moments, **changes):
     """Kill a run at moments, each one in a run resumed after the last; all that is left equals a peaceful run's."""
     peaceful, killed = tmp_path / "peaceful", tmp_path / "killed"
-    finish(start(peaceful, *FLAGS), peaceful)
-    for happens, delay in moments:
-        process = start(killed, *FLAGS, "--resume")
-        kill_when(process, lambda happens=happens: happens(killed), delay)
-        if killed.exists():  # nothing that was saved is lost, and all of it loads
+    finish(start(peaceful, *FLAGS, **changes), peaceful)
+    for happens, delay in [*moments, (None, 0)]:
+        expected = newest(killed)
+        process = start(killed, *FLAGS, "--resume", **changes)
+        if happens is None:
+            finish(process, killed)
+        else:
+            kill_when(process, lambda happens=happens, before=expected: happens(killed, before), delay)
             check_all_loads(killed)
-    expected = newest(killed)
-    lines = finish(start(killed, *FLAGS, "--resume"), killed)
-    assert any(f"from {expected}" in line for line in lines)
+        if expected is not None:  # nothing that was saved is lost
+            assert f"from {expected}\n" in killed.with_suffix(".log").read_text(encoding="utf-8")
     assert left_in(killed) == left_in(peaceful)
-    leftovers = [path for path in killed.rglob("*partial*") if path.is_dir()]
-    assert leftovers == []
+    assert [path for path in killed.rglob("*partial*") if path.is_dir()] == []
 
 
 def saved(place):
-    """Whether the newest state is at least so many steps from the beginning."""
-    return lambda folder: any(place_of(state) >= place for state in states_of(folder))
+    """Whether a state was saved that is so many steps from the beginning, and newer than the one resumed from."""
+
+    def happens(folder, before):
+        least = place if before is None else max(place, place_of(before) + 1)
+        return any(place_of(state) >= least for state in states_of(folder))
+
+    return happens
 
 
 def test_three_kills(start, tmp_path):
-    def epoch_logged(folder):
+    def epoch_logged(folder, before):
         return (folder / "train_log.jsonl").exists() and len(rows_of(folder)) == 3  # epochs 0, 1 and 2
 
-    def saving(folder):
-        return any((folder / "training_state").glob(".2_*.partial-new-*"))
+    def saving(folder, before):
+        return any((folder / "training_state").glob(".2_[1-8].partial-new-*"))  # the kill before may have left 2_0
 
-    kill_and_resume(start, tmp_path, [(saved(3), 0.0), (epoch_logged, 0.0), (saving, 0.0)])
+    kill_and_resume(start, tmp_path, [(saved(3), 0.0), (epoch_logged, 0.0), (saving, 0.0)], epoch=3)
 
 
 @pytest.mark.slow
 def test_twenty_kills(start, tmp_path):
     chosen = random.Random(1)
-    total = EPOCHS * STEPS
-    moments = [(saved(int((total - 2) * row / 20)), chosen.uniform(0, 0.05)) for row in range(1, 20)]
-    kill_and_resume(start, tmp_path, [(lambda folder: True, chosen.uniform(0, 1)), *moments])
+    at_once = (lambda folder, before: True, chosen.uniform(0, 1))
+    later = [(saved(7 * row), chosen.uniform(0, 0.05)) for row in range(1, 20)]  # of 160 steps
+    kill_and_resume(start, tmp_path, [at_once, *later], epoch=20)
 
 
 def test_a_full_disk_is_one_line_and_the_last_state_stays(start, tmp_path):

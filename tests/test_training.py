@@ -1,5 +1,7 @@
 import json
 import math
+import random
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -286,6 +288,39 @@ def test_no_mention_with_a_positive_candidate_moves_no_weight_by_its_loss(make_t
     assert row["loss"] == 0
     assert row["positive_share"] == 0
     assert all(torch.equal(value, before[name]) for name, value in trainer.net.state_dict().items())
+
+
+def test_python_and_numpy_draw_nothing_so_a_state_holds_none_of_theirs(make_trainer):
+    before = random.getstate(), np.random.get_state()[1].tolist(), np.random.get_state()[2]
+    trainer = make_trainer()
+    trainer.run_epoch()
+    assert (random.getstate(), np.random.get_state()[1].tolist(), np.random.get_state()[2]) == before
+
+
+@pytest.mark.parametrize("fixed", [True, False])
+def test_a_trainer_restored_within_an_epoch_goes_on_as_the_first(make_trainer, fixed):
+    settings = {"fixed_candidates": fixed, "learning_rate": 1e-2}
+    first, other, states = make_trainer(**settings), make_trainer(**settings, seed=9), {}
+
+    def keep(steps):
+        if steps == 2:
+            state = first.state()
+            states[steps] = replace(state, tensors={name: part.clone() for name, part in state.tensors.items()})
+
+    torch.manual_seed(0)
+    first.run_epoch()
+    rows = [first.run_epoch(keep), first.run_epoch()]
+    torch.manual_seed(1)
+    other.restore(states[2])
+    assert (other.epochs, other.progress.steps) == (1, 2)
+    times = ("seconds", "mentions_per_second")
+    for row in rows:
+        found = other.run_epoch()
+        assert {key: found[key] for key in row if key not in times} == {
+            key: row[key] for key in row if key not in times
+        }
+    expected = first.net.state_dict()
+    assert all(torch.equal(value, expected[name]) for name, value in other.net.state_dict().items())
 
 
 # -- the run

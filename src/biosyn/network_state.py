@@ -76,9 +76,10 @@ def random_states_of(tensors: Mapping[str, Tensor], *, rank: int) -> dict[str, T
 
 
 def _parts(net: nn.Module) -> Iterator[tuple[str, Tensor]]:
-    """Yield the parameters and buffers by name, each once, however many modules share it."""
+    """Yield the parameters and buffers that a network is saved with, each once, however many modules share it."""
+    saved = net.state_dict().keys()
     yield from net.named_parameters()
-    yield from net.named_buffers()
+    yield from ((name, part) for name, part in net.named_buffers() if name in saved)  # others are constants
 
 
 def _parameters(optimizer: Optimizer) -> Iterator[Tensor]:

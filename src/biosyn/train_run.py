@@ -73,22 +73,7 @@ def _train_epochs(
     if config.epoch == 0:  # the sparse-only model: nothing to train, all to save
         save(output_dir, {"epoch": 0})
         return log.rows
-    trainer = Trainer(
-        biosyn,
-        queries,
-        dictionary,
-        dev=dev,
-        topk=config.topk,
-        dense_ratio=config.dense_ratio,
-        fixed_candidates=config.fixed_candidates,
-        batch_size=config.train_batch_size,
-        accumulation=config.gradient_accumulation_steps,
-        learning_rate=config.learning_rate,
-        weight_decay=config.weight_decay,
-        gradient_checkpointing=config.gradient_checkpointing,
-        seed=config.seed,
-        show_progress=config.show_progress,
-    )
+    trainer = _trainer(config, biosyn, queries, dictionary, dev)
 
     def save_models(row: dict[str, Any]) -> None:
         if config.save_checkpoint_all:
@@ -107,6 +92,27 @@ def _train_epochs(
         save_models=save_models,
     )
     return log.rows
+
+
+def _trainer(
+    config: TrainConfig, biosyn: BioSyn, queries: list[Query], dictionary: DictionaryDataset, dev: DevSet | None
+) -> Trainer:
+    return Trainer(
+        biosyn,
+        queries,
+        dictionary,
+        dev=dev,
+        topk=config.topk,
+        dense_ratio=config.dense_ratio,
+        fixed_candidates=config.fixed_candidates,
+        batch_size=config.train_batch_size,
+        accumulation=config.gradient_accumulation_steps,
+        learning_rate=config.learning_rate,
+        weight_decay=config.weight_decay,
+        gradient_checkpointing=config.gradient_checkpointing,
+        seed=config.seed,
+        show_progress=config.show_progress,
+    )
 
 
 def _saver(biosyn: BioSyn, trained: dict[str, Any], dev_data: dict[str, Any]) -> Callable[[Path, dict[str, Any]], None]:

@@ -58,10 +58,11 @@ class TrainLog:
 
     def __init__(self, output_dir: Path, rows: Sequence[dict[str, Any]] = ()):
         self.path = output_dir / FILES.training_log
-        self.path.unlink(missing_ok=True)  # of an earlier run: its rows would not be those of the model saved here
         self.rows = list(rows)
         if self.rows:
             self._write()
+        else:  # the rows of an earlier run would not be those of the model saved here
+            self.path.unlink(missing_ok=True)
 
     def add(self, row: dict[str, Any]) -> None:
         """Append a row, write the file and log the row in one line."""

@@ -2,7 +2,7 @@
 
 import logging
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -131,12 +131,13 @@ def differences(now: Identity, then: Identity) -> list[str]:
     >>> differences(now, then)
     ['--topk is 10 (it was 20)', 'the content of --train_dir has changed']
     """
-    settings, files = then["settings"], then["files"]
     return [
-        *(
-            f"--{flag} is {value} (it was {settings.get(flag)})"
-            for flag, value in now["settings"].items()
-            if value != settings.get(flag)
-        ),
-        *(f"the content of --{flag} has changed" for flag, digest in now["files"].items() if digest != files.get(flag)),
+        *(f"--{flag} is {found} (it was {was})" for flag, found, was in _changed(now["settings"], then["settings"])),
+        *(f"the content of --{flag} has changed" for flag, _, _ in _changed(now["files"], then["files"])),
     ]
+
+
+def _changed(now: Mapping[str, Any], then: Mapping[str, Any]) -> Iterator[tuple[str, Any, Any]]:
+    for flag in dict.fromkeys([*now, *then]):
+        if now.get(flag) != then.get(flag):
+            yield flag, now.get(flag), then.get(flag)
