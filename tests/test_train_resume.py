@@ -5,6 +5,8 @@ import random
 import shutil
 import signal
 import time
+from collections.abc import Callable
+from typing import NamedTuple
 
 import pytest
 import torch
@@ -311,13 +313,25 @@ def test_only_damaged_states_are_one_error(tiny_config, tmp_path):
 PROGRAM = """
 import sys
 sys.stdout, sys.stderr = open({log!r} + ".out", "w"), open({log!r}, "w")
-if {most}:
-    import resource
-    resource.setrlimit(resource.RLIMIT_FSIZE, ({most}, {most}))
+{first}
 from biosyn.cli.train import main
 code = main({arguments!r})
 sys.stdout.flush()
 sys.exit(code)
+"""
+
+# writing more than that to a file fails, as on a full disk
+FULL_DISK = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, ({size}, {size}))"
+DIE_SAVING = """
+import os, signal
+from biosyn.checkpoint import training_state
+sync, calls = training_state.sync, []
+def dying(path):  # the tensors are written, the header is not
+    calls.append(path)
+    if len(calls) == 5:
+        os.kill(os.getpid(), signal.SIGKILL)
+    sync(path)
+training_state.sync = dying
 """
 
 
@@ -325,11 +339,11 @@ sys.exit(code)
 def start(forked, settings, tmp_path):
     """Function: output folder, flags -> the process that trains; its messages go to ``<folder>.log``."""
 
-    def run(folder, *flags, most=0, **changes):
+    def run(folder, *flags, first="", **changes):
         given = {**settings, "output_dir": folder, **changes}
         arguments = [part for key, value in given.items() for part in (f"--{key}", str(value))]
         log = str(folder.with_suffix(".log"))
-        return forked(PROGRAM.format(log=log, most=most, arguments=[*arguments, *flags]))
+        return forked(PROGRAM.format(log=log, first=first, arguments=[*arguments, *flags]))
 
     return run
 
@@ -364,20 +378,28 @@ def check_all_loads(folder):
         BioSyn.from_pretrained(manifest.parent)
 
 
+class Kill(NamedTuple):
+    """When a run is killed from outside, seconds after that; or what it runs first, to kill itself."""
+
+    when: Callable = lambda folder, before: False
+    delay: float = 0.0
+    first: str = ""
+
+
 FLAGS = ("--keep_best", "--save_checkpoint_all")
 
 
-def kill_and_resume(start, tmp_path, moments, **changes):
-    """Kill a run at moments, each one in a run resumed after the last; all that is left equals a peaceful run's."""
+def kill_and_resume(start, tmp_path, kills, **changes):
+    """Kill a run by each of the kills, each time resuming it; all that it leaves in the end equals a peaceful run's."""
     peaceful, killed = tmp_path / "peaceful", tmp_path / "killed"
     finish(start(peaceful, *FLAGS, **changes), peaceful)
-    for happens, delay in [*moments, (None, 0)]:
+    for kill in [*kills, None]:
         expected = newest(killed)
-        process = start(killed, *FLAGS, "--resume", **changes)
-        if happens is None:
+        process = start(killed, *FLAGS, "--resume", first=kill.first if kill else "", **changes)
+        if kill is None:
             finish(process, killed)
         else:
-            kill_when(process, lambda happens=happens, before=expected: happens(killed, before), delay)
+            kill_when(process, lambda kill=kill, before=expected: kill.when(killed, before), kill.delay)
             check_all_loads(killed)
         if expected is not None:  # nothing that was saved is lost
             assert f"from {expected}\n" in killed.with_suffix(".log").read_text(encoding="utf-8")
@@ -395,21 +417,21 @@ def saved(place):
     return happens
 
 
+def epoch_logged(folder, before):
+    """Whether the second epoch is through; its state and models are not."""
+    return (folder / "train_log.jsonl").exists() and len(rows_of(folder)) == 3  # epochs 0, 1 and 2
+
+
 def test_three_kills(start, tmp_path):
-    def epoch_logged(folder, before):
-        return (folder / "train_log.jsonl").exists() and len(rows_of(folder)) == 3  # epochs 0, 1 and 2
-
-    def saving(folder, before):
-        return any((folder / "training_state").glob(".2_[1-8].partial-new-*"))  # the kill before may have left 2_0
-
-    kill_and_resume(start, tmp_path, [(saved(3), 0.0), (epoch_logged, 0.0), (saving, 0.0)], epoch=3)
+    kills = [Kill(saved(3)), Kill(epoch_logged), Kill(first=DIE_SAVING)]
+    kill_and_resume(start, tmp_path, kills, epoch=3)
 
 
 @pytest.mark.slow
 def test_twenty_kills(start, tmp_path):
     chosen = random.Random(1)
-    at_once = (lambda folder, before: True, chosen.uniform(0, 1))
-    later = [(saved(7 * row), chosen.uniform(0, 0.05)) for row in range(1, 20)]  # of 160 steps
+    at_once = Kill(lambda folder, before: True, chosen.uniform(0, 1))
+    later = [Kill(saved(7 * row), chosen.uniform(0, 0.05)) for row in range(1, 20)]  # of 160 steps
     kill_and_resume(start, tmp_path, [at_once, *later], epoch=20)
 
 
@@ -419,7 +441,8 @@ def test_a_full_disk_is_one_line_and_the_last_state_stays(start, tmp_path):
     finish(start(folder, epoch=1), folder)
     before = newest(folder)
     size = (before / "tensors.safetensors").stat().st_size
-    lines = finish(start(folder, "--resume", "--quiet", most=size // 2), folder, code=2)  # a model would have room
+    full = FULL_DISK.format(size=size // 2)  # a model would have room
+    lines = finish(start(folder, "--resume", "--quiet", first=full), folder, code=2)
     assert lines[-1].startswith("train.py: error: ")
     assert "the training state cannot be written" in lines[-1]
     assert lines[-1].endswith("make room there, then go on with --resume")
