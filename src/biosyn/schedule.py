@@ -1,14 +1,15 @@
 """Learning rates over the steps of a run."""
 
 from torch.optim import Optimizer
-from torch.optim.lr_scheduler import LambdaLR
 
 
-def warm_up_then_down(optimizer: Optimizer, *, steps: int, warmup: float) -> LambdaLR:
-    """Return the schedule whose rate rises from 0 in a share of the steps, then falls to 0, both by a straight line.
+def rate_factor(step: int, *, steps: int, warmup: float) -> float:
+    """Return the share of the highest rate at a step: up to 1 by a straight line, then down towards 0 by another.
 
     Parameters
     ----------
+    step
+        Counted from 0.
     steps
         Of the whole run.
     warmup
@@ -16,25 +17,16 @@ def warm_up_then_down(optimizer: Optimizer, *, steps: int, warmup: float) -> Lam
 
     Examples
     --------
-    >>> import torch
-    >>> optimizer = torch.optim.AdamW([torch.zeros(1)], lr=1.0)
-    >>> schedule = warm_up_then_down(optimizer, steps=4, warmup=0.5)
-    >>> rates = []
-    >>> for _ in range(4):
-    ...     rates.append(schedule.get_last_lr()[0])
-    ...     optimizer.step(), schedule.step()  # doctest: +ELLIPSIS
-    (...)
-    (...)
-    (...)
-    (...)
-    >>> rates
-    [0.5, 1.0, 1.0, 0.5]
+    >>> [rate_factor(step, steps=6, warmup=1 / 3) for step in range(6)]
+    [0.5, 1.0, 1.0, 0.75, 0.5, 0.25]
     """
-    rising = max(1, round(steps * warmup)) if warmup else 0
+    rising = round(steps * warmup)
+    if step < rising:
+        return (step + 1) / rising
+    return (steps - step) / max(1, steps - rising)
 
-    def factor(step: int) -> float:
-        if step < rising:
-            return (step + 1) / rising
-        return max(0.0, (steps - step) / max(1, steps - rising))
 
-    return LambdaLR(optimizer, factor)
+def set_rate(optimizer: Optimizer, rate: float) -> None:
+    """Set the learning rate of all parameters."""
+    for group in optimizer.param_groups:
+        group["lr"] = rate

@@ -126,6 +126,14 @@ def _has_known_values(manifest: Manifest) -> bool:
     return numbers and manifest.pooling in POOLINGS and manifest.similarity in SIMILARITIES
 
 
+def is_trained_as(folder: str | Path, trained: dict[str, Any]) -> bool:
+    """Say whether the folder holds a checkpoint whose manifest tells this of its training."""
+    try:
+        return load_manifest(folder).trained == trained
+    except InputError:
+        return False
+
+
 def verify_files(folder: str | Path, manifest: Manifest) -> None:
     """Check that every file is the one that was saved with the manifest.
 

@@ -1,6 +1,6 @@
-"""The names of each concept, and batches of concepts whose names are told apart by self-alignment."""
+"""The names of each concept, and an order of concepts for the self-alignment, which tells their names apart."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -52,26 +52,24 @@ class SynonymSets:
         return ((has @ has.T) > 0)[np.ix_(places, places)]
 
 
-def neighbour_batches(
-    neighbours: NDArray[np.int64], *, batch_size: int, group_size: int, random: np.random.Generator
-) -> Iterator[NDArray[np.int64]]:
-    """Yield batches of concepts, each concept once, in which concepts that are hard to tell apart stand together.
+def neighbour_order(
+    neighbours: NDArray[np.int64], *, group_size: int, random: np.random.Generator
+) -> NDArray[np.int64]:
+    """Return the C concepts in a random order in which concepts that are hard to tell apart stand together: (C,).
 
-    A group is a concept that no batch has yet, in random order, and the nearest of its neighbours that none has.
+    A group is a concept that none has yet, in random order, and the nearest of its neighbours that none has.
 
     Parameters
     ----------
     neighbours
-        The concepts most like each of C concepts, nearest first, (C, K).
-    batch_size, group_size
-        Concepts of a batch and of a group; a group of 1 makes batches at random.
+        The concepts most like each of them, nearest first, (C, K).
+    group_size
+        Concepts of a group; 1 makes the order random.
 
     Examples
     --------
-    >>> batches = neighbour_batches(
-    ...     np.array([[2], [3], [0], [1]]), batch_size=2, group_size=2, random=np.random.default_rng(0)
-    ... )
-    >>> sorted(sorted(batch.tolist()) for batch in batches)
+    >>> order = neighbour_order(np.array([[2], [3], [0], [1]]), group_size=2, random=np.random.default_rng(0))
+    >>> sorted(sorted(order[start : start + 2].tolist()) for start in (0, 2))
     [[0, 2], [1, 3]]
     """
     free = np.ones(len(neighbours), dtype=bool)
@@ -82,5 +80,4 @@ def neighbour_batches(
             group = list(dict.fromkeys([concept, *near]))[:group_size]
             order += group
             free[group] = False
-    for start in range(0, len(order), batch_size):
-        yield np.array(order[start : start + batch_size], dtype=np.int64)
+    return np.array(order, dtype=np.int64)

@@ -66,27 +66,26 @@ class CandidateRetriever:
         """Return the candidate sets under the encoder that made the vectors, of shape (M, H) and (N, H)."""
         dense_rows = self._rows(Vectors(dense_mentions, None), Vectors(dense_names, None))  # (M, K)
         candidates = mix_candidates(self.sparse_rows, dense_rows, topk=self.topk, dense_ratio=self.dense_ratio)
-        labels = label_candidates(self.cuis, self.dictionary.cuis, candidates)
         if self.gold is not None:
-            self._add_gold(candidates, labels, dense_mentions, dense_names)
+            self._add_gold(candidates, dense_mentions, dense_names)
+        return self.dataset(candidates)
+
+    def dataset(self, candidates: NDArray[np.int64]) -> CandidateDataset:
+        """Return the candidate sets of which these are the rows of the dictionary, (M, K): as retrieved, or kept."""
         return CandidateDataset(
             self.tokens,
             candidates=candidates,
             sparse_scores=pair_scores(self.sparse_mentions, self.sparse_names, candidates),
-            labels=labels,
+            labels=label_candidates(self.cuis, self.dictionary.cuis, candidates),
         )
 
-    def _add_gold(
-        self, candidates: NDArray[np.int64], labels: NDArray[np.float32], mentions: Tensor, names: Tensor
-    ) -> None:
+    def _add_gold(self, candidates: NDArray[np.int64], dense_mentions: Tensor, dense_names: Tensor) -> None:
         """Where no candidate (M, K) is positive, put the gold name of the best dense score in place of the last."""
         assert self.gold is not None
-        for mention in np.flatnonzero(~labels.any(axis=1)):
-            rows = self.gold[mention]
-            if len(rows):
-                scores = names[torch.from_numpy(rows).to(names.device)] @ mentions[mention]  # (R,)
-                candidates[mention, -1] = rows[int(scores.argmax())]
-                labels[mention, -1] = 1
+        for mention, rows in enumerate(self.gold):
+            if len(rows) and not np.isin(candidates[mention], rows).any():
+                names = dense_names[torch.from_numpy(rows).to(dense_names.device)]  # (R, H)
+                candidates[mention, -1] = rows[int((names @ dense_mentions[mention]).argmax())]
 
     def _rows(self, mentions: Vectors, names: Vectors) -> NDArray[np.int64]:
         return top_names(mentions, names, topk=self.topk, memory=self.search_memory).rows.cpu().numpy()
