@@ -141,7 +141,10 @@ class Trainer:
         return {"loss": loss, "w": self.biosyn.sparse_weight, **epoch.row()}
 
     def state(self) -> TrainingState:
-        """Return all that the rest of the training depends on: after a step, or after an epoch."""
+        """Return all that the rest of the training depends on: after a step, or after an epoch.
+
+        The tensors are the training's own, not copies: write them before it goes on.
+        """
         epoch = self.progress
         candidates = self.kept_candidates if epoch is None else epoch.candidates
         tensors = {
