@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from biosyn.data.synonyms import SynonymSets, neighbour_batches
+from biosyn.data.synonyms import SynonymSets, neighbour_order
 
 NAMES = ["a", "b", "c", "d", "a", "e", "b"]
 CUIS = ["D1", "D1", "D1", "D2", "D3", "D3|D2", "D1"]  # the last line repeats the second
@@ -48,14 +48,17 @@ def test_equal_names_of_two_concepts_are_known(sets):
 @pytest.mark.parametrize("group_size", [1, 2, 5, 40])
 def test_each_concept_comes_once(group_size):
     neighbours = np.random.default_rng(1).integers(0, 40, (40, 8))
-    batches = list(
-        neighbour_batches(neighbours, batch_size=16, group_size=group_size, random=np.random.default_rng(2))
-    )
-    assert [len(batch) for batch in batches] == [16, 16, 8]
-    assert sorted(np.concatenate(batches).tolist()) == list(range(40))
+    order = neighbour_order(neighbours, group_size=group_size, random=np.random.default_rng(2))
+    assert sorted(order.tolist()) == list(range(40))
+
+
+def test_a_group_is_a_concept_and_its_nearest_that_are_free():
+    neighbours = np.array([[0, 1, 2], [1, 0, 2], [2, 3, 0], [3, 2, 1]])
+    order = neighbour_order(neighbours, group_size=2, random=np.random.default_rng(0)).tolist()
+    assert {frozenset(order[:2]), frozenset(order[2:])} == {frozenset({0, 1}), frozenset({2, 3})}
 
 
 def test_a_neighbour_that_is_named_twice_comes_once():
     neighbours = np.array([[1, 1, 2], [0, 0, 2], [0, 0, 1]])
-    (batch,) = neighbour_batches(neighbours, batch_size=3, group_size=3, random=np.random.default_rng(0))
-    assert sorted(batch.tolist()) == [0, 1, 2]
+    order = neighbour_order(neighbours, group_size=3, random=np.random.default_rng(0))
+    assert sorted(order.tolist()) == [0, 1, 2]

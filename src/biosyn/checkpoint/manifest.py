@@ -113,9 +113,7 @@ def load_manifest(folder: str | Path) -> Manifest:
     except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise InputError(f"is damaged ({error!r}): save the model again", path=path) from error
     if not _has_known_values(manifest):
-        raise InputError(
-            "is damaged (sparse_weight, max_length, pooling or similarity is no value of ours)", path=path
-        )
+        raise InputError("is damaged (sparse_weight, max_length, pooling or similarity is no value of ours)", path=path)
     if any(not _stays_inside(name) for name in manifest.files):
         raise InputError("is damaged (it lists files outside the folder)", path=path)
     return manifest

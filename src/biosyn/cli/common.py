@@ -74,7 +74,9 @@ def add_precision(parser: argparse.ArgumentParser, choices: Sequence[str]) -> No
 def add_vectors(parser: argparse.ArgumentParser) -> None:
     """Add ``--pooling``, ``--similarity`` and ``--temperature``."""
     add = parser.add_argument
-    add("--pooling", choices=POOLINGS, help="a vector is the state at [CLS], or the mean (default: the model's, or cls)")
+    add(
+        "--pooling", choices=POOLINGS, help="a vector is the state at [CLS], or the mean (default: the model's, or cls)"
+    )
     add("--similarity", choices=SIMILARITIES, help="of two vectors (default: the model's, or inner)")
     add("--temperature", type=float, default=1.0, help="scores are divided by it for the loss (default: %(default)s)")
 

@@ -5,25 +5,18 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
-from biosyn.cli.common import (
-    add_device,
-    add_precision,
-    add_quiet,
-    add_revision,
-    add_search_memory,
-    make_config,
-    run_command,
-)
-from biosyn.config import POOLINGS, TRAIN_PRECISIONS, PretrainConfig
+from biosyn.cli.common import make_config, run_command
+from biosyn.cli.training_flags import add_data, add_numbers, add_run
+from biosyn.config import POOLINGS, PretrainConfig
 
 SETTINGS = (
     ("max_length", int, "tokens kept of a name, [CLS] and [SEP] included"),
-    ("seed", int, "of the names' and batches' order and the dropout"),
-    ("epoch", int, "epochs: in each, every concept comes once, with two of its names"),
+    ("seed", int, "of the names drawn, the batches' order and the dropout"),
+    ("epoch", int, "epochs: in each, every concept comes once, with two of its names; 0 saves the encoder as it is"),
     ("train_batch_size", int, "concepts of a step"),
-    ("group_size", int, "concepts of a batch that are alike, so hard to tell apart; 1 makes batches at random"),
-    ("learning_rate", float, "of the encoder at its highest"),
-    ("warmup", float, "share of the steps in which the rate rises; then it falls to 0"),
+    ("group_size", int, "concepts of a step that are alike, so hard to tell apart; 1 draws all at random"),
+    ("learning_rate", float, "of the encoder, at its highest"),
+    ("warmup", float, "share of the steps in which the rate rises; after them it falls to 0"),
     ("weight_decay", float, "of the encoder"),
     ("temperature", float, "cosines are divided by it for the loss"),
     ("initial_sparse_weight", float, "the weight w of the sparse score, which is not trained here"),
@@ -37,19 +30,12 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="pretrain.py", description=__doc__)
-    add = parser.add_argument
-    add("--model_name_or_path", required=True, help="encoder to start from, or a BioSyn model: a folder or a Hub id")
-    add("--train_dictionary_path", required=True, help="dictionary, a line 'cui||name' each")
-    add("--output_dir", required=True, help="where the checkpoint and train_log.jsonl go")
-    default = PretrainConfig.__dataclass_fields__
-    for flag, kind, text in SETTINGS:
-        add(f"--{flag}", type=kind, default=default[flag].default, help=f"{text} (default: %(default)s)")
-    add("--pooling", choices=POOLINGS, default=default["pooling"].default)
-    add_precision(parser, TRAIN_PRECISIONS)
-    add_search_memory(parser)
-    add_revision(parser)
-    add_device(parser)
-    add_quiet(parser)
+    add_data(parser)
+    add_numbers(parser, PretrainConfig, SETTINGS)
+    default = PretrainConfig.pooling
+    text = "a name's vector is the mean over its tokens, or the state at [CLS] (default: %(default)s)"
+    parser.add_argument("--pooling", choices=POOLINGS, default=default, help=text)
+    add_run(parser)
     return parser
 
 

@@ -26,7 +26,9 @@ class SynonymSets:
         for row, (name, cui) in enumerate(zip(names, cuis, strict=True)):
             sets.setdefault(cui, {}).setdefault(name, row)
         self.cuis = list(sets)
-        self.texts = np.unique(np.array(names, dtype=object), return_inverse=True)[1]  # (N,) equal where names are equal
+        self.texts = np.unique(np.array(names, dtype=object), return_inverse=True)[
+            1
+        ]  # (N,) equal where names are equal
         self.rows = [np.array(list(rows.values()), dtype=np.int64) for rows in sets.values()]
 
     def __len__(self) -> int:

@@ -133,9 +133,7 @@ class DenseEncoder:
             logger.warning(warning)
 
 
-def text_vectors(
-    model: nn.Module, batch: TokenBatch, pooling: Pooling = CLS, precision: str = "float32"
-) -> Tensor:
+def text_vectors(model: nn.Module, batch: TokenBatch, pooling: Pooling = CLS, precision: str = "float32") -> Tensor:
     """Return the vector of each text of a batch, float32 of shape (B, H); keeps the gradient.
 
     Parameters

@@ -70,7 +70,7 @@ class TokenizedTexts:
         return TokenBatch(torch.from_numpy(input_ids), mask)
 
     def in_length_groups(self, rows: NDArray[np.int64]) -> tuple[tuple[TokenBatch, ...], NDArray[np.int64]]:
-        """Return the texts at ``rows`` (T,) in a few batches of like length, and where each stands in all of them, (T,).
+        """Return the texts at ``rows`` (T,) in batches of like length, and where each stands in all of them: (T,).
 
         Little is spent on padding so, and the kernels stay large enough.
         """
