@@ -39,7 +39,7 @@ class Pooling:
         return self.similarity == "cosine"
 
     def __call__(self, hidden: Tensor, attention_mask: Tensor | None) -> Tensor:
-        """Return the vectors (B, H), float32.
+        """Return the vectors (B, H), in float32 where the states have less.
 
         Parameters
         ----------
@@ -57,7 +57,9 @@ class Pooling:
         >>> Pooling("cls", "cosine")(hidden, None).tolist()  # 3, 4 has the length 5
         [[0.6000000238418579, 0.800000011920929]]
         """
-        vectors = hidden[:, 0].float() if self.mode == "cls" else _mean(hidden.float(), attention_mask)  # (B, H)
+        if hidden.element_size() < 4:
+            hidden = hidden.float()
+        vectors = hidden[:, 0] if self.mode == "cls" else _mean(hidden, attention_mask)  # (B, H)
         return normalize(vectors, dim=-1) if self.is_unit else vectors
 
 
