@@ -62,6 +62,21 @@ def _parser() -> argparse.ArgumentParser:
     )
     add("--keep_sparse_weight", action="store_true", help="start from the w of the BioSyn model given")
     add("--draft", action="store_true", help="100 names, 10 mentions, output in <output_dir>_draft: a trial run")
+    add("--resume", action="store_true", help="go on from the newest training state in --output_dir, if there is one")
+    add(
+        "--save_every_steps",
+        type=int,
+        metavar="N",
+        default=TrainConfig.save_every_steps,
+        help="save the training state every N steps too, not only after each epoch (default: %(default)s, never)",
+    )
+    add(
+        "--keep_last",
+        type=int,
+        metavar="N",
+        default=TrainConfig.keep_last,
+        help="training states to keep; 0: one, and none once the training is complete (default: %(default)s)",
+    )
     add("--save_checkpoint_all", action="store_true", help="also save checkpoint_N/ after each epoch")
     add("--gradient_checkpointing", action="store_true", help="less memory for more time: compute activations twice")
     add_precision(parser, TRAIN_PRECISIONS)
