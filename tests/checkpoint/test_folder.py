@@ -357,7 +357,8 @@ def test_another_format_version_is_refused(folder, version):
         {"max_length": "long"},
         {"max_length": 0},
         {"trained": 3},
-        {"pooling": "mean"},
+        {"pooling": "max"},
+        {"similarity": "euclid"},
     ],
     ids=str,
 )
