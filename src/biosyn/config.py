@@ -46,7 +46,6 @@ class TrainConfig:
     keep_sparse_weight: bool = False
     dense_ratio: float = 0.5
     fixed_candidates: bool = False
-    add_gold: bool = False
     pooling: str | None = None
     similarity: str | None = None
     temperature: float = 1.0

@@ -71,7 +71,6 @@ def _trainer(
         topk=config.topk,
         dense_ratio=config.dense_ratio,
         fixed_candidates=config.fixed_candidates,
-        add_gold=config.add_gold,
         temperature=config.temperature,
         batch_size=config.train_batch_size,
         accumulation=config.gradient_accumulation_steps,

@@ -47,8 +47,6 @@ class Trainer:
         K candidates a mention, of which ``int(K * dense_ratio)`` come from the dense score.
     fixed_candidates
         Keep those of the first epoch: without iterative retrieval, as in the paper's ablation.
-    add_gold
-        Give a mention without a positive candidate the best name of its concept.
     temperature
         What the scores are divided by for the loss.
     batch_size, accumulation
@@ -72,7 +70,6 @@ class Trainer:
         topk: int,
         dense_ratio: float,
         fixed_candidates: bool = False,
-        add_gold: bool = False,
         temperature: float = 1.0,
         batch_size: int,
         accumulation: int = 1,
@@ -108,7 +105,6 @@ class Trainer:
             dense_ratio=dense_ratio,
             device=biosyn.device,
             search_memory=biosyn.search_memory,
-            add_gold=add_gold,
         )
         if gradient_checkpointing:
             enable_checkpointing(self.dense.model)

@@ -20,16 +20,16 @@ def corpus(tiny_dictionary, tiny_queries):
 def retriever_of(corpus, tiny_dense):
     queries, dictionary = corpus
 
-    def make(dense_ratio, **changes):
+    def make(dense_ratio):
         return CandidateRetriever(
             queries,
             dictionary,
             SparseEncoder().fit(dictionary.names),
             mention_tokens=tiny_dense.tokenize([query.mention for query in queries]),
             name_tokens=tiny_dense.tokenize(dictionary.names),
+            topk=TOPK,
             dense_ratio=dense_ratio,
             device=torch.device("cpu"),
-            **{"topk": TOPK, **changes},
         )
 
     return make
@@ -89,42 +89,3 @@ def test_the_tokens_are_the_mentions_and_then_the_names(retriever_of, corpus, de
     found = retriever_of(0.5).retrieve(*dense_vectors)
     assert len(found) == len(queries)
     assert len(found.tokens) == len(queries) + len(dictionary)
-
-
-def test_a_mention_without_a_positive_gets_its_best_gold_name(retriever_of, corpus, dense_vectors):
-    queries, dictionary = corpus
-    mentions, names = dense_vectors
-    plain = retriever_of(0.5, topk=2).retrieve(mentions, names)
-    found = retriever_of(0.5, topk=2, add_gold=True).retrieve(mentions, names)
-    without = ~plain.labels.any(axis=1)
-    assert without.any()  # or else nothing is tested
-    assert np.array_equal(found.candidates[:, :-1], plain.candidates[:, :-1])
-    for row, query in enumerate(queries):
-        if without[row]:
-            gold = [number for number, cui in enumerate(dictionary.cuis) if covers_all(query.cui, cui)]
-            assert found.candidates[row, -1] == max(gold, key=lambda name, row=row: float(mentions[row] @ names[name]))
-            assert found.labels[row].tolist() == [0.0, 1.0]
-        else:
-            assert np.array_equal(found.candidates[row], plain.candidates[row])
-
-
-def test_a_mention_whose_concept_has_no_name_stays_as_it_is(corpus, tiny_dense, dense_vectors):
-    queries, dictionary = corpus
-    mentions, names = dense_vectors
-    unknown = [query._replace(cui="D999999") for query in queries]
-    retrievers = [
-        CandidateRetriever(
-            unknown,
-            dictionary,
-            SparseEncoder().fit(dictionary.names),
-            mention_tokens=tiny_dense.tokenize([query.mention for query in queries]),
-            name_tokens=tiny_dense.tokenize(dictionary.names),
-            topk=TOPK,
-            dense_ratio=0.5,
-            device=torch.device("cpu"),
-            add_gold=add_gold,
-        )
-        for add_gold in (False, True)
-    ]
-    plain, found = (retriever.retrieve(mentions, names) for retriever in retrievers)
-    assert np.array_equal(found.candidates, plain.candidates)

@@ -39,11 +39,6 @@ def _parser() -> argparse.ArgumentParser:
         action="store_true",
         help="keep the candidates of the first epoch: the paper's ablation of iterative retrieval",
     )
-    add(
-        "--add_gold",
-        action="store_true",
-        help="give a mention without a positive candidate the best name of its concept",
-    )
     add("--keep_sparse_weight", action="store_true", help="start from the w of the BioSyn model given")
     add("--gradient_checkpointing", action="store_true", help="less memory for more time: compute activations twice")
     add_vectors(parser)

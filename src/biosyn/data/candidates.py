@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 from torch import Tensor
 
-from biosyn.concept_ids import covers_all, name_ids, split_ids
+from biosyn.concept_ids import covers_all
 from biosyn.encoders.tokens import TokenBatch, TokenizedTexts
 
 
@@ -58,25 +58,6 @@ def label_candidates(
         for cui, rows in zip(query_cuis, candidates.tolist(), strict=True)
     ]
     return np.array(labels, dtype=np.float32)
-
-
-def gold_rows(query_cuis: Sequence[str], name_cuis: Sequence[str]) -> list[NDArray[np.int64]]:
-    """Return for each query the rows of the names that have all its ids, in order; none where the dictionary has none.
-
-    Examples
-    --------
-    >>> [rows.tolist() for rows in gold_rows(["D1", "D1|D2", "D3"], ["D1", "D2|D1", "D2"])]
-    [[0, 1], [1], []]
-    """
-    rows_of: dict[str, list[int]] = {}
-    for row, cui in enumerate(name_cuis):
-        for one in name_ids(cui):
-            rows_of.setdefault(one, []).append(row)
-    found = []
-    for cui in query_cuis:
-        rows = rows_of.get(next(iter(split_ids(cui)), ""), [])
-        found.append(np.array([row for row in rows if covers_all(cui, name_cuis[row])], dtype=np.int64))
-    return found
 
 
 def pair_scores(

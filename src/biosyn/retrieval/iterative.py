@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from biosyn.config import SEARCH_MEMORY
-from biosyn.data.candidates import CandidateDataset, gold_rows, label_candidates, mix_candidates, pair_scores
+from biosyn.data.candidates import CandidateDataset, label_candidates, mix_candidates, pair_scores
 from biosyn.data.dictionary import DictionaryDataset
 from biosyn.encoders.sparse import SparseEncoder
 from biosyn.encoders.tokens import TokenizedTexts
@@ -30,8 +30,6 @@ class CandidateRetriever:
         Where the search runs.
     search_memory
         What it may take beyond the vectors, in MB.
-    add_gold
-        Give a mention without a positive candidate the best name of its concept, so that it gives a loss.
     """
 
     def __init__(
@@ -46,7 +44,6 @@ class CandidateRetriever:
         dense_ratio: float,
         device: torch.device,
         search_memory: int = SEARCH_MEMORY,
-        add_gold: bool = False,
     ):
         self.cuis = [query.cui for query in queries]
         self.dictionary = dictionary
@@ -56,7 +53,6 @@ class CandidateRetriever:
         self.sparse_mentions = sparse_encoder.transform([query.mention for query in queries])  # (M, V)
         self.sparse_names = sparse_encoder.transform(dictionary.names)  # (N, V)
         self.search_memory = search_memory
-        self.gold = gold_rows(self.cuis, dictionary.cuis) if add_gold else None
         self.sparse_rows = self._rows(
             Vectors(None, SparseRows.from_scipy(self.sparse_mentions, device)),
             Vectors(None, SparseRows.from_scipy(self.sparse_names, device)),
@@ -65,10 +61,7 @@ class CandidateRetriever:
     def retrieve(self, dense_mentions: Tensor, dense_names: Tensor) -> CandidateDataset:
         """Return the candidate sets under the encoder that made the vectors, of shape (M, H) and (N, H)."""
         dense_rows = self._rows(Vectors(dense_mentions, None), Vectors(dense_names, None))  # (M, K)
-        candidates = mix_candidates(self.sparse_rows, dense_rows, topk=self.topk, dense_ratio=self.dense_ratio)
-        if self.gold is not None:
-            self._add_gold(candidates, dense_mentions, dense_names)
-        return self.dataset(candidates)
+        return self.dataset(mix_candidates(self.sparse_rows, dense_rows, topk=self.topk, dense_ratio=self.dense_ratio))
 
     def dataset(self, candidates: NDArray[np.int64]) -> CandidateDataset:
         """Return the candidate sets of which these are the rows of the dictionary, (M, K): as retrieved, or kept."""
@@ -78,14 +71,6 @@ class CandidateRetriever:
             sparse_scores=pair_scores(self.sparse_mentions, self.sparse_names, candidates),
             labels=label_candidates(self.cuis, self.dictionary.cuis, candidates),
         )
-
-    def _add_gold(self, candidates: NDArray[np.int64], dense_mentions: Tensor, dense_names: Tensor) -> None:
-        """Where no candidate (M, K) is positive, put the gold name of the best dense score in place of the last."""
-        assert self.gold is not None
-        for mention, rows in enumerate(self.gold):
-            if len(rows) and not np.isin(candidates[mention], rows).any():
-                names = dense_names[torch.from_numpy(rows).to(dense_names.device)]  # (R, H)
-                candidates[mention, -1] = rows[int((names @ dense_mentions[mention]).argmax())]
 
     def _rows(self, mentions: Vectors, names: Vectors) -> NDArray[np.int64]:
         return top_names(mentions, names, topk=self.topk, memory=self.search_memory).rows.cpu().numpy()
