@@ -21,12 +21,15 @@ ROOT = Path(__file__).resolve().parents[1]
 # bfloat16 where it pays, on a CPU that computes in it (docs/experiments.md)
 PRETRAIN = {"epoch": 5, "pooling": "mean", "temperature": 0.05, "learning_rate": 5e-5, "precision": "bfloat16"}
 TRAIN = {"epoch": 4, "temperature": 0.05, "learning_rate": 2e-5, "precision": "bfloat16"}
+MODES = ("dense", "hybrid")
 FIGURES = {
     "Acc@1": ("lenient", "acc1"),
     "Acc@5": ("lenient", "acc5"),
     "strict Acc@1": ("strict", "acc1"),
     "refined Acc@1": ("refined", "acc1"),
 }
+
+Figures = dict[str, dict[str, float]]
 
 
 def main() -> int:
@@ -85,37 +88,38 @@ def train(data: Path, output_dir: Path, seed: int) -> Path:
     return trained
 
 
-def measure(model: Path, data: Path) -> dict[str, dict[str, float]]:
-    """Return the figures on the test set, each with its interval."""
-    output_dir = model.parent / "test"
-    run(
-        "eval.py",
-        "--save_predictions",
-        model_name_or_path=model,
-        dictionary_path=data / "test_dictionary.txt",
-        data_dir=data / "processed_test",
-        train_dir=data / "processed_traindev",
-        output_dir=output_dir,
-        cache_dir=model.parent / "cache",
-    )
-    protocols = json.loads((output_dir / "metrics.json").read_text(encoding="utf-8"))["protocols"]
-    return {name: protocols[protocol][key] for name, (protocol, key) in FIGURES.items()}
+def measure(model: Path, data: Path) -> Figures:
+    """Return the figures on the test set, each with its interval, of both scores."""
+    found: Figures = {}
+    for mode in MODES:
+        output_dir = model.parent / f"test_{mode}"
+        run(
+            "eval.py",
+            "--save_predictions",
+            score_mode=mode,
+            model_name_or_path=model,
+            dictionary_path=data / "test_dictionary.txt",
+            data_dir=data / "processed_test",
+            train_dir=data / "processed_traindev",
+            output_dir=output_dir,
+            cache_dir=model.parent / "cache",
+        )
+        protocols = json.loads((output_dir / "metrics.json").read_text(encoding="utf-8"))["protocols"]
+        found |= {f"{mode} {name}": protocols[protocol][key] for name, (protocol, key) in FIGURES.items()}
+    return found
 
 
-def summary(seeds: list[int], metrics: list[dict[str, dict[str, float]]]) -> dict[str, object]:
-    """Return each seed's figures, and over the seeds their mean and standard deviation; log them as a table."""
-    rows = {f"seed {seed}": found for seed, found in zip(seeds, metrics, strict=True)}
-    values = {name: [found[name]["value"] for found in metrics] for name in FIGURES}
-    spread = {
-        name: {"mean": statistics.mean(found), "sd": statistics.stdev(found) if len(found) > 1 else None}
-        for name, found in values.items()
-    }
-    print(" | ".join(["", *FIGURES]), file=sys.stderr)
-    for row, found in rows.items():
-        cells = [f"{figure['value']:.4f} ({figure['low']:.4f} - {figure['high']:.4f})" for figure in found.values()]
-        print(" | ".join([row, *cells]), file=sys.stderr)
-    print(" | ".join(["mean", *(f"{found['mean']:.4f}" for found in spread.values())]), file=sys.stderr)
-    return {"seeds": rows, "over_seeds": spread}
+def summary(seeds: list[int], metrics: list[Figures]) -> dict[str, object]:
+    """Return each seed's figures, and over the seeds their mean and standard deviation; print them as a table."""
+    spread = {}
+    for name in metrics[0]:
+        values = [found[name]["value"] for found in metrics]
+        spread[name] = {"mean": statistics.mean(values), "sd": statistics.stdev(values) if len(values) > 1 else None}
+        cells = [
+            f"{found[name]['value']:.4f} ({found[name]['low']:.4f} - {found[name]['high']:.4f})" for found in metrics
+        ]
+        print(f"{name:<21} {'  '.join(cells)}  mean {spread[name]['mean']:.4f}", file=sys.stderr)
+    return {"seeds": dict(zip(map(str, seeds), metrics, strict=True)), "over_seeds": spread}
 
 
 def find(folder: Path, name: str) -> Path:
