@@ -10,6 +10,7 @@ from biosyn.config import TrainConfig
 from biosyn.data.dictionary import DictionaryDataset, require_names
 from biosyn.data.queries import QueryDataset
 from biosyn.devices import resolve_device, set_seed
+from biosyn.distributed.ranks import is_first, rank
 from biosyn.files import require_writable
 from biosyn.model.biosyn import BioSyn
 from biosyn.provenance import describe_data, describe_dictionary, describe_model, describe_queries
@@ -39,8 +40,10 @@ def train(config: TrainConfig) -> dict[str, Any]:
     require_names(dictionary, config.topk)
     queries = QueryDataset(config.train_dir, True, True, True, draft=config.draft).queries
     dev = load_dev_set(config.dev_dir, config.dev_dictionary_path)
-    output_dir = require_writable(_output_dir(config))
-    set_seed(config.seed)
+    output_dir = _output_dir(config)
+    if is_first():
+        require_writable(output_dir)
+    set_seed(config.seed + rank())  # or else the ranks' dropout would be the same
 
     biosyn = BioSyn(
         config.max_length,
@@ -118,7 +121,12 @@ def describe_training(config: TrainConfig, *, mentions: int, names: int) -> dict
 def _saver(
     config: TrainConfig, biosyn: BioSyn, dev: DevSet | None, *, mentions: int, names: int
 ) -> Callable[[Path, dict[str, Any]], None]:
-    """Return the function that saves the model as it is after an epoch, with what it was trained and measured on."""
+    """Return the function that saves the model as it is after an epoch, with what it was trained and measured on.
+
+    It is rank 0 that saves.
+    """
+    if not is_first():
+        return lambda folder, row: None
     trained = describe_training(config, mentions=mentions, names=names)
     dev_data = {}
     if dev is not None and config.dev_dir is not None and config.dev_dictionary_path is not None:

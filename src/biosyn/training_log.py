@@ -8,10 +8,11 @@ from typing import Any, NamedTuple
 from biosyn.checkpoint.files import FILES
 from biosyn.data.dictionary import DictionaryDataset
 from biosyn.data.queries import QueryDataset
+from biosyn.distributed.ranks import is_first
 from biosyn.evaluation import predict
 from biosyn.files import write_lines
 from biosyn.metrics.accuracy import accuracy_at_k
-from biosyn.model.biosyn import BioSyn
+from biosyn.model.linker import Model
 from biosyn.records import Query
 from biosyn.retrieval.vectors import Vectors
 
@@ -28,7 +29,7 @@ class DevSet(NamedTuple):
     queries: list[Query]
     dictionary: DictionaryDataset
 
-    def accuracy(self, biosyn: BioSyn, names: Vectors) -> Accuracy:
+    def accuracy(self, biosyn: Model, names: Vectors) -> Accuracy:
         """Return Acc@1 and Acc@5 of the hybrid, the dense and the sparse score."""
         modes = {"hybrid": names, "dense": Vectors(names.dense, None), "sparse": Vectors(None, names.sparse)}
         topk = min(DEV_TOPK, len(self.dictionary))
@@ -47,17 +48,19 @@ def load_dev_set(dev_dir: str | None, dev_dictionary_path: str | None) -> DevSet
 
 
 class TrainLog:
-    """The rows of a run, written whole after each one, so that the file is valid at any moment."""
+    """The rows of a run, written whole after each one, so that the file is valid at any moment; by the first rank."""
 
     def __init__(self, output_dir: Path):
         self.path = output_dir / FILES.training_log
-        self.path.unlink(missing_ok=True)  # of an earlier run: its rows would not be those of the model saved here
+        if is_first():
+            self.path.unlink(missing_ok=True)  # of an earlier run: its rows would not be those of the model saved here
         self.rows: list[dict[str, Any]] = []
 
     def add(self, row: dict[str, Any]) -> None:
         """Append a row, write the file and log the row in one line."""
         self.rows.append(row)
-        write_lines(self.path, (json.dumps(row) for row in self.rows))
+        if is_first():
+            write_lines(self.path, (json.dumps(row) for row in self.rows))
         logger.info(" ".join(f"{key}={_short(value)}" for key, value in row.items()))
 
     def is_best(self) -> bool:

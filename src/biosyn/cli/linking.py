@@ -55,6 +55,8 @@ def wants_linking(args: argparse.Namespace) -> bool:
 def link(args: argparse.Namespace) -> dict[str, Any]:
     """Link the file; return the counts."""
     config = make_config(LinkConfig, args)
-    from biosyn.linking.run import link_file  # here, so that --help does not wait for torch
+    from biosyn.distributed.running import joined  # here, so that --help does not wait for torch
+    from biosyn.linking.run import link_file
 
-    return link_file(config)
+    with joined(config.device):
+        return link_file(config)

@@ -22,7 +22,7 @@ SETTINGS = (
     ("topk", int, "candidates of a mention"),
     ("learning_rate", float, "of the encoder, constant"),
     ("weight_decay", float, "of the encoder"),
-    ("train_batch_size", int, "mentions of a batch"),
+    ("train_batch_size", int, "mentions of a batch, of all ranks together"),
     ("gradient_accumulation_steps", int, "batches of a step: as one batch so much larger, in the memory of one"),
     ("epoch", int, "epochs; 0 fits the TF-IDF and saves"),
     ("initial_sparse_weight", float, "the weight w of the sparse score before training"),
@@ -32,7 +32,7 @@ SETTINGS = (
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; return its exit code."""
-    return run_command(_train, _parser(), argv)
+    return run_command(_train, _parser(), argv, ranks=True)
 
 
 def add_settings(parser: argparse.ArgumentParser, *, without: Sequence[str] = ()) -> None:
@@ -74,9 +74,11 @@ def _parser() -> argparse.ArgumentParser:
 
 def _train(args: argparse.Namespace) -> dict[str, Any]:
     config = make_config(TrainConfig, args)
-    from biosyn.train_run import train  # here, so that --help does not wait for torch
+    from biosyn.distributed.running import joined  # here, so that --help does not wait for torch
+    from biosyn.train_run import train
 
-    return train(config)
+    with joined(config.device):
+        return train(config)
 
 
 if __name__ == "__main__":
