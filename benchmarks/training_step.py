@@ -24,9 +24,9 @@ from biosyn.encoders.dense import DenseEncoder
 from biosyn.encoders.sparse import SparseEncoder
 from biosyn.model.losses import marginal_nll
 from biosyn.model.rerank_net import RerankNet
+from biosyn.optimization import make_optimizer
 from biosyn.quickstart import packaged_encoder
 from biosyn.retrieval.iterative import CandidateRetriever
-from biosyn.training import make_optimizer
 
 MENTIONS, TOPK = 16, 20
 

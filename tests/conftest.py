@@ -2,6 +2,7 @@
 
 import atexit
 import logging
+import multiprocessing
 import os
 import shutil
 import string
@@ -239,6 +240,20 @@ def write_queries(tmp_path):
         return folder
 
     return write
+
+
+@pytest.fixture
+def forked():
+    """Function: text of a program -> the process that runs it, forked from a server that has imported torch once."""
+    server = multiprocessing.get_context("forkserver")
+    server.set_forkserver_preload(["biosyn.linking.run", "biosyn.train_run"])
+
+    def start(program):
+        process = server.Process(target=exec, args=(program, {}))
+        process.start()
+        return process
+
+    return start
 
 
 @pytest.fixture(scope="session")

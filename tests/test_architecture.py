@@ -20,6 +20,7 @@ RANKS = {
     "biosyn.ontology_links": 1,
     "biosyn.config": 1,
     "biosyn.files": 1,
+    "biosyn.whole_folders": 1,
     "biosyn.distributed": 1,  # who does what of several processes
     "biosyn.devices": 2,
     "biosyn.confidence": 2,
@@ -43,6 +44,11 @@ RANKS = {
     "biosyn.spacy_linker": 8,  # as the commands: a way in for users
     "biosyn.calibration": 8,  # as training: a model and its outcomes on queries
     "biosyn.training_log": 8,  # dev accuracy is evaluation
+    "biosyn.network_state": 2,
+    "biosyn.epoch_progress": 5,
+    "biosyn.optimization": 7,
+    "biosyn.epochs": 9,
+    "biosyn.training_identity": 9,
     "biosyn.training": 9,
     "biosyn.train_run": 10,
     "biosyn.ablation": 11,  # both verbs, again and again

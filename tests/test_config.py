@@ -50,6 +50,8 @@ def test_a_config_cannot_be_changed(config):
         ({"initial_sparse_weight": float("inf")}, "--initial_sparse_weight"),
         ({"gradient_accumulation_steps": 0}, "--gradient_accumulation_steps"),
         ({"search_memory": 0}, "--search_memory"),
+        ({"save_every_steps": -1}, "--save_every_steps"),
+        ({"keep_last": -1}, "--keep_last"),
         ({"precision": "float16"}, "--precision must be one of float32, bfloat16"),
         ({"dev_dir": "q"}, "--dev_dictionary_path"),
         ({"dev_dictionary_path": "d"}, "--dev_dir"),

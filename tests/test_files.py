@@ -7,6 +7,7 @@ from biosyn.errors import InputError
 from biosyn.files import (
     open_binary,
     read_lines,
+    remove_stages,
     require_folder,
     require_writable,
     staged_folder,
@@ -158,3 +159,12 @@ def test_a_stage_is_gone_after_an_error(tmp_path):
     with pytest.raises(KeyError):
         fail_half_way()
     assert list(tmp_path.iterdir()) == []
+
+
+def test_stages_of_killed_processes_are_removed(tmp_path):
+    with staged_folder(tmp_path / "a") as left:
+        (left / "file").write_text("1")
+        left.rename(tmp_path / "a" / ".partial-of-a-killed-one")
+    (tmp_path / "a" / "kept").mkdir()
+    remove_stages(tmp_path / "a", tmp_path / "missing")
+    assert [path.name for path in (tmp_path / "a").iterdir()] == ["kept"]

@@ -1,5 +1,7 @@
 import json
 import math
+import random
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -14,8 +16,9 @@ from biosyn.encoders.sparse import SparseEncoder
 from biosyn.errors import InputError
 from biosyn.evaluation import evaluate
 from biosyn.model.biosyn import BioSyn
+from biosyn.optimization import make_optimizer
 from biosyn.train_run import train
-from biosyn.training import Trainer, make_optimizer
+from biosyn.training import Trainer
 
 TOPK = 6
 
@@ -174,7 +177,9 @@ def test_fixed_candidates_are_those_of_the_first_epoch(make_trainer, monkeypatch
     retrieve, found, steps = trainer.retriever.retrieve, [], []
     monkeypatch.setattr(trainer.retriever, "retrieve", lambda *args: found.append(retrieve(*args)) or found[-1])
     take = trainer._take_steps
-    monkeypatch.setattr(trainer, "_take_steps", lambda candidates: steps.append(candidates) or take(candidates))
+    monkeypatch.setattr(
+        trainer, "_take_steps", lambda epoch, *rest: steps.append(epoch.candidates) or take(epoch, *rest)
+    )
     torch.manual_seed(0)  # of the dropout
     losses = [trainer.run_epoch()["loss"] for _ in range(3)]
     assert len(found) == 1
@@ -285,6 +290,39 @@ def test_no_mention_with_a_positive_candidate_moves_no_weight_by_its_loss(make_t
     assert all(torch.equal(value, before[name]) for name, value in trainer.net.state_dict().items())
 
 
+def test_python_and_numpy_draw_nothing_so_a_state_holds_none_of_theirs(make_trainer):
+    before = random.getstate(), np.random.get_state()[1].tolist(), np.random.get_state()[2]
+    trainer = make_trainer()
+    trainer.run_epoch()
+    assert (random.getstate(), np.random.get_state()[1].tolist(), np.random.get_state()[2]) == before
+
+
+@pytest.mark.parametrize("fixed", [True, False])
+def test_a_trainer_restored_within_an_epoch_goes_on_as_the_first(make_trainer, fixed):
+    settings = {"fixed_candidates": fixed, "learning_rate": 1e-2}
+    first, other, states = make_trainer(**settings), make_trainer(**settings, seed=9), {}
+
+    def keep(steps):
+        if steps == 2:
+            state = first.state()
+            states[steps] = replace(state, tensors={name: part.clone() for name, part in state.tensors.items()})
+
+    torch.manual_seed(0)
+    first.run_epoch()
+    rows = [first.run_epoch(keep), first.run_epoch()]
+    torch.manual_seed(1)
+    other.restore(states[2])
+    assert (other.epochs, other.progress.steps) == (1, 2)
+    times = ("seconds", "mentions_per_second")
+    for row in rows:
+        found = other.run_epoch()
+        assert {key: found[key] for key in row if key not in times} == {
+            key: row[key] for key in row if key not in times
+        }
+    expected = first.net.state_dict()
+    assert all(torch.equal(value, expected[name]) for name, value in other.net.state_dict().items())
+
+
 # -- the run
 
 
@@ -352,7 +390,7 @@ def test_a_run_whose_loss_is_no_longer_a_number_stops_and_saves_nothing(tiny_con
 
 
 def test_without_the_flag_one_checkpoint_is_saved(tiny_checkpoint):
-    assert [path.name for path in tiny_checkpoint.iterdir() if path.is_dir()] == ["1_Pooling"]
+    assert sorted(path.name for path in tiny_checkpoint.iterdir() if path.is_dir()) == ["1_Pooling", "training_state"]
 
 
 @pytest.mark.parametrize(("keep_best", "kept"), [(True, 2), (False, 3)])

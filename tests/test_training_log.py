@@ -31,6 +31,16 @@ def test_a_new_run_does_not_go_on_with_an_old_file(tmp_path):
     assert rows_of(log) == [{"epoch": 7}]
 
 
+def test_a_resumed_run_goes_on_with_the_rows_it_had(tmp_path):
+    TrainLog(tmp_path).add({"epoch": 9})
+    log = TrainLog(tmp_path, [{"epoch": 1}])
+    assert rows_of(log) == [{"epoch": 1}]
+    log.add({"epoch": 2})
+    assert rows_of(log) == [{"epoch": 1}, {"epoch": 2}]
+    TrainLog(tmp_path)
+    assert not log.path.exists()
+
+
 def test_each_row_is_one_line_of_the_log(tmp_path, caplog):
     with caplog.at_level("INFO", logger="biosyn"):
         TrainLog(tmp_path).add({"epoch": 1, "loss": 0.123456, "dev": {"hybrid": {"acc1": 0.5}}})

@@ -16,7 +16,8 @@ from biosyn.errors import InputError
 from biosyn.evaluation import METRICS_FILE, evaluate
 from biosyn.files import read_lines, require_writable, sha256_of_files, write_lines
 from biosyn.provenance import describe_data
-from biosyn.train_run import describe_training, train
+from biosyn.train_run import train
+from biosyn.training_identity import describe_training
 
 logger = logging.getLogger(__name__)
 
@@ -55,7 +56,7 @@ def ablate(training: TrainConfig, evaluation: EvalConfig, *, dense_ratios: Seque
             row = next((row for row in rows if row["settings"] == settings), None)
             if row is None:
                 if not (folder / FILES.manifest).exists():  # it is written last
-                    train(replace(config, output_dir=str(folder)))
+                    train(replace(config, output_dir=str(folder), keep_last=0))
                 row = {"settings": settings, "folder": folder.name, **_measure(evaluation, folder, mode)}
                 rows.append(row)
                 write_lines(output_dir / ROWS_FILE, map(json.dumps, rows))

@@ -52,6 +52,9 @@ class TrainConfig:
     dev_dir: str | None = None
     dev_dictionary_path: str | None = None
     keep_best: bool = False
+    resume: bool = False
+    save_every_steps: int = 0
+    keep_last: int = 1
     show_progress: bool = False
 
     def __post_init__(self) -> None:
@@ -64,6 +67,8 @@ class TrainConfig:
         if not self.output_dir:
             raise InputError("--output_dir is empty: name a folder")
         _at_least("--epoch", self.epoch, 0)
+        _at_least("--save_every_steps", self.save_every_steps, 0)
+        _at_least("--keep_last", self.keep_last, 0)
         _finite("--learning_rate", self.learning_rate)
         _finite("--weight_decay", self.weight_decay)
         _finite("--initial_sparse_weight", self.initial_sparse_weight)

@@ -3,6 +3,7 @@
 import ctypes
 import random
 import sys
+from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
 
 import numpy as np
@@ -77,3 +78,30 @@ def set_seed(seed: int) -> None:
     random.seed(seed)
     np.random.seed(seed % 2**32)
     torch.manual_seed(seed)
+
+
+def random_states(device: torch.device) -> dict[str, Tensor]:
+    """Return the states of the generators that a training draws from: torch's, on the CPU and on the device.
+
+    Python's and NumPy's are not among them: nothing in a training draws from those.
+
+    Examples
+    --------
+    >>> list(random_states(torch.device("cpu")))
+    ['cpu']
+    """
+    states = {"cpu": torch.get_rng_state()}
+    if device.type == "cuda":
+        states["cuda"] = torch.cuda.get_rng_state(device)
+    elif device.type == "mps":
+        states["mps"] = torch.mps.get_rng_state()
+    return states
+
+
+def set_random_states(device: torch.device, states: Mapping[str, Tensor]) -> None:
+    """Set the generators to what `random_states` gave; one of a device that gave none stays as it is seeded."""
+    torch.set_rng_state(states["cpu"])
+    if device.type in states and device.type == "cuda":
+        torch.cuda.set_rng_state(states["cuda"], device)
+    elif device.type in states and device.type == "mps":
+        torch.mps.set_rng_state(states["mps"])

@@ -194,3 +194,10 @@ def staged_folder(target: str | Path) -> Iterator[Path]:
         yield stage
     finally:
         shutil.rmtree(stage, ignore_errors=True)
+
+
+def remove_stages(*targets: Path) -> None:
+    """Remove the staged folders that killed processes have left in these folders."""
+    for target in targets:
+        for stage in target.glob(".partial-*"):
+            shutil.rmtree(stage, ignore_errors=True)

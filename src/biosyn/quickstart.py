@@ -62,6 +62,7 @@ def quickstart(
             epoch=epochs,
             seed=seed,
             device=device,
+            keep_last=0,
             show_progress=show_progress,
         )
     )["epochs"]

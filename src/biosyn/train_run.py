@@ -2,29 +2,26 @@
 
 import logging
 from collections.abc import Callable
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from biosyn.checkpoint.kept_states import KeptStates
+from biosyn.checkpoint.manifest import is_trained_as
+from biosyn.checkpoint.training_state import state_of_first
 from biosyn.config import TrainConfig
 from biosyn.data.dictionary import DictionaryDataset, require_names
 from biosyn.data.queries import QueryDataset
 from biosyn.devices import resolve_device, set_seed
 from biosyn.distributed.ranks import is_first, rank
-from biosyn.files import require_writable
+from biosyn.epochs import run_epochs, start
+from biosyn.files import remove_stages, require_writable
 from biosyn.model.biosyn import BioSyn
-from biosyn.provenance import describe_data, describe_dictionary, describe_model, describe_queries
 from biosyn.records import Query
 from biosyn.training import Trainer
+from biosyn.training_identity import describe_dev, describe_training, identity, output_folder
 from biosyn.training_log import DevSet, TrainLog, load_dev_set
 
 logger = logging.getLogger(__name__)
-
-# of a run's flags: those that the manifest describes otherwise, and paths of this machine, which are nobody's business
-NOT_SETTINGS = {
-    *("model_name_or_path", "revision", "train_dictionary_path", "train_dir", "output_dir"),
-    *("dev_dir", "dev_dictionary_path", "show_progress"),
-}
 
 
 def train(config: TrainConfig) -> dict[str, Any]:
@@ -40,7 +37,7 @@ def train(config: TrainConfig) -> dict[str, Any]:
     require_names(dictionary, config.topk)
     queries = QueryDataset(config.train_dir, True, True, True, draft=config.draft).queries
     dev = load_dev_set(config.dev_dir, config.dev_dictionary_path)
-    output_dir = _output_dir(config)
+    output_dir = output_folder(config)
     if is_first():
         require_writable(output_dir)
     set_seed(config.seed + rank())  # or else the ranks' dropout would be the same
@@ -70,12 +67,42 @@ def _train_epochs(
     dev: DevSet | None,
     output_dir: Path,
 ) -> list[dict[str, Any]]:
-    log = TrainLog(output_dir)
-    save = _saver(config, biosyn, dev, mentions=len(queries), names=len(dictionary))
+    trained = describe_training(config, mentions=len(queries), names=len(dictionary))
+    dev_data = describe_dev(config, dev)
+    states = KeptStates(output_dir, identity(config, trained, dev_data), keep=config.keep_last)
+    state = state_of_first(states.begin(resume=config.resume, epochs=config.epoch) if is_first() else None)
+    if is_first():
+        remove_stages(output_dir, *output_dir.glob("checkpoint_*"))
+    log = TrainLog(output_dir, state.values["log"] if state else ())
+    save = _saver(biosyn, trained, dev_data)
     if config.epoch == 0:  # the sparse-only model: nothing to train, all to save
         save(output_dir, {"epoch": 0})
         return log.rows
-    trainer = Trainer(
+    trainer = _trainer(config, biosyn, queries, dictionary, dev)
+
+    def save_models(row: dict[str, Any]) -> None:
+        if config.save_checkpoint_all:
+            save(output_dir / f"checkpoint_{row['epoch']}", row)
+        if log.is_best() if config.keep_best else row["epoch"] == config.epoch:
+            save(output_dir, row)
+
+    start(trainer, state, log=log, save_models=save_models)
+    del state  # three times the encoder's memory
+    run_epochs(
+        trainer,
+        epochs=config.epoch,
+        log=log,
+        states=states,
+        save_every_steps=config.save_every_steps,
+        save_models=save_models,
+    )
+    return log.rows
+
+
+def _trainer(
+    config: TrainConfig, biosyn: BioSyn, queries: list[Query], dictionary: DictionaryDataset, dev: DevSet | None
+) -> Trainer:
+    return Trainer(
         biosyn,
         queries,
         dictionary,
@@ -91,50 +118,20 @@ def _train_epochs(
         seed=config.seed,
         show_progress=config.show_progress,
     )
-    if dev is not None:
-        log.add({"epoch": 0, **trainer.dev_accuracy()})
-    for epoch in range(1, config.epoch + 1):
-        row = {"epoch": epoch, **trainer.run_epoch(), **trainer.dev_accuracy()}
-        log.add(row)
-        if config.save_checkpoint_all:
-            save(output_dir / f"checkpoint_{epoch}", row)
-        if log.is_best() if config.keep_best else epoch == config.epoch:
-            save(output_dir, row)
-    return log.rows
 
 
-def _output_dir(config: TrainConfig) -> Path:
-    path = Path(config.output_dir)
-    return path.with_name(f"{path.name}_draft") if config.draft else path
-
-
-def describe_training(config: TrainConfig, *, mentions: int, names: int) -> dict[str, Any]:
-    """Return what a model's manifest tells of its training: from which encoder, on what, with which settings."""
-    return {
-        "encoder": describe_model(config.model_name_or_path, config.revision),
-        "dictionary": describe_dictionary(config.train_dictionary_path, names),
-        "queries": describe_queries(config.train_dir, mentions),
-        "settings": {key: value for key, value in asdict(config).items() if key not in NOT_SETTINGS},
-    }
-
-
-def _saver(
-    config: TrainConfig, biosyn: BioSyn, dev: DevSet | None, *, mentions: int, names: int
-) -> Callable[[Path, dict[str, Any]], None]:
+def _saver(biosyn: BioSyn, trained: dict[str, Any], dev_data: dict[str, Any]) -> Callable[[Path, dict[str, Any]], None]:
     """Return the function that saves the model as it is after an epoch, with what it was trained and measured on.
 
-    It is rank 0 that saves.
+    It is the first rank that saves.
     """
-    if not is_first():
-        return lambda folder, row: None
-    trained = describe_training(config, mentions=mentions, names=names)
-    dev_data = {}
-    if dev is not None and config.dev_dir is not None and config.dev_dictionary_path is not None:
-        sizes = {"mentions": len(dev.queries), "names": len(dev.dictionary)}
-        dev_data = describe_data(config.dev_dir, config.dev_dictionary_path, **sizes)
 
     def save(folder: Path, row: dict[str, Any]) -> None:
-        figures = {"dev": {**dev_data, **row["dev"]}} if "dev" in row else {}
-        biosyn.save_model(folder, trained={**trained, "last_epoch": row}, figures=figures)
+        told = {**trained, "last_epoch": row}
+        if is_first() and not is_trained_as(
+            folder, told
+        ):  # or else a resumed run would take what was recorded there since
+            figures = {"dev": {**dev_data, **row["dev"]}} if "dev" in row else {}
+            biosyn.save_model(folder, trained=told, figures=figures)
 
     return save

@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,24 +10,26 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 from tqdm import tqdm
-from transformers import PreTrainedModel
 
+from biosyn.checkpoint.training_state import TrainingState
 from biosyn.data.candidates import CandidateDataset
 from biosyn.data.dictionary import DictionaryDataset
-from biosyn.devices import return_freed_memory
-from biosyn.distributed.ranks import data_parallel, gradients_shared, my_share, size, summed
+from biosyn.devices import random_states, return_freed_memory, set_random_states
+from biosyn.distributed.ranks import data_parallel, gradients_shared, is_first, my_share, rank, size, summed
+from biosyn.epoch_progress import EpochProgress
 from biosyn.errors import InputError
 from biosyn.model.biosyn import BioSyn
 from biosyn.model.losses import marginal_nll_sum
 from biosyn.model.rerank_net import RerankNet
 from biosyn.model.together import together
+from biosyn.network_state import network_tensors, random_states_of, random_tensors, restore_network, states_of_ranks
+from biosyn.optimization import enable_checkpointing, make_optimizer
 from biosyn.records import Query
 from biosyn.retrieval.iterative import CandidateRetriever
 from biosyn.retrieval.name_pool import NamePool
 from biosyn.retrieval.vectors import SparseRows, Vectors
 from biosyn.training_log import DevSet
 
-SPARSE_WEIGHT_LEARNING_RATE = 0.01
 RETURN_MEMORY_EVERY = 10  # steps; each one would cost a tenth of the time, and save hardly more
 _TRAIN, _DEV = 0, 1  # the dictionaries of the name pool
 
@@ -87,6 +89,8 @@ class Trainer:
         self.show_progress = show_progress
         self.fixed_candidates = fixed_candidates
         self.kept_candidates: CandidateDataset | None = None
+        self.epochs = 0  # that are through
+        self.progress: EpochProgress | None = None  # of the epoch that is begun
         self.order = torch.Generator().manual_seed(seed)
         self.mention_tokens = self.dense.tokenize([query.mention for query in queries], what="mentions")
         self.names = NamePool(self.dense, dictionary.names, dev.dictionary.names if dev else [])
@@ -112,24 +116,61 @@ class Trainer:
         self.parallel = data_parallel(self.net)  # what a step calls
         self.optimizer = make_optimizer(self.net, learning_rate=learning_rate, weight_decay=weight_decay)
 
-    def run_epoch(self) -> dict[str, float]:
-        """Retrieve the candidates anew, unless they are fixed, then take a step a batch; return the epoch's figures."""
-        started = time.perf_counter()
-        candidates = self._retrieve()
+    def run_epoch(self, after_step: Callable[[int], object] = lambda steps: None) -> dict[str, float]:
+        """Retrieve the candidates anew, unless they are fixed, then take a step a batch; return the epoch's figures.
+
+        An epoch that was begun before its state was restored is finished.
+
+        Parameters
+        ----------
+        after_step
+            Told after each step how many of the epoch are taken; it may ask for the `state`.
+        """
+        epoch = self.progress = self.progress or self._begin_epoch()
         self.names.forget()  # the steps change the encoder, and need the memory
-        stepping = time.perf_counter()
-        loss = self._take_steps(candidates)
+        loss = self._take_steps(epoch, after_step)
         if not math.isfinite(loss):
             raise InputError(f"the loss is {loss}: the training has diverged, lower --learning_rate")
-        step_seconds = time.perf_counter() - stepping
         self.biosyn.init_sparse_weight(self.net.sparse_weight.item())
-        return {
-            "loss": loss,
-            "w": self.biosyn.sparse_weight,
-            "positive_share": candidates.positive_share,
-            "seconds": round(time.perf_counter() - started, 1),
-            "mentions_per_second": round(len(candidates) / step_seconds, 2),
+        self.epochs, self.progress = self.epochs + 1, None
+        return {"loss": loss, "w": self.biosyn.sparse_weight, **epoch.row()}
+
+    def state(self) -> TrainingState:
+        """Return all that the rest of the training depends on: after a step, or after an epoch.
+
+        The tensors are the training's own, not copies: write them before it goes on. Of several ranks all call it.
+        """
+        epoch = self.progress
+        candidates = self.kept_candidates if epoch is None else epoch.candidates
+        tensors = {
+            **network_tensors(self.net, self.optimizer),
+            **random_tensors(states_of_ranks(random_states(self.biosyn.device))),
+            "order": self.order.get_state() if epoch is None else epoch.order,
         }
+        if candidates is not None:
+            tensors["candidates"] = torch.from_numpy(candidates.candidates)
+        if epoch is None:
+            return TrainingState(self.epochs, 0, tensors, {})
+        tensors["losses"] = summed(torch.stack(epoch.losses))
+        seconds = {"retrieval_seconds": epoch.retrieval_seconds, "step_seconds": epoch.step_seconds}
+        return TrainingState(self.epochs, epoch.steps, tensors, seconds)
+
+    def restore(self, state: TrainingState) -> None:
+        """Go back to a state that a trainer of the same settings and data has given; the ranks may be other ones."""
+        restore_network(self.net, self.optimizer, state.tensors)
+        self.biosyn.init_sparse_weight(self.net.sparse_weight.item())
+        self.order.set_state(state.tensors["order"])
+        if random := random_states_of(state.tensors, rank=rank()):  # or else there were fewer ranks
+            set_random_states(self.biosyn.device, random)
+        self.epochs = state.epochs
+        if "candidates" in state.tensors:
+            candidates = self.retriever.dataset(state.tensors["candidates"].numpy())
+            self.kept_candidates = candidates if self.fixed_candidates else None
+            if state.steps:
+                total = state.tensors["losses"].to(self.biosyn.device)
+                losses = list((total if is_first() else torch.zeros_like(total)).unbind())  # the ranks' are added up
+                seconds = {key: state.values[key] for key in ("retrieval_seconds", "step_seconds")}
+                self.progress = EpochProgress(candidates, state.tensors["order"], losses, **seconds)
 
     def dev_accuracy(self) -> dict[str, Any]:
         """Return ``{"dev": Acc@k by score mode}`` under the present encoder, or nothing without a dev set."""
@@ -138,6 +179,10 @@ class Trainer:
         names = Vectors(self._name_vectors(_DEV), self.dev_sparse)
         model = together(self.biosyn, torch.from_numpy(self.dev_rows).to(self.biosyn.device))
         return {"dev": self.dev.accuracy(model, names)}
+
+    def _begin_epoch(self) -> EpochProgress:
+        started, order = time.perf_counter(), self.order.get_state()
+        return EpochProgress(self._retrieve(), order, retrieval_seconds=time.perf_counter() - started)
 
     def _retrieve(self) -> CandidateDataset:
         if self.kept_candidates is not None:
@@ -153,19 +198,24 @@ class Trainer:
             self.names.embed(progress="names" if self.show_progress else None)
         return self.names.vectors_of(dictionary)
 
-    def _take_steps(self, candidates: CandidateDataset) -> float:
-        """Return the mean of the steps' losses."""
+    def _take_steps(self, epoch: EpochProgress, after_step: Callable[[int], object]) -> float:
+        """Take the steps that are left of the epoch; return the mean of all its losses."""
         self.net.train()
-        losses = []
-        steps = list(self._steps(len(candidates)))
-        for step, mentions in enumerate(tqdm(steps, desc="steps", disable=not self.show_progress), 1):
-            losses.append(self._accumulate(candidates, mentions))  # kept on the device: reading each would stall a GPU
+        started = time.perf_counter() - epoch.step_seconds
+        steps = list(self._steps(len(epoch.candidates)))
+        left = steps[epoch.steps :]
+        for mentions in tqdm(left, desc="steps", initial=epoch.steps, total=len(steps), disable=not self.show_progress):
+            epoch.losses.append(self._accumulate(epoch.candidates, mentions))
             self.optimizer.step()
             self.optimizer.zero_grad()  # here: while activations pile up there are no gradients beside them
-            if step % RETURN_MEMORY_EVERY == 0:
+            if epoch.steps % RETURN_MEMORY_EVERY == 0:
                 return_freed_memory()
+            epoch.step_seconds = time.perf_counter() - started
+            after_step(epoch.steps)
         self.net.eval()
-        return float(summed(torch.stack(losses)).mean())
+        loss = float(summed(torch.stack(epoch.losses)).mean())
+        epoch.step_seconds = time.perf_counter() - started  # a GPU is not through before the loss is read
+        return loss
 
     def _accumulate(self, candidates: CandidateDataset, mentions: NDArray[np.int64]) -> Tensor:
         """Add the gradient of a step's loss, batch by batch; return this rank's part of the loss, of shape ()."""
@@ -193,24 +243,3 @@ class Trainer:
         size = self.batch_size * self.accumulation
         for start in range(0, n_mentions, size):
             yield order[start : start + size]
-
-
-def enable_checkpointing(model: PreTrainedModel) -> None:
-    """Let the model compute its activations again in the backward pass; an InputError where it cannot."""
-    # two names of one thing: the first is that of newer transformers
-    enable = getattr(model, "activation_checkpointing_enable", None) or model.gradient_checkpointing_enable
-    try:
-        enable()
-    except ValueError as error:
-        raise InputError(f"--gradient_checkpointing: {type(model).__name__} has none: leave the flag out") from error
-
-
-def make_optimizer(net: RerankNet, *, learning_rate: float, weight_decay: float) -> torch.optim.Adam:
-    """Return Adam (L2 decay inside, not AdamW) over the encoder, and over w at its own rate without decay."""
-    return torch.optim.Adam(
-        [
-            {"params": list(net.encoder.parameters()), "lr": learning_rate, "weight_decay": weight_decay},
-            {"params": [net.sparse_weight], "lr": SPARSE_WEIGHT_LEARNING_RATE, "weight_decay": 0.0},
-        ],
-        fused=net.sparse_weight.device.type in ("cpu", "cuda"),  # the same arithmetic in one pass over memory
-    )

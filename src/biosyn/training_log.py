@@ -2,6 +2,7 @@
 
 import json
 import logging
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -48,25 +49,36 @@ def load_dev_set(dev_dir: str | None, dev_dictionary_path: str | None) -> DevSet
 
 
 class TrainLog:
-    """The rows of a run, written whole after each one, so that the file is valid at any moment; by the first rank."""
+    """The rows of a run, written whole after each one, so that the file is valid at any moment; by the first rank.
 
-    def __init__(self, output_dir: Path):
+    Parameters
+    ----------
+    rows
+        Those that a resumed run had when its state was saved.
+    """
+
+    def __init__(self, output_dir: Path, rows: Sequence[dict[str, Any]] = ()):
         self.path = output_dir / FILES.training_log
-        if is_first():
-            self.path.unlink(missing_ok=True)  # of an earlier run: its rows would not be those of the model saved here
-        self.rows: list[dict[str, Any]] = []
+        self.rows = list(rows)
+        if self.rows:
+            self._write()
+        elif is_first():  # the rows of an earlier run would not be those of the model saved here
+            self.path.unlink(missing_ok=True)
 
     def add(self, row: dict[str, Any]) -> None:
         """Append a row, write the file and log the row in one line."""
         self.rows.append(row)
-        if is_first():
-            write_lines(self.path, (json.dumps(row) for row in self.rows))
+        self._write()
         logger.info(" ".join(f"{key}={_short(value)}" for key, value in row.items()))
 
     def is_best(self) -> bool:
         """Say whether the last row's hybrid Acc@1 on dev is above that of every earlier trained epoch."""
         scores = [row["dev"]["hybrid"]["acc1"] for row in self.rows if row["epoch"] > 0]
         return bool(scores) and scores[-1] > max(scores[:-1], default=-1.0)
+
+    def _write(self) -> None:
+        if is_first():
+            write_lines(self.path, (json.dumps(row) for row in self.rows))
 
 
 def _short(value: Any) -> str:

@@ -2,6 +2,7 @@
 
 import json
 import math
+import shutil
 
 import pytest
 from safetensors.torch import load_file
@@ -19,16 +20,27 @@ SETTINGS = {
 def arguments(still_encoder, tiny_dictionary, tiny_queries, tmp_path):
     """Function: setting and name of the output -> the command."""
 
-    def make(setting, name):
+    def make(setting, name, *flags, encoder=still_encoder):
         paths = {
-            "--model_name_or_path": still_encoder,
+            "--model_name_or_path": encoder,
             "--train_dictionary_path": tiny_dictionary,
             "--train_dir": tiny_queries,
             "--dev_dictionary_path": tiny_dictionary,
             "--dev_dir": tiny_queries,
             "--output_dir": tmp_path / name,
         }
-        numbers = ["--topk", "4", "--epoch", "2", "--learning_rate", "1e-3", *SETTINGS[setting]]
+        numbers = [
+            "--topk",
+            "4",
+            "--epoch",
+            "2",
+            "--keep_last",
+            "9",
+            "--learning_rate",
+            "1e-3",
+            *SETTINGS[setting],
+            *flags,
+        ]
         return ["train", *(str(part) for pair in paths.items() for part in pair), *numbers]
 
     return make
@@ -61,3 +73,40 @@ def test_several_ranks_train_what_one_would(on_ranks, arguments, tmp_path, size)
         for code, out, err in (one[number] for one in several[1:]):  # the other ranks are silent
             assert (code, out) == (0, "")
             assert "epoch=" not in err
+
+
+def remove_states_after(folder, name):
+    """Leave what a run that was killed after that state would have left."""
+    for path in (folder / "training_state").iterdir():
+        if tuple(map(int, path.name.split("_"))) > tuple(map(int, name.split("_"))):
+            shutil.rmtree(path)
+
+
+def test_a_resumed_run_of_the_same_ranks_is_the_uninterrupted_one_bit_for_bit(
+    on_ranks, arguments, tiny_encoder, tmp_path
+):
+    every = ("--save_every_steps", "3")
+    peaceful = on_ranks(2, "command", *arguments("plain", "peaceful", *every, encoder=tiny_encoder))  # with dropout
+    expected = json.loads(peaceful[0][1])["epochs"]
+    for state in ("0_3", "1_0", "1_6"):
+        shutil.copytree(tmp_path / "peaceful", tmp_path / state)
+        remove_states_after(tmp_path / state, state)
+        resumed = on_ranks(2, "command", *arguments("plain", state, *every, "--resume", encoder=tiny_encoder))
+        found = json.loads(resumed[0][1])["epochs"]
+        for one, other in zip(expected, found, strict=True):
+            for key in ("loss", "w", "dev"):
+                assert one.get(key) == other.get(key)
+        assert (tmp_path / state / "model.safetensors").read_bytes() == (
+            tmp_path / "peaceful" / "model.safetensors"
+        ).read_bytes()
+
+
+def test_other_ranks_may_go_on_and_learn_the_same_but_for_dropout(on_ranks, arguments, tmp_path):
+    peaceful = on_ranks(2, "command", *arguments("plain", "peaceful", "--save_every_steps", "3"))
+    expected = json.loads(peaceful[0][1])["epochs"]
+    for size in (1, 3):
+        name = f"by-{size}"
+        shutil.copytree(tmp_path / "peaceful", tmp_path / name)
+        remove_states_after(tmp_path / name, "0_3")
+        found = json.loads(on_ranks(size, "command", *arguments("plain", name, "--resume"))[0][1])["epochs"]
+        assert math.isclose(found[-1]["loss"], expected[-1]["loss"], rel_tol=1e-5)

@@ -1,7 +1,6 @@
 """Runs in processes of their own, killed by SIGKILL and resumed: the bytes are those of a run left in peace."""
 
 import json
-import multiprocessing
 import random
 import signal
 import time
@@ -14,8 +13,7 @@ from biosyn.cli.inference import main
 from biosyn.inference import Linker
 from biosyn.train_run import train
 
-# The server imports torch once; each run is forked from it. A step is eight mentions: there are many to be killed in.
-SERVER = multiprocessing.get_context("forkserver")
+# A step is eight mentions: there are many to be killed in.
 PROGRAM = """
 import sys
 import biosyn.linking.steps
@@ -97,17 +95,9 @@ def arguments(tiny_checkpoint, tiny_dictionary, tmp_path):
 
 
 @pytest.fixture
-def start(tmp_path):
+def start(forked, tmp_path):
     """Function: arguments -> the process that runs the command; what it prints goes to the file ``log``."""
-    SERVER.set_forkserver_preload(["biosyn.linking.run"])
-
-    def run(arguments):
-        program = PROGRAM.format(log=str(tmp_path / "log"), arguments=arguments)
-        process = SERVER.Process(target=exec, args=(program, {}))
-        process.start()
-        return process
-
-    return run
+    return lambda arguments: forked(PROGRAM.format(log=str(tmp_path / "log"), arguments=arguments))
 
 
 def finish(process, tmp_path):

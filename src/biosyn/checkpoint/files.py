@@ -18,6 +18,7 @@ class CheckpointFiles:
     sparse_encoder: str = "sparse_encoder.json"
     card: str = "README.md"
     training_log: str = "train_log.jsonl"
+    training_states: str = "training_state"
     # the published checkpoints'
     published_sparse_encoder: str = "sparse_encoder.pk"
     published_sparse_weight: str = "sparse_weight.pt"

@@ -113,6 +113,14 @@ def load_manifest(folder: str | Path) -> Manifest:
     return manifest
 
 
+def is_trained_as(folder: str | Path, trained: dict[str, Any]) -> bool:
+    """Say whether the folder holds a checkpoint whose manifest tells this of its training."""
+    try:
+        return load_manifest(folder).trained == trained
+    except InputError:
+        return False
+
+
 def verify_files(folder: str | Path, manifest: Manifest) -> None:
     """Check that every file is the one that was saved with the manifest.
 

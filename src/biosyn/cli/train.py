@@ -15,6 +15,7 @@ from biosyn.cli.common import (
     run_command,
 )
 from biosyn.config import TRAIN_PRECISIONS, TrainConfig
+from biosyn.distributed.environment import restarts
 
 SETTINGS = (
     ("max_length", int, "tokens kept of a name or mention, [CLS] and [SEP] included"),
@@ -62,6 +63,21 @@ def _parser() -> argparse.ArgumentParser:
     )
     add("--keep_sparse_weight", action="store_true", help="start from the w of the BioSyn model given")
     add("--draft", action="store_true", help="100 names, 10 mentions, output in <output_dir>_draft: a trial run")
+    add("--resume", action="store_true", help="go on from the newest training state in --output_dir, if there is one")
+    add(
+        "--save_every_steps",
+        type=int,
+        metavar="N",
+        default=TrainConfig.save_every_steps,
+        help="save the training state every N steps too, not only after each epoch (default: %(default)s, never)",
+    )
+    add(
+        "--keep_last",
+        type=int,
+        metavar="N",
+        default=TrainConfig.keep_last,
+        help="training states to keep; 0: one, and none once the training is complete (default: %(default)s)",
+    )
     add("--save_checkpoint_all", action="store_true", help="also save checkpoint_N/ after each epoch")
     add("--gradient_checkpointing", action="store_true", help="less memory for more time: compute activations twice")
     add_precision(parser, TRAIN_PRECISIONS)
@@ -73,6 +89,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _train(args: argparse.Namespace) -> dict[str, Any]:
+    args.resume = args.resume or restarts() > 0  # what torchrun starts again goes on
     config = make_config(TrainConfig, args)
     from biosyn.distributed.running import joined  # here, so that --help does not wait for torch
     from biosyn.train_run import train

@@ -5,7 +5,7 @@ of them: they must all call it, in the same order.
 """
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any, NamedTuple, TypeVar, cast
 
@@ -88,6 +88,31 @@ def gathered_json(value: T) -> list[T]:
     return [json.loads(part.numpy().tobytes()) for part in gathered(_to_bytes(value))]
 
 
+def json_from_first(value: Any) -> Any:
+    """Return rank 0's value on every rank, as JSON makes it; alone, the value itself."""
+    if _here.size == 1:
+        return value
+    content = _to_bytes(value if is_first() else None)
+    length = torch.tensor([len(content)])
+    dist.broadcast(length, 0)
+    content = content if is_first() else torch.empty(int(length), dtype=torch.uint8)
+    dist.broadcast(content, 0)
+    return json.loads(content.numpy().tobytes())
+
+
+def tensors_from_first(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Return rank 0's tensors, which are on the CPU, on every rank."""
+    if _here.size == 1:
+        return dict(tensors)
+    shapes = {name: [str(part.dtype).removeprefix("torch."), list(part.shape)] for name, part in tensors.items()}
+    received = {}
+    for name, (dtype, shape) in json_from_first(shapes).items():
+        part = tensors[name] if is_first() else torch.empty(shape, dtype=getattr(torch, dtype))
+        received[name] = part.contiguous()
+        dist.broadcast(received[name], 0)
+    return received
+
+
 def wait_for_all() -> None:
     """Return when every rank has come here."""
     summed(torch.zeros(1))
@@ -102,12 +127,12 @@ def led(function: Callable[[Any], T]) -> Iterator[Callable[[Any], T] | None]:
     if _here.size == 1:
         yield function
     elif not is_first():
-        while (call := _from_first(None)) is not None:
+        while (call := json_from_first(None)) is not None:
             function(call["argument"])
         yield None
     else:
-        yield lambda argument: function(_from_first({"argument": argument})["argument"])
-        _from_first(None)  # only where all went well: else the run ends
+        yield lambda argument: function(json_from_first({"argument": argument})["argument"])
+        json_from_first(None)  # only where all went well: else the run ends
 
 
 def data_parallel(net: nn.Module) -> nn.Module:
@@ -126,17 +151,6 @@ def gradients_shared(net: nn.Module, *, wanted: bool) -> AbstractContextManager[
         return nullcontext()
     context: AbstractContextManager[None] = net.no_sync()  # type: ignore[operator]
     return context
-
-
-def _from_first(value: Any) -> Any:
-    """Return rank 0's value on every rank, as JSON makes it."""
-    content = _to_bytes(value)
-    length = torch.tensor([len(content)])
-    dist.broadcast(length, 0)
-    if not is_first():
-        content = torch.empty(int(length), dtype=torch.uint8)
-    dist.broadcast(content, 0)
-    return json.loads(content.numpy().tobytes())
 
 
 def _to_bytes(value: Any) -> Tensor:

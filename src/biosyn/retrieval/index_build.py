@@ -26,7 +26,7 @@ from biosyn.retrieval.index import (
     VALUES,
     DictionaryIndex,
 )
-from biosyn.retrieval.index_cache import clean, discard, index_folders, locked, partial_folder
+from biosyn.retrieval.index_cache import index_folders, locked
 from biosyn.retrieval.index_files import (
     TEXT_BLOCK,
     ArrayWriter,
@@ -37,6 +37,7 @@ from biosyn.retrieval.index_files import (
     text_blocks,
     write_header,
 )
+from biosyn.whole_folders import discard, partial_folder, remove_partial
 
 if TYPE_CHECKING:
     from scipy import sparse
@@ -99,7 +100,7 @@ def open_or_build(
 
 
 def _open_or_build_locked(folder: Path, build: "_Build") -> DictionaryIndex:
-    clean(folder)
+    remove_partial(folder.parent, folder.name)
     if folder.exists():
         try:
             return DictionaryIndex.open(folder)  # another process has made it meanwhile

@@ -1,8 +1,6 @@
 """The folders of a cache of dictionary indexes: listed, removed, locked."""
 
 import logging
-import os
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,6 +11,7 @@ from filelock import FileLock, Timeout
 from biosyn.errors import InputError
 from biosyn.retrieval.index import DictionaryIndex
 from biosyn.retrieval.index_files import DIGEST_LENGTH
+from biosyn.whole_folders import discard, remove_partial
 
 logger = logging.getLogger(__name__)
 
@@ -88,7 +87,7 @@ def remove_index(cache_dir: str | Path, key_prefix: str | None = None) -> list[s
         folder = cache_dir / key
         try:
             with locked(cache_dir, key, wait=False):
-                clean(folder)
+                remove_partial(cache_dir, key)
                 if folder.exists():
                     discard(folder)
         except Timeout as error:
@@ -108,24 +107,6 @@ def index_folders(cache_dir: Path) -> list[Path]:
 
 def _is_digest(name: str) -> bool:
     return len(name) == DIGEST_LENGTH and not set(name) - set("0123456789abcdef")
-
-
-def partial_folder(folder: Path, what: str) -> Path:
-    """Return this process's own place beside an index for what is not whole."""
-    return folder.with_name(f".{folder.name}.partial-{what}-{os.getpid()}")
-
-
-def clean(folder: Path) -> None:
-    """Remove what builders that died have left; only under the lock."""
-    for path in folder.parent.glob(f".{folder.name}.partial-*"):
-        shutil.rmtree(path)
-
-
-def discard(folder: Path) -> None:
-    """Remove an index so that nobody sees half of it; only under the lock."""
-    gone = partial_folder(folder, "old")
-    os.rename(folder, gone)  # noqa: PTH104
-    shutil.rmtree(gone)
 
 
 @contextmanager

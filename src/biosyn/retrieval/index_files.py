@@ -175,15 +175,19 @@ _ENCODER_FILES = {FILES.encoder_config, FILES.weights_index, FILES.old_weights_i
 _WEIGHTS = {".safetensors", ".bin"}
 
 
+def is_encoder_file(path: Path) -> bool:
+    """Say whether an encoder and its tokenizer are loaded from it: a file whose name is one of theirs."""
+    return (path.name in _TOKENIZER_FILES | _ENCODER_FILES or path.suffix in _WEIGHTS) and path.is_file()
+
+
 def _stamps(folder: Path) -> dict[str, list[int]]:
     """Return file name -> [size, mtime in ns, inode] of what an encoder is loaded from, sorted by name."""
     stamps = {}
     try:
         for path in sorted(folder.iterdir()):
-            name = path.name
-            if (name in _TOKENIZER_FILES | _ENCODER_FILES or path.suffix in _WEIGHTS) and path.is_file():
+            if is_encoder_file(path):
                 status = path.stat()
-                stamps[name] = [status.st_size, status.st_mtime_ns, status.st_ino]
+                stamps[path.name] = [status.st_size, status.st_mtime_ns, status.st_ino]
     except OSError as error:
         raise InputError(f"cannot be read: {error.strerror}", path=folder) from error
     return stamps

@@ -66,7 +66,10 @@ class CandidateRetriever:
     def retrieve(self, dense_mentions: Tensor, dense_names: Tensor) -> CandidateDataset:
         """Return the candidate sets under the encoder that made the vectors, of shape (M, H) and (n, H)."""
         dense_rows = self._rows(Vectors(dense_mentions, None), Vectors(dense_names, None))  # (M, K)
-        candidates = mix_candidates(self.sparse_rows, dense_rows, topk=self.topk, dense_ratio=self.dense_ratio)
+        return self.dataset(mix_candidates(self.sparse_rows, dense_rows, topk=self.topk, dense_ratio=self.dense_ratio))
+
+    def dataset(self, candidates: NDArray[np.int64]) -> CandidateDataset:
+        """Return the candidate sets of which these are the rows of the dictionary, (M, K): as retrieved, or kept."""
         return CandidateDataset(
             self.tokens,
             candidates=candidates,

@@ -1,0 +1,65 @@
+import os
+
+import pytest
+
+from biosyn.whole_folders import discard, partial_folder, remove_partial, sync, whole_folder
+
+
+def test_the_folder_appears_at_the_end_of_the_block(tmp_path):
+    target = tmp_path / "made" / "target"
+    with whole_folder(target) as stage:
+        (stage / "a").write_text("1")
+        assert not target.exists()
+    assert [path.name for path in target.parent.iterdir()] == ["target"]
+    assert (target / "a").read_text() == "1"
+
+
+def test_after_an_error_nothing_is_there(tmp_path):
+    with pytest.raises(FileNotFoundError), whole_folder(tmp_path / "target") as stage:
+        (stage / "missing" / "a").write_text("1")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_that_is_there_is_not_replaced(tmp_path):
+    (tmp_path / "target").mkdir()
+    (tmp_path / "target" / "old").write_text("1")
+    with pytest.raises(OSError, match="target"), whole_folder(tmp_path / "target") as stage:
+        (stage / "new").write_text("2")
+    assert [path.name for path in tmp_path.rglob("*")] == ["target", "old"]
+
+
+def test_the_folder_is_on_disk_before_it_has_its_name(tmp_path, monkeypatch):
+    order, rename = [], os.rename
+    monkeypatch.setattr("biosyn.whole_folders.sync", lambda path: order.append(("sync", path)))
+    monkeypatch.setattr("os.rename", lambda source, target: order.append(("rename", target)) or rename(source, target))
+    target = tmp_path / "target"
+    with whole_folder(target) as stage:
+        pass
+    assert order == [("sync", stage), ("rename", target), ("sync", tmp_path)]
+
+
+def test_a_discarded_folder_loses_its_name_first(tmp_path, monkeypatch):
+    (tmp_path / "target").mkdir()
+    with monkeypatch.context() as patched:
+        patched.setattr("shutil.rmtree", lambda path: None)  # as if it were killed here
+        discard(tmp_path / "target")
+    (left,) = tmp_path.iterdir()
+    assert left == partial_folder(tmp_path / "target", "old")
+    remove_partial(tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_dead_processes_left_is_removed_by_name(tmp_path):
+    for name in (".a.partial-new-1", ".b.partial-old-2", "a", ".a"):
+        (tmp_path / name).mkdir()
+    remove_partial(tmp_path, "a")
+    assert {path.name for path in tmp_path.iterdir()} == {".b.partial-old-2", "a", ".a"}
+    remove_partial(tmp_path / "missing")
+
+
+def test_files_and_folders_can_be_synced(tmp_path):
+    (tmp_path / "a").write_text("1")
+    for path in (tmp_path / "a", tmp_path):
+        sync(path)
+    with pytest.raises(OSError, match="missing"):
+        sync(tmp_path / "missing")
