@@ -124,3 +124,38 @@ def test_without_a_restart_the_run_ends_at_once_and_is_resumed_by_hand(torchrun,
     assert torchrun(1, [*link_command("linked"), "--resume"]).wait(timeout=300) == 0
     assert torchrun(3, link_command("peaceful")).wait(timeout=300) == 0
     assert (tmp_path / "linked").read_bytes() == (tmp_path / "peaceful").read_bytes()
+
+
+@pytest.mark.slow
+def test_a_training_goes_on_from_its_last_state_when_torchrun_starts_it_again(
+    torchrun, still_encoder, tiny_dictionary, tiny_queries, tmp_path
+):
+    def command(name):
+        flags = {
+            "--model_name_or_path": still_encoder,
+            "--train_dictionary_path": tiny_dictionary,
+            "--train_dir": tiny_queries,
+            "--output_dir": tmp_path / name,
+            "--topk": 6,
+            "--epoch": 30,
+            "--save_every_steps": 1,
+            "--device": "cpu",
+        }
+        return ["train.py", *(part for pair in flags.items() for part in pair)]
+
+    states = tmp_path / "killed" / "training_state"
+    run = torchrun(2, command("killed"), "--max_restarts=2")
+    for epoch, rank in ((3, 1), (12, 0)):
+        kill_rank(run, rank, when=lambda epoch=epoch: any(states.glob(f"{epoch}_*")))
+    assert run.wait(timeout=300) == 0
+    errors = (tmp_path / "err").read_text()
+    assert [line.count("died, which ends the others") for line in lines_of(tmp_path)] == [1, 1]
+    assert errors.count("going on after ") == 2
+    killed = json.loads((tmp_path / "out").read_text())
+    assert torchrun(2, command("peaceful")).wait(timeout=300) == 0
+    peaceful = json.loads((tmp_path / "out").read_text())
+    for one, other in zip(peaceful["epochs"], killed["epochs"], strict=True):
+        assert (one["loss"], one["w"]) == (other["loss"], other["w"])  # to the last bit
+    model = "model.safetensors"
+    assert (tmp_path / "killed" / model).read_bytes() == (tmp_path / "peaceful" / model).read_bytes()
+    assert not list((tmp_path / "killed").glob(".partial*"))
