@@ -1,7 +1,6 @@
 import json
 import multiprocessing
 import shutil
-import socket
 from pathlib import Path
 
 import pytest
@@ -14,12 +13,14 @@ SERVER = multiprocessing.get_context("forkserver")
 @pytest.fixture
 def start_ranks(tmp_path):
     """Function: number of ranks, program and its arguments -> the processes, and the files of their results."""
+    import torch.distributed as dist
+
+    stores = []
     SERVER.set_forkserver_preload(["biosyn.linking.run", "biosyn.train_run", "biosyn.distributed.running"])
 
     def start(size, program, *arguments):
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            port = free.getsockname()[1]
+        stores.append(dist.TCPStore("127.0.0.1", 0, is_master=True, wait_for_workers=False))  # torchrun has one, too
+        port = stores[-1].port
         targets = [tmp_path / f"rank{rank}-of-{size}.json" for rank in range(size)]
         code = f"exec(compile(open({str(PROGRAMS)!r}).read(), 'programs.py', 'exec'))\nrun(*call)"
         calls = [(rank, size, port, program, arguments, str(target)) for rank, target in enumerate(targets)]

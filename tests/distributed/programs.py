@@ -14,6 +14,7 @@ TOPK = 7
 def run(rank, size, port, program, arguments, target):
     """Be one rank: set what torchrun sets, call the program, leave its result or its traceback in a file."""
     names = {"RANK": rank, "LOCAL_RANK": rank, "WORLD_SIZE": size, "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
+    names["TORCHELASTIC_USE_AGENT_STORE"] = True
     os.environ.update({name: str(value) for name, value in names.items()})
     try:
         result = {"result": PROGRAMS[program](*arguments)}

@@ -97,6 +97,23 @@ def test_a_file_is_linked_to_the_same_bytes_also_when_it_is_killed_and_resumed_b
         assert (tmp_path / name.replace("1", "3")).read_bytes() == (tmp_path / name).read_bytes()
 
 
+def test_a_run_that_is_terminated_says_so_once_and_can_be_resumed(start_ranks, link_flags, tmp_path):
+    processes, results = start_ranks(2, "command", *link_flags(2))
+    partial = tmp_path / "linked-2.partial" / "output"
+    while not (partial.exists() and partial.stat().st_size > 1000):
+        assert any(process.is_alive() for process in processes)
+        time.sleep(0.001)
+    for process in processes:
+        process.terminate()  # as torchrun does where it is terminated itself
+    for process in processes:
+        process.join(timeout=60)
+    ended = [json.loads(result.read_text())["result"] for result in results]
+    assert [(code, out) for code, out, _ in ended] == [(1, "")] * 2
+    assert ended[0][2].splitlines()[-1] == ("inference.py: error: terminated: start the command again with --resume")
+    assert "error" not in ended[1][2]
+    assert (partial.parent / "state.sqlite").exists()
+
+
 def test_one_mention_is_answered_once(on_ranks, model_flags):
     flags = ["inference", *model_flags(1), "--mention", "ataxias", "--show_embeddings", "--show_predictions"]
     (alone,) = on_ranks(1, "command", *flags)

@@ -55,7 +55,7 @@ def test_the_candidates_are_those_of_one_process(on_ranks, still_encoder, tiny_d
 
 @pytest.mark.parametrize("size", [2, 3])
 def test_several_ranks_train_what_one_would(on_ranks, arguments, tmp_path, size):
-    settings = list(SETTINGS) if size == 2 else ["plain", "accumulated"]
+    settings = ["accumulated", "checkpointed"] if size == 2 else ["plain"]
     (alone,) = on_ranks(1, "commands", *(arguments(setting, f"1-{setting}") for setting in settings))
     several = on_ranks(size, "commands", *(arguments(setting, f"{size}-{setting}") for setting in settings))
     for number, setting in enumerate(settings):
@@ -104,9 +104,8 @@ def test_a_resumed_run_of_the_same_ranks_is_the_uninterrupted_one_bit_for_bit(
 def test_other_ranks_may_go_on_and_learn_the_same_but_for_dropout(on_ranks, arguments, tmp_path):
     peaceful = on_ranks(2, "command", *arguments("plain", "peaceful", "--save_every_steps", "3"))
     expected = json.loads(peaceful[0][1])["epochs"]
-    for size in (1, 3):
-        name = f"by-{size}"
-        shutil.copytree(tmp_path / "peaceful", tmp_path / name)
-        remove_states_after(tmp_path / name, "0_3")
-        found = json.loads(on_ranks(size, "command", *arguments("plain", name, "--resume"))[0][1])["epochs"]
-        assert math.isclose(found[-1]["loss"], expected[-1]["loss"], rel_tol=1e-5)
+    shutil.copytree(tmp_path / "peaceful", tmp_path / "by-3")
+    remove_states_after(tmp_path / "by-3", "0_3")
+    found = json.loads(on_ranks(3, "command", *arguments("plain", "by-3", "--resume"))[0][1])["epochs"]
+    for one, other in zip(expected[1:], found[1:], strict=True):
+        assert math.isclose(one["loss"], other["loss"], rel_tol=1e-5)

@@ -47,7 +47,7 @@ def joined(device: str) -> Iterator[None]:
         gc.collect()  # a DistributedDataParallel that outlives its group can wait for ever
         dist.destroy_process_group()
     except InputError:
-        peers.store.set("told", "by the rank itself")
+        peers.tell()
         raise
     except (RuntimeError, _TerminatedError) as error:
         signal.signal(signal.SIGTERM, signal.SIG_IGN)  # it comes when this rank, too, has seen the end of another
@@ -60,11 +60,13 @@ def joined(device: str) -> Iterator[None]:
 def _end(peers: Peers, error: BaseException) -> NoReturn:
     """Say in one line which rank is lost; an error that has nothing to do with that goes on."""
     gone = peers.lost()
-    if not gone and isinstance(error, RuntimeError) and not isinstance(error, dist.DistError):
+    disconnected = isinstance(error, dist.DistError) or "by peer" in str(error)  # of gloo it is a plain RuntimeError
+    if not (gone or disconnected or isinstance(error, _TerminatedError)):
         raise error
     if not peers.tells(gone):
         time.sleep(LOOK_FOR)  # or else the rank that tells it would count this one among the lost
         raise RankLostError from error
+    peers.tell()
     lost = "rank " + " and rank ".join(map(str, gone)) if gone else "a rank on another machine"
     if gone or not isinstance(error, _TerminatedError):
         raise RankLostError(f"{lost} of {len(peers.places)} died, which ends the others") from error
