@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 
 import pytest
+import torch
 
 ROOT = Path(__file__).parents[2]
 WORDS = ["ataxia", "cancer", "breast", "ovarian", "syndrome", "disease", "anemia", "asthma", "tumor", "type", "of"]
@@ -126,11 +127,11 @@ def test_without_a_restart_the_run_ends_at_once_and_is_resumed_by_hand(torchrun,
     assert (tmp_path / "linked").read_bytes() == (tmp_path / "peaceful").read_bytes()
 
 
-@pytest.mark.slow
-def test_a_training_goes_on_from_its_last_state_when_torchrun_starts_it_again(
-    torchrun, still_encoder, tiny_dictionary, tiny_queries, tmp_path
-):
-    def command(name):
+@pytest.fixture
+def train_command(still_encoder, tiny_dictionary, tiny_queries, tmp_path):
+    """Function: name of the output and settings -> the command that trains for 30 epochs."""
+
+    def command(name, **changes):
         flags = {
             "--model_name_or_path": still_encoder,
             "--train_dictionary_path": tiny_dictionary,
@@ -140,11 +141,17 @@ def test_a_training_goes_on_from_its_last_state_when_torchrun_starts_it_again(
             "--epoch": 30,
             "--save_every_steps": 1,
             "--device": "cpu",
+            **{f"--{name}": value for name, value in changes.items()},
         }
         return ["train.py", *(part for pair in flags.items() for part in pair)]
 
+    return command
+
+
+@pytest.mark.slow
+def test_a_training_goes_on_from_its_last_state_when_torchrun_starts_it_again(torchrun, train_command, tmp_path):
     states = tmp_path / "killed" / "training_state"
-    run = torchrun(2, command("killed"), "--max_restarts=2")
+    run = torchrun(2, train_command("killed"), "--max_restarts=2")
     for epoch, rank in ((3, 1), (12, 0)):
         kill_rank(run, rank, when=lambda epoch=epoch: any(states.glob(f"{epoch}_*")))
     assert run.wait(timeout=300) == 0
@@ -152,10 +159,20 @@ def test_a_training_goes_on_from_its_last_state_when_torchrun_starts_it_again(
     assert [line.count("died, which ends the others") for line in lines_of(tmp_path)] == [1, 1]
     assert errors.count("going on after ") == 2
     killed = json.loads((tmp_path / "out").read_text())
-    assert torchrun(2, command("peaceful")).wait(timeout=300) == 0
+    assert torchrun(2, train_command("peaceful")).wait(timeout=300) == 0
     peaceful = json.loads((tmp_path / "out").read_text())
     for one, other in zip(peaceful["epochs"], killed["epochs"], strict=True):
         assert (one["loss"], one["w"]) == (other["loss"], other["w"])  # to the last bit
     model = "model.safetensors"
     assert (tmp_path / "killed" / model).read_bytes() == (tmp_path / "peaceful" / model).read_bytes()
     assert not list((tmp_path / "killed").glob(".partial*"))
+
+
+@pytest.mark.skipif(torch.cuda.device_count() < 2, reason="no two CUDA devices")
+def test_two_gpus_train_what_one_would(torchrun, train_command, tmp_path):
+    losses = []
+    for ranks in (1, 2):
+        run = torchrun(ranks, train_command(f"by-{ranks}", device="cuda", epoch=2))
+        assert run.wait(timeout=300) == 0, (tmp_path / "err").read_text()
+        losses.append([row["loss"] for row in json.loads((tmp_path / "out").read_text())["epochs"]])
+    assert losses[0] == pytest.approx(losses[1], rel=1e-3)
