@@ -6,8 +6,8 @@ import torch
 from torch import Tensor
 
 from biosyn.config import SEARCH_MEMORY
-from biosyn.distributed.ranks import gathered, my_share
-from biosyn.retrieval.search import TopNames, best_of, block_sizes, top_names
+from biosyn.distributed.ranks import gathered, json_from_first, my_share
+from biosyn.retrieval.search import Blocks, TopNames, best_of, block_sizes, top_names
 from biosyn.retrieval.vectors import Vectors
 
 
@@ -49,7 +49,7 @@ def top_names_of_blocks(
 
     The blocks are those of one process, so the scores are the same to the last bit.
     """
-    blocks = block_sizes(memory, names)
+    blocks = Blocks(*json_from_first(block_sizes(memory, names)))  # the first rank's: every row has one searcher
     found = []
     for start in my_share(range(0, names.count, blocks.names)):
         block = names.slice(start, start + blocks.names)
