@@ -66,6 +66,13 @@ def link_flags(model_flags, tmp_path):
     return make
 
 
+def wait_for(path, size, processes):
+    """Wait until a file that the processes write has grown beyond the size."""
+    while not (path.exists() and path.stat().st_size > size):
+        assert any(process.is_alive() for process in processes)
+        time.sleep(0.001)
+
+
 def counts_of(result):
     code, out, err = result
     assert code == 0, err
@@ -83,9 +90,7 @@ def test_a_file_is_linked_to_the_same_bytes_also_when_it_is_killed_and_resumed_b
 
     processes, _ = start_ranks(3, "command", *link_flags(3))
     partial = tmp_path / "linked-3.partial" / "output"
-    while not (partial.exists() and partial.stat().st_size > 4000):
-        assert any(process.is_alive() for process in processes)
-        time.sleep(0.001)
+    wait_for(partial, 4000, processes)
     for process in processes:
         process.kill()
         process.join()
@@ -100,9 +105,7 @@ def test_a_file_is_linked_to_the_same_bytes_also_when_it_is_killed_and_resumed_b
 def test_a_run_that_is_terminated_says_so_once_and_can_be_resumed(start_ranks, link_flags, tmp_path):
     processes, results = start_ranks(2, "command", *link_flags(2))
     partial = tmp_path / "linked-2.partial" / "output"
-    while not (partial.exists() and partial.stat().st_size > 1000):
-        assert any(process.is_alive() for process in processes)
-        time.sleep(0.001)
+    wait_for(partial, 1000, processes)
     for process in processes:
         process.terminate()  # as torchrun does where it is terminated itself
     for process in processes:
