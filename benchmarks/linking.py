@@ -14,6 +14,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,7 @@ from biosyn.data.mention_files.units import ID, NAME, SCORE, Link
 from biosyn.linking.partial_output import PartialOutput
 from biosyn.linking.preparation import Preparation
 from biosyn.linking.run import link_file, link_units, survey
+from biosyn.linking.share import link_steps
 
 SIZES = (10_000, 100_000)
 PER_DOCUMENT = 10  # about what a PubMed abstract has
@@ -129,11 +131,11 @@ def run_once(name: str, count: int, model: str | None, dictionary: str | None, c
             link_file(config)
         else:
             source = MentionFile(path, file_format, Wanted("mention", "mention", None, (ID, NAME, SCORE)))
-            with PartialOutput(output, {}, resume=False) as partial:
+            with PartialOutput(output, {}, resume=False) as growing:
                 survey(source, fail=True)
-                link_units(source, partial, Preparation(), link=stand_in, fail=True)
-                assert partial.done.linked == count
-                partial.publish(keep_errors=False)
+                link_units(source, growing, Preparation(), link=partial(link_steps, link=stand_in), fail=True)
+                assert growing.done.linked == count
+                growing.publish(keep_errors=False)
         return {"peak": own_peak_megabytes(), "seconds": time.perf_counter() - started}
 
 

@@ -21,7 +21,8 @@ RANKS = {
     "biosyn.config": 1,
     "biosyn.files": 1,
     "biosyn.whole_folders": 1,
-    "biosyn.devices": 1,
+    "biosyn.distributed": 1,  # who does what of several processes
+    "biosyn.devices": 2,
     "biosyn.confidence": 2,
     "biosyn.text": 2,  # string -> string
     "biosyn.metrics": 3,  # predictions -> figures

@@ -78,3 +78,23 @@ def test_a_generator_goes_on_where_it_was(name):
 @pytest.mark.parametrize("name", DEVICES)
 def test_the_state_of_another_device_is_no_hindrance(name):
     set_random_states(torch.device(name), {"cpu": torch.get_rng_state(), "xpu": torch.zeros(1, dtype=torch.uint8)})
+
+
+@pytest.fixture
+def two_ranks_and_gpus(monkeypatch):
+    """The second of two ranks, on a machine with two CUDA devices, as far as the choice of a device goes."""
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    monkeypatch.setattr("biosyn.devices.size", lambda: 2)
+    monkeypatch.setenv("LOCAL_RANK", "1")
+
+
+@pytest.mark.parametrize("name", ["auto", "cuda"])
+def test_each_rank_takes_the_gpu_of_its_number(two_ranks_and_gpus, name):
+    assert resolve_device(name) == torch.device("cuda:1")
+
+
+def test_one_gpu_is_none_for_several_ranks(two_ranks_and_gpus):
+    with pytest.raises(InputError, match="'cuda:1' is one device, not one for each of 2 ranks"):
+        resolve_device("cuda:1")
+    assert resolve_device("cpu") == torch.device("cpu")

@@ -10,11 +10,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from biosyn.distributed.environment import local_rank
+from biosyn.distributed.ranks import size
 from biosyn.errors import InputError
 
 
 def resolve_device(name: str) -> torch.device:
-    """Return the torch device for ``auto``, ``cpu``, ``cuda``, ``cuda:N`` or ``mps``.
+    """Return the torch device for ``auto``, ``cpu``, ``cuda``, ``cuda:N`` or ``mps``; of several ranks, each its GPU.
 
     Raises
     ------
@@ -27,7 +29,7 @@ def resolve_device(name: str) -> torch.device:
     device(type='cpu')
     """
     if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        name = "cuda" if torch.cuda.is_available() else "cpu"
     try:
         device = torch.device(name)
     except RuntimeError as error:
@@ -36,9 +38,11 @@ def resolve_device(name: str) -> torch.device:
         raise InputError(f"no CUDA device for '{name}' on this machine: run with --device cpu")
     if device.type == "mps" and not torch.backends.mps.is_available():
         raise InputError("no Apple GPU (mps) on this machine: run with --device cpu")
+    if size() > 1 and (device.type == "mps" or device.index is not None):
+        raise InputError(f"'{name}' is one device, not one for each of {size()} ranks: use --device cuda or cpu")
     if device.type not in ("cpu", "cuda", "mps"):
         raise InputError(f"unknown device '{name}': use --device auto, cpu, cuda, cuda:N or mps")
-    return device
+    return torch.device("cuda", local_rank()) if size() > 1 and device.type == "cuda" else device
 
 
 def send(tensor: Tensor, device: torch.device) -> Tensor:

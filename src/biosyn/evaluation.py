@@ -12,6 +12,7 @@ from biosyn.data.dictionary import DictionaryDataset, require_names
 from biosyn.data.hiding import Hidden, open_hidden
 from biosyn.data.queries import QueryDataset
 from biosyn.devices import resolve_device
+from biosyn.distributed.ranks import is_first
 from biosyn.files import require_writable, write_json
 from biosyn.metrics.accuracy import accuracy_at_k
 from biosyn.metrics.confidence import confidence_json
@@ -21,6 +22,7 @@ from biosyn.model.biosyn import BioSyn
 from biosyn.model.linker import Model, link_texts, require_calibration
 from biosyn.model.predictions import PREDICTIONS_FILE, predictions_file_json
 from biosyn.model.searched_names import embed_searched
+from biosyn.model.together import together
 from biosyn.outcomes import outcomes_of, read_references
 from biosyn.provenance import describe_data, describe_model
 from biosyn.records import Query, QueryPrediction, split_mention
@@ -48,7 +50,9 @@ def evaluate(config: EvalConfig) -> dict[str, Any]:
     dictionary = searched.dictionary
     require_names(dictionary, config.topk)
     references = read_references(queries, dictionary, data_dir=config.data_dir, train_dirs=config.train_dir)
-    output_dir = require_writable(config.output_dir)
+    output_dir = Path(config.output_dir)
+    if is_first():
+        require_writable(output_dir)
     training = _open_report(config)
     if config.record_as is not None:
         load_manifest(config.model_name_or_path)  # before the minutes that the embedding takes
@@ -71,7 +75,9 @@ def evaluate(config: EvalConfig) -> dict[str, Any]:
         index_precision=config.index_precision,
         show_progress=config.show_progress,
     )
-    predictions = predict(biosyn, queries, dictionary, names, topk=config.topk)
+    predictions = predict(together(biosyn), queries, dictionary, names, topk=config.topk)
+    if not is_first():  # every rank has found the same
+        return {}
     accuracy = accuracy_at_k(predictions, config.topk)
     for k in sorted({1, min(5, config.topk)}):
         logger.info("acc@%d=%s", k, accuracy[f"acc{k}"])

@@ -6,6 +6,8 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
+from biosyn.distributed.ranks import gathered, size
+
 NETWORK, OPTIMIZER, RANDOM = "network", "optimizer", "random"
 
 
@@ -49,6 +51,12 @@ def restore_network(net: nn.Module, optimizer: Optimizer, tensors: Mapping[str, 
     row_of = {parameter: row for row, parameter in enumerate(_parameters(optimizer))}
     state = {row_of[parameter]: kept[name] for name, parameter in net.named_parameters() if name in kept}
     optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
+
+
+def states_of_ranks(mine: Mapping[str, Tensor]) -> list[dict[str, Tensor]]:
+    """Return the generators' states of all ranks, out of each rank's own; they are on the CPU, of whatever device."""
+    by_device = {device: gathered(state) for device, state in mine.items()}
+    return [{device: states[rank] for device, states in by_device.items()} for rank in range(size())]
 
 
 def random_tensors(ranks: Sequence[Mapping[str, Tensor]]) -> dict[str, Tensor]:

@@ -7,6 +7,7 @@ from biosyn.config import TrainConfig
 from biosyn.data.dictionary import DictionaryDataset, require_names
 from biosyn.data.queries import QueryDataset
 from biosyn.devices import resolve_device, set_seed
+from biosyn.distributed.ranks import is_first, rank
 from biosyn.files import require_writable
 from biosyn.model.biosyn import BioSyn
 from biosyn.records import Query
@@ -31,8 +32,10 @@ def train(config: TrainConfig) -> dict[str, Any]:
     require_names(dictionary, config.topk)
     queries = QueryDataset(config.train_dir, True, True, True, draft=config.draft).queries
     dev = load_dev_set(config.dev_dir, config.dev_dictionary_path)
-    output_dir = require_writable(output_folder(config))
-    set_seed(config.seed)
+    output_dir = output_folder(config)
+    if is_first():
+        require_writable(output_dir)
+    set_seed(config.seed + rank())  # or else the ranks' dropout would be the same
 
     biosyn = BioSyn(
         config.max_length,

@@ -15,12 +15,14 @@ from biosyn.checkpoint.training_state import TrainingState
 from biosyn.data.candidates import CandidateDataset
 from biosyn.data.dictionary import DictionaryDataset
 from biosyn.devices import random_states, return_freed_memory, set_random_states
+from biosyn.distributed.ranks import data_parallel, gradients_shared, is_first, my_share, rank, size, summed
 from biosyn.epoch_progress import EpochProgress
 from biosyn.errors import InputError
 from biosyn.model.biosyn import BioSyn
-from biosyn.model.losses import marginal_nll
+from biosyn.model.losses import marginal_nll_sum
 from biosyn.model.rerank_net import RerankNet
-from biosyn.network_state import network_tensors, random_states_of, random_tensors, restore_network
+from biosyn.model.together import together
+from biosyn.network_state import network_tensors, random_states_of, random_tensors, restore_network, states_of_ranks
 from biosyn.optimization import enable_checkpointing, make_optimizer
 from biosyn.records import Query
 from biosyn.retrieval.iterative import CandidateRetriever
@@ -34,6 +36,8 @@ _TRAIN, _DEV = 0, 1  # the dictionaries of the name pool
 
 class Trainer:
     """Trains the encoder and w of a BioSyn in place, one epoch after the other.
+
+    Several ranks share the names, and the mentions of each batch; what they learn is what one would.
 
     Parameters
     ----------
@@ -92,15 +96,18 @@ class Trainer:
         self.progress: EpochProgress | None = None  # of the epoch that is begun
         self.order = torch.Generator().manual_seed(seed)
         self.mention_tokens = self.dense.tokenize([query.mention for query in queries], what="mentions")
-        dev_rows = biosyn.get_sparse_encoder().transform(dev.dictionary.names if dev else [])
-        self.dev_sparse = SparseRows.from_scipy(dev_rows, biosyn.device)  # never changes during training
         self.names = NamePool(self.dense, dictionary.names, dev.dictionary.names if dev else [])
+        self.dev_rows = self.names.share_of(_DEV)  # (n,) of the dev dictionary, as `dev_sparse` and its dense vectors
+        dev_names = [dev.dictionary.names[row] for row in self.dev_rows] if dev else []
+        dev_sparse = biosyn.get_sparse_encoder().transform(dev_names)  # (n, V)
+        self.dev_sparse = SparseRows.from_scipy(dev_sparse, biosyn.device)  # never changes during training
         self.retriever = CandidateRetriever(
             queries,
             dictionary,
             biosyn.get_sparse_encoder(),
             mention_tokens=self.mention_tokens,
             name_tokens=self.names.tokens_of(_TRAIN),
+            name_rows=self.names.share_of(_TRAIN),
             topk=topk,
             dense_ratio=dense_ratio,
             device=biosyn.device,
@@ -115,6 +122,7 @@ class Trainer:
             pooling=self.dense.pooling,
             temperature=temperature,
         )
+        self.parallel = data_parallel(self.net)  # what a step calls
         self.optimizer = make_optimizer(self.net, learning_rate=learning_rate, weight_decay=weight_decay)
 
     def run_epoch(self, after_step: Callable[[int], object] = lambda steps: None) -> dict[str, float]:
@@ -139,35 +147,37 @@ class Trainer:
     def state(self) -> TrainingState:
         """Return all that the rest of the training depends on: after a step, or after an epoch.
 
-        The tensors are the training's own, not copies: write them before it goes on.
+        The tensors are the training's own, not copies: write them before it goes on. Of several ranks all call it.
         """
         epoch = self.progress
         candidates = self.kept_candidates if epoch is None else epoch.candidates
         tensors = {
             **network_tensors(self.net, self.optimizer),
-            **random_tensors([random_states(self.biosyn.device)]),
+            **random_tensors(states_of_ranks(random_states(self.biosyn.device))),
             "order": self.order.get_state() if epoch is None else epoch.order,
         }
         if candidates is not None:
             tensors["candidates"] = torch.from_numpy(candidates.candidates)
         if epoch is None:
             return TrainingState(self.epochs, 0, tensors, {})
-        tensors["losses"] = torch.stack(epoch.losses)
+        tensors["losses"] = summed(torch.stack(epoch.losses))
         seconds = {"retrieval_seconds": epoch.retrieval_seconds, "step_seconds": epoch.step_seconds}
         return TrainingState(self.epochs, epoch.steps, tensors, seconds)
 
     def restore(self, state: TrainingState) -> None:
-        """Go back to a state that a trainer of the same settings and data has given."""
+        """Go back to a state that a trainer of the same settings and data has given; the ranks may be other ones."""
         restore_network(self.net, self.optimizer, state.tensors)
         self.biosyn.init_sparse_weight(self.net.sparse_weight.item())
         self.order.set_state(state.tensors["order"])
-        set_random_states(self.biosyn.device, random_states_of(state.tensors, rank=0))
+        if random := random_states_of(state.tensors, rank=rank()):  # or else there were fewer ranks
+            set_random_states(self.biosyn.device, random)
         self.epochs = state.epochs
         if "candidates" in state.tensors:
             candidates = self.retriever.dataset(state.tensors["candidates"].numpy())
             self.kept_candidates = candidates if self.fixed_candidates else None
             if state.steps:
-                losses = list(state.tensors["losses"].to(self.biosyn.device).unbind())
+                total = state.tensors["losses"].to(self.biosyn.device)
+                losses = list((total if is_first() else torch.zeros_like(total)).unbind())  # the ranks' are added up
                 seconds = {key: state.values[key] for key in ("retrieval_seconds", "step_seconds")}
                 self.progress = EpochProgress(candidates, state.tensors["order"], losses, **seconds)
 
@@ -175,7 +185,9 @@ class Trainer:
         """Return ``{"dev": Acc@k by score mode}`` under the present encoder, or nothing without a dev set."""
         if self.dev is None:
             return {}
-        return {"dev": self.dev.accuracy(self.biosyn, Vectors(self._name_vectors(_DEV), self.dev_sparse))}
+        names = Vectors(self._name_vectors(_DEV), self.dev_sparse)
+        model = together(self.biosyn, torch.from_numpy(self.dev_rows).to(self.biosyn.device))
+        return {"dev": self.dev.accuracy(model, names)}
 
     def _begin_epoch(self) -> EpochProgress:
         started, order = time.perf_counter(), self.order.get_state()
@@ -184,12 +196,13 @@ class Trainer:
     def _retrieve(self) -> CandidateDataset:
         if self.kept_candidates is not None:
             return self.kept_candidates
-        candidates = self.retriever.retrieve(self.dense.encode(self.mention_tokens), self._name_vectors(_TRAIN))
+        mentions = self.dense.encode(self.mention_tokens, together=True)
+        candidates = self.retriever.retrieve(mentions, self._name_vectors(_TRAIN))
         self.kept_candidates = candidates if self.fixed_candidates else None
         return candidates
 
     def _name_vectors(self, dictionary: int) -> Tensor:
-        """Return the names' vectors (N, H): dev's measurement and the next epoch's retrieval share one embedding."""
+        """Return the vectors (n, H) of this rank's names: dev's measurement and the next epoch share one embedding."""
         if not self.names.is_embedded:
             self.names.embed(progress="names" if self.show_progress else None)
         return self.names.vectors_of(dictionary)
@@ -209,22 +222,30 @@ class Trainer:
             epoch.step_seconds = time.perf_counter() - started
             after_step(epoch.steps)
         self.net.eval()
-        loss = float(torch.stack(epoch.losses).mean())
+        loss = float(summed(torch.stack(epoch.losses)).mean())
         epoch.step_seconds = time.perf_counter() - started  # a GPU is not through before the loss is read
         return loss
 
     def _accumulate(self, candidates: CandidateDataset, mentions: NDArray[np.int64]) -> Tensor:
-        """Add the gradient of a step's loss, batch by batch; return the loss, of shape ()."""
+        """Add the gradient of a step's loss, batch by batch; return this rank's part of the loss, of shape ()."""
         batches = [mentions[start : start + self.batch_size] for start in range(0, len(mentions), self.batch_size)]
         counts = [int(candidates.labels[batch].any(axis=1).sum()) for batch in batches]  # mentions that give a loss
         total = torch.zeros((), device=self.biosyn.device)
-        for rows, count in zip(batches, counts, strict=True):
-            batch = candidates.batch(rows)
+        for number, (rows, count) in enumerate(zip(batches, counts, strict=True), 1):
             share = count / sum(counts) if sum(counts) else 1 / len(batches)  # no positive at all: a loss of 0
-            loss = share * marginal_nll(self.net(batch), batch.target.to(self.biosyn.device))
-            loss.backward()
+            with gradients_shared(self.parallel, wanted=number == len(batches)):
+                loss = share * self._loss(candidates, candidates.with_loss(rows))
+                (size() * loss).backward()  # the ranks' gradients are averaged, and they are to be summed
             total += loss.detach()
         return total
+
+    def _loss(self, candidates: CandidateDataset, mentions: NDArray[np.int64]) -> Tensor:
+        """Return this rank's part of the loss of a batch, of shape (); all ranks' parts add up to it."""
+        mine = my_share(mentions)
+        batch = candidates.batch(mine if len(mine) else mentions[:1])  # all ranks take part in every backward pass
+        target = batch.target.to(self.biosyn.device)  # (B, K)
+        total, count = marginal_nll_sum(self.parallel(batch), target if len(mine) else torch.zeros_like(target))
+        return total / summed(count).clamp(min=1)
 
     def _steps(self, n_mentions: int) -> Iterator[NDArray[np.int64]]:
         order = torch.randperm(n_mentions, generator=self.order).numpy()

@@ -9,10 +9,11 @@ from typing import Any, NamedTuple
 from biosyn.checkpoint.files import FILES
 from biosyn.data.dictionary import DictionaryDataset
 from biosyn.data.queries import QueryDataset
+from biosyn.distributed.ranks import is_first
 from biosyn.evaluation import predict
 from biosyn.files import write_lines
 from biosyn.metrics.accuracy import accuracy_at_k
-from biosyn.model.biosyn import BioSyn
+from biosyn.model.linker import Model
 from biosyn.records import Query
 from biosyn.retrieval.vectors import Vectors
 
@@ -29,7 +30,7 @@ class DevSet(NamedTuple):
     queries: list[Query]
     dictionary: DictionaryDataset
 
-    def accuracy(self, biosyn: BioSyn, names: Vectors) -> Accuracy:
+    def accuracy(self, biosyn: Model, names: Vectors) -> Accuracy:
         """Return Acc@1 and Acc@5 of the hybrid, the dense and the sparse score."""
         modes = {"hybrid": names, "dense": Vectors(names.dense, None), "sparse": Vectors(None, names.sparse)}
         topk = min(DEV_TOPK, len(self.dictionary))
@@ -48,7 +49,7 @@ def load_dev_set(dev_dir: str | None, dev_dictionary_path: str | None) -> DevSet
 
 
 class TrainLog:
-    """The rows of a run, written whole after each one, so that the file is valid at any moment.
+    """The rows of a run, written whole after each one, so that the file is valid at any moment; by the first rank.
 
     Parameters
     ----------
@@ -61,7 +62,7 @@ class TrainLog:
         self.rows = list(rows)
         if self.rows:
             self._write()
-        else:  # the rows of an earlier run would not be those of the model saved here
+        elif is_first():  # the rows of an earlier run would not be those of the model saved here
             self.path.unlink(missing_ok=True)
 
     def add(self, row: dict[str, Any]) -> None:
@@ -76,7 +77,8 @@ class TrainLog:
         return bool(scores) and scores[-1] > max(scores[:-1], default=-1.0)
 
     def _write(self) -> None:
-        write_lines(self.path, (json.dumps(row) for row in self.rows))
+        if is_first():
+            write_lines(self.path, (json.dumps(row) for row in self.rows))
 
 
 def _short(value: Any) -> str:

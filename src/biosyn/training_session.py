@@ -6,6 +6,8 @@ from typing import Any
 
 from biosyn.checkpoint.kept_states import KeptStates
 from biosyn.checkpoint.manifest import is_trained_as
+from biosyn.checkpoint.training_state import state_of_first
+from biosyn.distributed.ranks import is_first
 from biosyn.epochs import Trains, run_epochs, start
 from biosyn.files import remove_stages
 from biosyn.model.biosyn import BioSyn
@@ -41,8 +43,9 @@ def train_epochs(
     trained = describe_training(config, **sizes)
     dev_data = describe_dev(config, dev)
     states = KeptStates(output_dir, identity(config, trained, dev_data), keep=config.keep_last)
-    state = states.begin(resume=config.resume, epochs=config.epoch)
-    remove_stages(output_dir, *output_dir.glob("checkpoint_*"))
+    state = state_of_first(states.begin(resume=config.resume, epochs=config.epoch) if is_first() else None)
+    if is_first():
+        remove_stages(output_dir, *output_dir.glob("checkpoint_*"))
     log = TrainLog(output_dir, state.values["log"] if state else ())
     save = _saver(biosyn, trained, dev_data)
     if config.epoch == 0:
@@ -70,11 +73,15 @@ def train_epochs(
 
 
 def _saver(biosyn: BioSyn, trained: dict[str, Any], dev_data: dict[str, Any]) -> Callable[[Path, dict[str, Any]], None]:
-    """Return the function that saves the model as it is after an epoch, with what it was trained and measured on."""
+    """Return the function that saves the model as it is after an epoch, with what it was trained and measured on.
+
+    It is the first rank that saves.
+    """
 
     def save(folder: Path, row: dict[str, Any]) -> None:
         told = {**trained, "last_epoch": row}
-        if not is_trained_as(folder, told):  # or else a resumed run would take what was recorded there since
+        # where it is saved already, a resumed run would take what was recorded there since
+        if is_first() and not is_trained_as(folder, told):
             figures = {"dev": {**dev_data, **row["dev"]}} if "dev" in row else {}
             biosyn.save_model(folder, trained=told, figures=figures)
 

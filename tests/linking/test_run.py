@@ -3,6 +3,7 @@
 import gzip
 import json
 import sys
+from functools import partial
 
 import pytest
 
@@ -13,6 +14,7 @@ from biosyn.linking import steps as steps_module
 from biosyn.linking.partial_output import PartialOutput
 from biosyn.linking.preparation import Preparation
 from biosyn.linking.run import link_file, link_units
+from biosyn.linking.share import link_steps
 from biosyn.model.linker import Linker
 
 DOCUMENT = """1|t|Louis Bar syndrome (LBS) and others
@@ -47,7 +49,7 @@ def run(tmp_path):
 
         target = tmp_path / "out.txt"
         with PartialOutput(target, {}, resume=False) as output:
-            link_units(source, output, preparation or Preparation(), link=model, fail=fail)
+            link_units(source, output, preparation or Preparation(), link=partial(link_steps, link=model), fail=fail)
             done = output.done
             output.publish(keep_errors=True)
         errors = [json.loads(line) for line in target.with_name("out.txt.errors.jsonl").read_text().splitlines()]
@@ -64,7 +66,13 @@ def test_a_refused_part_of_a_composite_mention_is_an_id_of_its_own(lines_file, t
     target = tmp_path / "out.txt"
     with PartialOutput(target, {}, resume=False) as output:
         preparation = Preparation(names=set(found))
-        link_units(source, output, preparation, link=lambda texts: [found[text] for text in texts], fail=True)
+        link_units(
+            source,
+            output,
+            preparation,
+            link=lambda steps: [[found[text] for text in texts] for texts in steps],
+            fail=True,
+        )
         output.publish(keep_errors=False)
     assert target.read_text() == "breast and ovarian cancer\tD1|-1\tbreast cancer\t5.0000\t0.2000\n"
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from biosyn.checkpoint.files import FILES
 from biosyn.checkpoint.training_state import TrainingState, read_state, write_state
+from biosyn.distributed.ranks import is_first
 from biosyn.errors import InputError
 from biosyn.whole_folders import discard, remove_partial
 
@@ -59,13 +60,15 @@ class KeptStates:
         return None
 
     def save(self, state: TrainingState, *, log: Sequence[Mapping[str, Any]]) -> None:
-        """Write a state with the rows of the training log, then remove the oldest ones.
+        """Write a state with the rows of the training log, then remove the oldest ones; of several ranks the first.
 
         Raises
         ------
         InputError
             If it cannot be written; the states before it stay.
         """
+        if not is_first():
+            return
         values = {**state.values, "identity": self.identity, "log": log}
         write_state(
             self.folder / f"{state.epochs}_{state.steps}",
@@ -75,7 +78,7 @@ class KeptStates:
 
     def finish(self) -> None:
         """Remove what is not to be kept once the training is complete."""
-        if self.keep == 0:
+        if self.keep == 0 and is_first():
             self._remove_all_but(0)
 
     def _newest(self, epochs: int) -> TrainingState | None:

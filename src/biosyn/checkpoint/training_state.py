@@ -9,6 +9,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from biosyn.checkpoint.files import read_json
+from biosyn.distributed.ranks import json_from_first, tensors_from_first
 from biosyn.errors import InputError
 from biosyn.files import sha256_of, write_json
 from biosyn.whole_folders import sync, whole_folder
@@ -41,6 +42,13 @@ class TrainingState:
 
     def __str__(self) -> str:
         return f"epoch {self.epochs + 1}, step {self.steps}" if self.steps else f"the end of epoch {self.epochs}"
+
+
+def state_of_first(state: TrainingState | None) -> TrainingState | None:
+    """Return the first rank's state on every rank; the others' need not have its disk."""
+    header = None if state is None else [state.epochs, state.steps, state.values]
+    header, tensors = json_from_first(header), tensors_from_first({} if state is None else state.tensors)
+    return None if header is None else TrainingState(header[0], header[1], tensors, header[2])
 
 
 def write_state(folder: Path, state: TrainingState) -> None:

@@ -8,7 +8,9 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
+from biosyn.cli.ranks import parse_arguments, prefix, require_one_process, tell_error
 from biosyn.config import INDEX_PRECISIONS, POOLINGS, PRECISIONS, SEARCH_MEMORY, SIMILARITIES
+from biosyn.distributed.environment import RankLostError, launched_rank
 from biosyn.errors import InputError
 
 logger = logging.getLogger("biosyn")
@@ -22,22 +24,37 @@ def run_command(
     function: Callable[[argparse.Namespace], Any],
     parser: argparse.ArgumentParser,
     argv: Sequence[str] | None = None,
+    *,
+    ranks: bool = False,
 ) -> int:
     """Parse, call, print the returned value as one JSON document on stdout; return the exit code.
 
     A value of None prints nothing. An InputError becomes one line on stderr and exit code 2.
+
+    Parameters
+    ----------
+    ranks
+        Whether several processes that torchrun started may do it together.
     """
-    args = parser.parse_args(argv)
+    args = parse_arguments(parser, argv)
     _configure_logging(quiet=getattr(args, "quiet", False))
     try:
+        if not ranks:
+            require_one_process(parser.prog)
         result = function(args)
     except InputError as error:
-        print(f"{parser.prog}: error: {' '.join(str(error).split())}", file=sys.stderr)
+        tell_error(parser.prog, error)
         return 2
+    except RankLostError as error:
+        if str(error):
+            again = "start the command again" + (" with --resume" if hasattr(args, "resume") else "")
+            print(f"{prefix()}{parser.prog}: error: {error}: {again}", file=sys.stderr, flush=True)
+        return 1
     except KeyboardInterrupt:
-        print(f"{parser.prog}: stopped", file=sys.stderr)
+        if launched_rank() == 0:
+            print(f"{parser.prog}: stopped", file=sys.stderr)
         return 130
-    if result is not None:
+    if result is not None and launched_rank() == 0:
         print(json.dumps(result, ensure_ascii=False, indent=2))
     return 0
 
@@ -140,8 +157,8 @@ def chosen_device(args: argparse.Namespace) -> str:
 
 
 def show_progress(args: argparse.Namespace) -> bool:
-    """Say whether progress bars are wanted: not with ``--quiet``, not where stderr is no terminal."""
-    return not args.quiet and sys.stderr.isatty()
+    """Say whether progress bars are wanted: of several ranks on the first, not with ``--quiet``, on a terminal only."""
+    return not args.quiet and sys.stderr.isatty() and launched_rank() == 0
 
 
 def make_config(config: Callable[..., Config], args: argparse.Namespace) -> Config:
@@ -157,7 +174,7 @@ def make_config(config: Callable[..., Config], args: argparse.Namespace) -> Conf
 
 def _configure_logging(*, quiet: bool) -> None:
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(logging.Formatter("%(asctime)s %(message)s", datefmt="%H:%M:%S"))
+    handler.setFormatter(logging.Formatter(f"%(asctime)s {prefix()}%(message)s", datefmt="%H:%M:%S"))
     logger.handlers[:] = [handler]
-    logger.setLevel(logging.WARNING if quiet else logging.INFO)
+    logger.setLevel(logging.WARNING if quiet or launched_rank() > 0 else logging.INFO)
     logger.propagate = False

@@ -22,7 +22,7 @@ from biosyn.config import SCORE_MODES, EvalConfig
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; return its exit code."""
-    return run_command(_eval, _parser(), argv)
+    return run_command(_eval, _parser(), argv, ranks=True)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -66,9 +66,11 @@ def _parser() -> argparse.ArgumentParser:
 def _eval(args: argparse.Namespace) -> dict[str, Any]:
     args.train_dir = tuple(args.train_dir)
     config = make_config(EvalConfig, args)
-    from biosyn.evaluation import evaluate  # here, so that --help does not wait for torch
+    from biosyn.distributed.running import joined  # here, so that --help does not wait for torch
+    from biosyn.evaluation import evaluate
 
-    return evaluate(config)
+    with joined(config.device):
+        return evaluate(config)
 
 
 if __name__ == "__main__":

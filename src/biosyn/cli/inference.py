@@ -22,7 +22,7 @@ from biosyn.config import INFERENCE_TOPK, InferenceConfig
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; return its exit code."""
-    return run_command(_infer, _parser(), argv)
+    return run_command(_infer, _parser(), argv, ranks=True)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -58,9 +58,11 @@ def _infer(args: argparse.Namespace) -> dict[str, Any]:
     if wants_linking(args):
         return link(args)
     config = make_config(InferenceConfig, args)
-    from biosyn.inference import infer  # here, so that --help does not wait for torch
+    from biosyn.distributed.running import joined  # here, so that --help does not wait for torch
+    from biosyn.inference import infer
 
-    return infer(config)
+    with joined(config.device):
+        return infer(config)
 
 
 if __name__ == "__main__":

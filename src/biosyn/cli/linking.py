@@ -5,6 +5,7 @@ from typing import Any
 
 from biosyn.cli.common import make_config
 from biosyn.config import INFERENCE_TOPK, LINK_FORMATS, LinkConfig
+from biosyn.distributed.environment import restarts
 from biosyn.errors import InputError
 from biosyn.text.abbreviations import ABBREVIATION_METHODS
 
@@ -53,8 +54,11 @@ def wants_linking(args: argparse.Namespace) -> bool:
 
 
 def link(args: argparse.Namespace) -> dict[str, Any]:
-    """Link the file; return the counts."""
+    """Link the file; return the counts. What torchrun starts again goes on."""
+    args.resume = args.resume or restarts() > 0
     config = make_config(LinkConfig, args)
-    from biosyn.linking.run import link_file  # here, so that --help does not wait for torch
+    from biosyn.distributed.running import joined  # here, so that --help does not wait for torch
+    from biosyn.linking.run import link_file
 
-    return link_file(config)
+    with joined(config.device):
+        return link_file(config)

@@ -8,6 +8,7 @@ from typing import Any
 from biosyn.cli.common import add_vectors, make_config, run_command
 from biosyn.cli.training_flags import add_data, add_numbers, add_run
 from biosyn.config import TrainConfig
+from biosyn.distributed.environment import restarts
 
 SETTINGS = (
     ("max_length", int, "tokens kept of a name or mention, [CLS] and [SEP] included"),
@@ -15,7 +16,7 @@ SETTINGS = (
     ("topk", int, "candidates of a mention"),
     ("learning_rate", float, "of the encoder, constant"),
     ("weight_decay", float, "of the encoder"),
-    ("train_batch_size", int, "mentions of a batch"),
+    ("train_batch_size", int, "mentions of a batch, of all ranks together"),
     ("gradient_accumulation_steps", int, "batches of a step: as one batch so much larger, in the memory of one"),
     ("epoch", int, "epochs; 0 fits the TF-IDF and saves"),
     ("initial_sparse_weight", float, "the weight w of the sparse score before training"),
@@ -25,7 +26,7 @@ SETTINGS = (
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; return its exit code."""
-    return run_command(_train, _parser(), argv)
+    return run_command(_train, _parser(), argv, ranks=True)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -47,10 +48,13 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _train(args: argparse.Namespace) -> dict[str, Any]:
+    args.resume = args.resume or restarts() > 0  # what torchrun starts again goes on
     config = make_config(TrainConfig, args)
-    from biosyn.train_run import train  # here, so that --help does not wait for torch
+    from biosyn.distributed.running import joined  # here, so that --help does not wait for torch
+    from biosyn.train_run import train
 
-    return train(config)
+    with joined(config.device):
+        return train(config)
 
 
 if __name__ == "__main__":

@@ -104,14 +104,18 @@ class CandidateDataset:
         """The share of mentions with at least one positive candidate; the others give no loss."""
         return float(self.labels.any(axis=1).mean())
 
+    def with_loss(self, mentions: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return those of the given mentions that have a positive candidate; where none has one, all."""
+        has_positive = self.labels[mentions].any(axis=1)
+        return mentions[has_positive] if has_positive.any() else mentions
+
     def batch(self, mentions: NDArray[np.int64]) -> CandidateBatch:
         """Return those of the given mentions that have a positive candidate (B of them), each distinct name once.
 
         The others give no loss, so encoding them would change nothing; where none has one, all are kept.
         A mention is encoded apart from a name of the same text: in training the two get dropout masks of their own.
         """
-        has_positive = self.labels[mentions].any(axis=1)
-        mentions = mentions[has_positive] if has_positive.any() else mentions
+        mentions = self.with_loss(mentions)
         n_mentions = len(mentions)
         names, candidate_rows = np.unique(self.candidates[mentions], return_inverse=True)  # (U,), (B, K)
         texts = np.concatenate([mentions, len(self) + names])  # (T,) rows of tokens, T = B + U

@@ -7,11 +7,13 @@ from itertools import chain
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from tqdm import tqdm
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from biosyn.devices import autocast, send
+from biosyn.distributed.ranks import is_first, my_share, size, summed
 from biosyn.encoders.cls_only import keep_cls_only
 from biosyn.encoders.pooling import CLS, Pooling
 from biosyn.encoders.tokens import TokenBatch, TokenizedTexts, tokenize
@@ -63,10 +65,21 @@ class DenseEncoder:
         """Where the encoder's weights are."""
         return next(self.model.parameters()).device
 
+    @property
+    def batch_size(self) -> int:
+        """Texts of a batch, as suits the device."""
+        return BATCH_SIZES.get(self.device.type, GPU_BATCH_SIZE)
+
+    def share_of(self, tokens: TokenizedTexts) -> NDArray[np.int64]:
+        """Return which of N texts are this rank's, ascending (n,): of the batches of all of them every size-th."""
+        batches = my_share(list(tokens.like_length_batches(self.batch_size)))
+        return np.sort(np.concatenate([*batches, np.zeros(0, dtype=np.int64)]))
+
     def tokenize(self, texts: Sequence[str], *, what: str = "texts") -> TokenizedTexts:
         """Tokenize the texts once; those cut at ``max_length`` are counted in one warning, which is not repeated."""
         tokens = tokenize(self.tokenizer, texts, self.max_length)
-        self._tell_cut(tokens.n_cut, len(tokens), what)
+        if is_first():  # what is tokenized for more than one use, all ranks tokenize
+            self._tell_cut(tokens.n_cut, len(tokens), what)
         return tokens
 
     def encode(
@@ -76,6 +89,7 @@ class DenseEncoder:
         what: str = "texts",
         batch_size: int | None = None,
         progress: str | None = None,
+        together: bool = False,
     ) -> Tensor:
         """Return the vectors of the texts, in their order: float32 of shape (N, H) on the encoder's device.
 
@@ -90,29 +104,37 @@ class DenseEncoder:
             Texts of a batch; None takes what suits the device.
         progress
             The title of a progress bar; None for none.
+        together
+            All ranks call it with the same texts: each encodes some of the batches, and gets the vectors of all.
         """
-        batch_size = batch_size or BATCH_SIZES.get(self.device.type, GPU_BATCH_SIZE)
-        vectors = torch.empty(len(texts), self.model.config.hidden_size, device=self.device)  # (N, H)
+        batch_size = batch_size or self.batch_size
+        deal = my_share if together else list
+        mine = len(texts) // size() if together else len(texts)
+        vectors = torch.zeros(len(texts), self.model.config.hidden_size, device=self.device)  # (N, H)
         was_training = self.model.training
         self.model.eval()
         try:
-            with torch.inference_mode(), tqdm(total=len(texts), desc=progress, disable=progress is None) as bar:
+            with torch.inference_mode(), tqdm(total=mine, desc=progress, disable=progress is None) as bar:
                 first = 0
-                for tokens in [texts] if isinstance(texts, TokenizedTexts) else self._tokenized(texts, what):
-                    for rows in tokens.like_length_batches(batch_size):
+                for tokens in (
+                    [texts]
+                    if isinstance(texts, TokenizedTexts)
+                    else self._tokenized(texts, what, tell=is_first() or not together)
+                ):
+                    for rows in deal(list(tokens.like_length_batches(batch_size))):
                         found = text_vectors(self.model, tokens.batch(rows), self.pooling, self.precision)
                         vectors.index_copy_(0, send(torch.from_numpy(first + rows), self.device), found)
                         bar.update(len(rows))
                     first += len(tokens)
         finally:
             self.model.train(was_training)
-        return vectors
+        return summed(vectors) if together else vectors  # a row is zero on every rank but the one that encoded it
 
     def __call__(self, texts: Sequence[str]) -> np.ndarray:
         """Return the vectors as a NumPy array of shape (N, H)."""
         return self.encode(texts).cpu().numpy()
 
-    def _tokenized(self, texts: Sequence[str], what: str) -> Iterator[TokenizedTexts]:
+    def _tokenized(self, texts: Sequence[str], what: str, *, tell: bool) -> Iterator[TokenizedTexts]:
         """Yield the tokens of ``PIECE`` texts after another; a thread is one piece ahead, outside Python's lock."""
         pieces = (texts[start : start + PIECE] for start in range(0, len(texts), PIECE))
         n_cut = 0
@@ -124,7 +146,8 @@ class DenseEncoder:
                 if tokens is not None:
                     n_cut += tokens.n_cut
                     yield tokens
-        self._tell_cut(n_cut, len(texts), what)
+        if tell:
+            self._tell_cut(n_cut, len(texts), what)
 
     def _tell_cut(self, n_cut: int, count: int, what: str) -> None:
         warning = f"{n_cut} of {count} {what} are cut at {self.max_length} tokens"

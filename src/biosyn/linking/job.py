@@ -93,7 +93,7 @@ def identity(config: LinkConfig, job: Job, linker: Linker) -> dict[str, Any]:
         "input": sha256_of(config.input),
         "dictionary": sha256_of(config.dictionary_path),
         "model": {**model, "sparse_weight": linker.biosyn.sparse_weight},
-        "machine": {"device": str(linker.biosyn.device), "search_memory": config.search_memory},  # they round otherwise
+        "machine": {"device": linker.biosyn.device.type, "search_memory": config.search_memory},  # they round otherwise
         "settings": {**settings, "keys": list(job.source.wanted.keys)},
         "version": __version__,
     }

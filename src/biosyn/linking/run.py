@@ -15,13 +15,15 @@ from biosyn.confidence import is_unsure
 from biosyn.config import LinkConfig
 from biosyn.data.mention_files.formats import MentionFile
 from biosyn.data.mention_files.units import Link
+from biosyn.distributed.ranks import is_first, led, size
 from biosyn.errors import InputError
 from biosyn.inference import load_linker
-from biosyn.linking.job import identity, open_job
+from biosyn.linking.job import Job, identity, open_job
 from biosyn.linking.partial_output import PartialOutput
 from biosyn.linking.preparation import Preparation, mention_problem
+from biosyn.linking.share import link_steps
 from biosyn.linking.state import Done
-from biosyn.linking.steps import LinkTexts, Prepared, Step, run_step, steps
+from biosyn.linking.steps import LinkSteps, Prepared, Step, run_steps, steps
 from biosyn.model.linker import Linker
 from biosyn.records import MentionPrediction
 
@@ -34,6 +36,7 @@ def link_file(config: LinkConfig) -> dict[str, Any]:
     """Link every mention of a file and write the file again with the links in it; return the counts.
 
     The whole input is read once before the model is, so that a bad record is found in seconds and not after hours.
+    Of several ranks the first reads and writes, and all link: a step each.
 
     Raises
     ------
@@ -43,7 +46,7 @@ def link_file(config: LinkConfig) -> dict[str, Any]:
     """
     started = time.monotonic()
     job = open_job(config)
-    mentions = survey(job.source, fail=job.fail)
+    mentions = survey(job.source, fail=job.fail) if is_first() else 0
     linker = load_linker(
         config.model_name_or_path,
         config.dictionary_path,
@@ -57,17 +60,23 @@ def link_file(config: LinkConfig) -> dict[str, Any]:
         calibrated=config.threshold is not None,
         show_progress=config.show_progress,
     )
+    with led(partial(link_steps, link=partial(best_links, linker, threshold=config.threshold))) as link:
+        counts = {} if link is None else _write_linked(config, job, linker, link, mentions=mentions)
+    where = {"input": config.input, "output": config.output, "format": job.source.file_format}
+    return {**where, **counts, "seconds": round(time.monotonic() - started, 1)}
+
+
+def _write_linked(config: LinkConfig, job: Job, linker: Linker, link: LinkSteps, *, mentions: int) -> dict[str, int]:
+    """Write the output from where it is to its end, put it in its place and return the counts."""
     if "hybrid" in linker.biosyn.calibrations:
         job = job.with_probabilities()
     preparation = job.preparation(linker.dictionary.names)
     with PartialOutput(config.output, identity(config, job, linker), resume=config.resume) as output:
         with tqdm(total=mentions, unit="mention", disable=not config.show_progress) as bar:
-            link = partial(best_links, linker, threshold=config.threshold)
             link_units(job.source, output, preparation, link=link, fail=job.fail, progress=bar.update)
         counts = _counts(output)
         output.publish(keep_errors=not job.fail)
-    where = {"input": config.input, "output": config.output, "format": job.source.file_format}
-    return {**where, **counts, "seconds": round(time.monotonic() - started, 1)}
+    return counts
 
 
 def link_units(
@@ -75,16 +84,16 @@ def link_units(
     output: PartialOutput,
     preparation: Preparation,
     *,
-    link: LinkTexts,
+    link: LinkSteps,
     fail: bool,
     progress: Callable[[int], object] = lambda mentions: None,
 ) -> None:
-    """Link what is not yet done of a file, step by step.
+    """Link what is not yet done of a file, step by step; of several ranks each links one of the steps of a round.
 
     Parameters
     ----------
     link
-        Clean texts in, the best link of each out.
+        Clean texts of each step in, the best link of each out.
     fail
         End at the first bad record; else it stays as it is, and is written to the errors file.
     progress
@@ -96,12 +105,14 @@ def link_units(
         logger.info("going on after %d mentions", output.done.mentions)
     progress(output.done.mentions)
     with source.units() as units:
-        for units_of_step in steps(islice(units, output.done.units, None)):
-            step = run_step(units_of_step, preparation, output.state, link)
-            if step.bad and fail:
-                raise _bad_record(step.bad[0].mention.place, step.bad[0].problem)
-            output.write(step.output, map(_error_json, step.bad), _counted(output.done, len(units_of_step), step))
-            progress(step.mentions)
+        remaining = steps(islice(units, output.done.units, None))
+        while units_of_steps := list(islice(remaining, size())):
+            linked = run_steps(units_of_steps, preparation, output.state, link)
+            for units_of_step, step in zip(units_of_steps, linked, strict=True):
+                if step.bad and fail:
+                    raise _bad_record(step.bad[0].mention.place, step.bad[0].problem)
+                output.write(step.output, map(_error_json, step.bad), _counted(output.done, len(units_of_step), step))
+                progress(step.mentions)
 
 
 def survey(source: MentionFile, *, fail: bool) -> int:

@@ -1,4 +1,4 @@
-"""A step of a run: some hundred mentions of the next units, linked in one call."""
+"""A step of a run: some hundred mentions of the next units, linked in one call; and several steps, linked at once."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple
@@ -14,6 +14,9 @@ UNITS = 4096
 
 LinkTexts = Callable[[Sequence[str]], Sequence[Link]]
 """Clean texts in, the best link of each out."""
+
+LinkSteps = Callable[[Sequence[Sequence[str]]], Sequence[Sequence[Link]]]
+"""The same for several steps."""
 
 
 class Prepared(NamedTuple):
@@ -48,13 +51,28 @@ def steps(units: Iterable[Unit]) -> Iterator[list[Unit]]:
 
 def run_step(units: Sequence[Unit], preparation: Preparation, state: LinkState, link: LinkTexts) -> Step:
     """Link the mentions of some units; those with a problem get no link."""
-    prepared = [_prepare(unit, preparation) for unit in units]
-    every = [one for ones in prepared for one in ones]
-    links = _links(every, state, link)
-    output = [
-        unit.render([_mention_link(one, links) for one in ones]) for unit, ones in zip(units, prepared, strict=True)
-    ]
-    return Step(b"".join(output), len(every), [one for one in every if one.problem])
+    (step,) = run_steps([units], preparation, state, lambda texts: [link(texts[0]) if texts[0] else []])
+    return step
+
+
+def run_steps(
+    steps: Sequence[Sequence[Unit]], preparation: Preparation, state: LinkState, link: LinkSteps
+) -> Iterator[Step]:
+    """Link the mentions of several steps in one call, and yield each step as if it had been linked alone.
+
+    What the state remembers of a step is to be committed before the next is asked for.
+    """
+    prepared = [[_prepare(unit, preparation) for unit in units] for units in steps]
+    texts = [list(dict.fromkeys(part for ones in step for one in ones for part in one.parts)) for step in prepared]
+    new = _new_texts(texts, state)
+    for units, mentions, wanted, linked, found in zip(steps, prepared, texts, new, link(new), strict=True):
+        state.remember(linked, found)
+        links = state.known(wanted)
+        output = [
+            unit.render([_mention_link(one, links) for one in ones]) for unit, ones in zip(units, mentions, strict=True)
+        ]
+        every = [one for ones in mentions for one in ones]
+        yield Step(b"".join(output), len(every), [one for one in every if one.problem])
 
 
 def _prepare(unit: Unit, preparation: Preparation) -> list[Prepared]:
@@ -76,14 +94,15 @@ def _prepare(unit: Unit, preparation: Preparation) -> list[Prepared]:
     return prepared
 
 
-def _links(prepared: Iterable[Prepared], state: LinkState, link: LinkTexts) -> dict[str, Link]:
-    """Return the link of every text; those not linked before are linked, each once, and remembered."""
-    texts = list(dict.fromkeys(part for one in prepared for part in one.parts))
-    known = state.known(texts)
-    new = [text for text in texts if text not in known]
-    found = link(new) if new else []
-    state.remember(new, found)
-    return {**known, **dict(zip(new, found, strict=True))}
+def _new_texts(texts: Sequence[Sequence[str]], state: LinkState) -> list[list[str]]:
+    """Return the texts of each step that neither the state knows nor an earlier one of these steps holds."""
+    seen: set[str] = set()
+    new = []
+    for wanted in texts:
+        known = seen.union(state.known(wanted))
+        new.append([text for text in wanted if text not in known])
+        seen.update(wanted)
+    return new
 
 
 def _mention_link(one: Prepared, links: dict[str, Link]) -> Link | None:

@@ -243,6 +243,7 @@ class BioSyn:
         tokens: TokenizedTexts | None = None,
         what: str = "texts",
         progress: str | None = None,
+        together: bool = False,
     ) -> Vectors:
         """Return the vectors of N texts that the score mode needs, on the device: what `search` takes.
 
@@ -256,11 +257,14 @@ class BioSyn:
             The same texts already tokenized, where the caller embeds them more than once.
         what
             What the texts are, for the warning about cut ones.
+        together
+            All ranks embed the same texts, each a part of them.
         """
         dense, rows = None, None
         if score_mode != "sparse":
             encoder = self.get_dense_encoder()
-            dense = encoder.encode(texts if tokens is None else tokens, what=what, progress=progress)
+            wanted = texts if tokens is None else tokens
+            dense = encoder.encode(wanted, what=what, progress=progress, together=together)
         if score_mode != "dense":
             rows = SparseRows.from_scipy(self.get_sparse_encoder().transform(texts), self.device)
         return Vectors(dense, rows)
@@ -306,14 +310,15 @@ class BioSyn:
 
         Hybrid vectors are scored by ``dense + w * sparse``; vectors with one half by that half alone.
         """
-        weight = self._weight_for(names)
+        weight = self.weight_for(names)
         return top_names(mentions, names, topk=topk, sparse_weight=weight, memory=self.search_memory)
 
     def shares(self, mentions: Vectors, names: Vectors, rows: Tensor) -> Shares:
         """Return the dense and the sparse summand of the scores of names found, each (M, K) as ``rows``."""
-        return score_shares(mentions, names, rows, sparse_weight=self._weight_for(names))
+        return score_shares(mentions, names, rows, sparse_weight=self.weight_for(names))
 
-    def _weight_for(self, names: Vectors) -> float:
+    def weight_for(self, names: Vectors) -> float:
+        """Return the weight of the sparse half in the score of vectors that have these halves."""
         return self.sparse_weight if names.score_mode == "hybrid" else 1.0
 
     def load_dictionary(

@@ -7,8 +7,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from biosyn.data.dictionary import DictionaryDataset
+from biosyn.distributed.ranks import led, size
 from biosyn.encoders.dense import DenseEncoder
 from biosyn.encoders.sparse import SparseEncoder
+from biosyn.errors import InputError
 from biosyn.retrieval.index import DictionaryIndex
 from biosyn.retrieval.index_build import open_or_build
 from biosyn.retrieval.index_files import (
@@ -35,10 +37,17 @@ def dictionary_index(
 ) -> DictionaryIndex:
     """Return the dictionary embedded by both encoders, as `BioSyn.index` documents it.
 
+    Of several ranks the first makes the index, all embed its names, and each opens it.
+
     Parameters
     ----------
     encoder_folder
         Where the files lie that the dense encoder was loaded from; it must not have been trained since.
+
+    Raises
+    ------
+    InputError
+        If a rank cannot read the index that the first has written.
     """
     cache = default_cache_dir() if cache_dir is None else Path(cache_dir)
     key = IndexKey(
@@ -54,6 +63,19 @@ def dictionary_index(
 
     def embed(names: list[str]) -> NDArray[np.float32]:
         logger.info("embedding %d names on %s", len(names), dense.device)
-        return dense.encode(names, what="names", progress=progress).cpu().numpy()
+        return dense.encode(names, what="names", progress=progress, together=True).cpu().numpy()
 
-    return open_or_build(cache, key, names=dictionary.names, cuis=dictionary.cuis, embed=embed, tfidf=sparse.transform)
+    index = None
+    with led(embed) as lead:
+        if lead is not None:
+            index = open_or_build(
+                cache, key, names=dictionary.names, cuis=dictionary.cuis, embed=lead, tfidf=sparse.transform
+            )
+    if index is not None and (index.folder is not None or size() == 1):
+        return index
+    try:
+        return DictionaryIndex.open(cache / key.digest())
+    except InputError as error:
+        raise InputError(
+            f"{error}; several ranks need a --cache_dir that all can read and the first can write"
+        ) from error

@@ -28,12 +28,20 @@ def marginal_nll(score: Tensor, target: Tensor) -> Tensor:
     >>> round(marginal_nll(score, torch.tensor([[1, 0, 1]])).item(), 4)
     0.2877
     """
+    total, count = marginal_nll_sum(score, target)
+    return total / count.clamp(min=1)
+
+
+def marginal_nll_sum(score: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the sum over the mentions that `marginal_nll` is the mean of, and how many they are, each of shape ()."""
     probability = torch.softmax(score.float(), dim=-1)  # (B, K)
     marginal = (probability * target).sum(dim=-1)  # (B,)
     marginal = marginal[marginal > 0].clamp(PROBABILITY_FLOOR, 1.0)
+    count = torch.tensor(float(marginal.numel()), device=score.device)
     if marginal.numel() == 0:
-        return score.float().sum() * 0.0  # 0 with a graph, so that backward() works; but nan where the scores are nan
-    return -marginal.log().mean()
+        # 0 with a graph, so that backward() works; but nan where the scores are nan
+        return score.float().sum() * 0.0, count
+    return -marginal.log().sum(), count
 
 
 def synonym_nll(score: Tensor, synonym: Tensor, *, excluded: Tensor) -> Tensor:

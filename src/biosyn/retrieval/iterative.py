@@ -13,7 +13,7 @@ from biosyn.data.dictionary import DictionaryDataset
 from biosyn.encoders.sparse import SparseEncoder
 from biosyn.encoders.tokens import TokenizedTexts
 from biosyn.records import Query
-from biosyn.retrieval.search import top_names
+from biosyn.retrieval.share import top_names_of_share
 from biosyn.retrieval.vectors import SparseRows, Vectors
 
 
@@ -28,6 +28,8 @@ class CandidateRetriever:
         K candidates a mention, of which ``int(K * dense_ratio)`` come from the dense score.
     device
         Where the search runs.
+    name_rows
+        The rows of the dictionary that this rank searches, ascending (n,); None for all N.
     search_memory
         What it may take beyond the vectors, in MB.
     """
@@ -43,6 +45,7 @@ class CandidateRetriever:
         topk: int,
         dense_ratio: float,
         device: torch.device,
+        name_rows: NDArray[np.int64] | None = None,
         search_memory: int = SEARCH_MEMORY,
     ):
         self.cuis = [query.cui for query in queries]
@@ -52,14 +55,16 @@ class CandidateRetriever:
         self.dense_ratio = dense_ratio
         self.sparse_mentions = sparse_encoder.transform([query.mention for query in queries])  # (M, V)
         self.sparse_names = sparse_encoder.transform(dictionary.names)  # (N, V)
+        rows = np.arange(len(dictionary)) if name_rows is None else name_rows
+        self.name_rows = torch.from_numpy(rows).to(device)
         self.search_memory = search_memory
         self.sparse_rows = self._rows(
             Vectors(None, SparseRows.from_scipy(self.sparse_mentions, device)),
-            Vectors(None, SparseRows.from_scipy(self.sparse_names, device)),
+            Vectors(None, SparseRows.from_scipy(self.sparse_names[rows], device)),
         )  # (M, K)
 
     def retrieve(self, dense_mentions: Tensor, dense_names: Tensor) -> CandidateDataset:
-        """Return the candidate sets under the encoder that made the vectors, of shape (M, H) and (N, H)."""
+        """Return the candidate sets under the encoder that made the vectors, of shape (M, H) and (n, H)."""
         dense_rows = self._rows(Vectors(dense_mentions, None), Vectors(dense_names, None))  # (M, K)
         return self.dataset(mix_candidates(self.sparse_rows, dense_rows, topk=self.topk, dense_ratio=self.dense_ratio))
 
@@ -73,4 +78,5 @@ class CandidateRetriever:
         )
 
     def _rows(self, mentions: Vectors, names: Vectors) -> NDArray[np.int64]:
-        return top_names(mentions, names, topk=self.topk, memory=self.search_memory).rows.cpu().numpy()
+        found = top_names_of_share(mentions, names, self.name_rows, topk=self.topk, memory=self.search_memory)
+        return found.rows.cpu().numpy()

@@ -1,9 +1,10 @@
-"""Names of several dictionaries that overlap, each distinct one tokenized and embedded once."""
+"""Names of several dictionaries that overlap, each distinct one tokenized and embedded once, and by one rank."""
 
 from collections.abc import Sequence
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from biosyn.encoders.dense import DenseEncoder
@@ -13,7 +14,8 @@ from biosyn.encoders.tokens import TokenizedTexts
 class NamePool:
     """The distinct names of several dictionaries and where each dictionary's names are among them.
 
-    The dev dictionary holds the whole train dictionary: embedding both costs hardly more than one.
+    The dev dictionary holds the whole train dictionary: embedding both costs hardly more than one. Of several ranks
+    each tokenizes all of them, and embeds and keeps its share.
 
     Parameters
     ----------
@@ -28,7 +30,11 @@ class NamePool:
         self.encoder = encoder
         self.tokens = encoder.tokenize(list(row_of), what="names")
         self.rows = [np.array([row_of[name] for name in names], dtype=np.int64) for names in dictionaries]
-        self.dense: Tensor | None = None
+        self.mine = encoder.share_of(self.tokens)  # (P,) rows of the pool
+        place = np.full(len(row_of), -1, dtype=np.int64)
+        place[self.mine] = np.arange(len(self.mine))
+        self._places = [place[rows] for rows in self.rows]  # (N,) of a dictionary: where its vector is, -1 elsewhere
+        self.dense: Tensor | None = None  # (P, H)
 
     @property
     def is_embedded(self) -> bool:
@@ -36,8 +42,8 @@ class NamePool:
         return self.dense is not None
 
     def embed(self, *, progress: str | None = None) -> None:
-        """Embed every name with the encoder as it is now."""
-        self.dense = self.encoder.encode(self.tokens, progress=progress)
+        """Embed every name of this rank with the encoder as it is now."""
+        self.dense = self.encoder.encode(self.tokens.take(self.mine), progress=progress)
 
     def forget(self) -> None:
         """Drop the vectors: call it when the encoder has changed."""
@@ -47,11 +53,15 @@ class NamePool:
         """Return the tokens of one dictionary's names."""
         return self.tokens.take(self.rows[dictionary])
 
+    def share_of(self, dictionary: int) -> NDArray[np.int64]:
+        """Return the rows of one dictionary that are this rank's, ascending, (n,); alone, all N."""
+        return np.flatnonzero(self._places[dictionary] >= 0)
+
     def vectors_of(self, dictionary: int) -> Tensor:
-        """Return the vectors of one dictionary's names, shape (N, H); a RuntimeError before `embed`."""
+        """Return the vectors of the names of `share_of`, shape (n, H); a RuntimeError before `embed`."""
         if self.dense is None:
             raise RuntimeError("the names are not embedded yet: call embed first")
-        rows = self.rows[dictionary]
+        rows = self._places[dictionary][self.share_of(dictionary)]
         if np.array_equal(rows, np.arange(len(rows))):
             return self.dense[: len(rows)]  # a view: the first dictionary, as long as no name comes twice in it
         return self.dense[torch.from_numpy(rows).to(self.dense.device)]

@@ -1,0 +1,1 @@
+"""Several processes that work as one, started by torchrun (docs/distributed.md)."""
