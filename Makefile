@@ -1,10 +1,10 @@
-# make quickstart | make test | make test-slow | make check. Each makes what it needs; PYTHON picks the interpreter.
+# make quickstart | make reproduce-ncbi RAW=DIR | make test | make test-slow | make check. Each makes what it needs; PYTHON picks the interpreter.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: quickstart install test test-slow lint check clean
+.PHONY: quickstart reproduce-ncbi install test test-slow lint check clean
 
 install: $(STAMP)
 
@@ -16,6 +16,10 @@ $(STAMP): requirements.txt requirements-dev.txt setup.py
 
 quickstart: $(STAMP)
 	$(BIN)/python -m biosyn quickstart --output_dir quickstart
+
+reproduce-ncbi: $(STAMP)
+	@test -n "$(RAW)" || { echo "say where the corpus is: make reproduce-ncbi RAW=DIR" >&2; exit 2; }
+	$(BIN)/python recipes/reproduce_ncbi.py --raw_dir "$(RAW)" --output_dir reproduced
 
 test: $(STAMP)
 	$(BIN)/python -m pytest -q -rs
@@ -31,4 +35,4 @@ lint: $(STAMP)
 check: lint test
 
 clean:
-	rm -rf $(VENV) quickstart build src/*.egg-info .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) quickstart reproduced build src/*.egg-info .pytest_cache .mypy_cache .ruff_cache

@@ -169,6 +169,18 @@ def tiny_checkpoint(tmp_path_factory, tiny_config):
 
 
 @pytest.fixture(scope="session")
+def mean_checkpoint(tmp_path_factory, tiny_encoder, tiny_dictionary):
+    """Folder of a checkpoint of the tiny encoder, untrained, whose vectors are means of length 1."""
+    from biosyn.config import PretrainConfig
+    from biosyn.pretrain_run import pretrain
+
+    folder = tmp_path_factory.mktemp("mean_checkpoint")
+    names = {"model_name_or_path": str(tiny_encoder), "train_dictionary_path": str(tiny_dictionary)}
+    pretrain(PretrainConfig(**names, output_dir=str(folder), device="cpu", epoch=0, initial_sparse_weight=0.5))
+    return folder
+
+
+@pytest.fixture(scope="session")
 def calibrated_checkpoint(tmp_path_factory, tiny_checkpoint, tiny_dictionary, tiny_queries):
     """A copy of the tiny checkpoint, calibrated on the tiny corpus."""
     from biosyn.calibration import calibrate

@@ -45,18 +45,22 @@ RANKS = {
     "biosyn.calibration": 8,  # as training: a model and its outcomes on queries
     "biosyn.training_log": 8,  # dev accuracy is evaluation
     "biosyn.network_state": 2,
+    "biosyn.schedule": 2,
     "biosyn.epoch_progress": 5,
     "biosyn.optimization": 7,
     "biosyn.epochs": 9,
     "biosyn.training_identity": 9,
     "biosyn.training": 9,
-    "biosyn.train_run": 10,
-    "biosyn.ablation": 11,  # both verbs, again and again
-    "biosyn.quickstart": 11,  # all the verbs in a row
-    "biosyn.web": 11,
-    "biosyn.cli": 12,
-    "biosyn.__main__": 13,
-    "biosyn": 14,  # the package's own __init__ names everything, lazily
+    "biosyn.pretraining": 9,
+    "biosyn.training_session": 10,  # what the two runs share
+    "biosyn.train_run": 11,
+    "biosyn.pretrain_run": 11,
+    "biosyn.ablation": 12,  # both verbs, again and again
+    "biosyn.quickstart": 12,  # all the verbs in a row
+    "biosyn.web": 12,
+    "biosyn.cli": 13,
+    "biosyn.__main__": 14,
+    "biosyn": 15,  # the package's own __init__ names everything, lazily
 }
 PICKLES = {"pickle", "_pickle", "cPickle", "cloudpickle", "dill", "joblib", "shelve", "marshal"}
 

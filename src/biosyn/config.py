@@ -16,6 +16,8 @@ SCORE_MODES = ("hybrid", "dense", "sparse")
 PRECISIONS = ("float32", "bfloat16", "float16")
 TRAIN_PRECISIONS = ("float32", "bfloat16")  # float16 would need its loss scaled
 INDEX_PRECISIONS = ("float32", "float16")
+POOLINGS = ("cls", "mean")
+SIMILARITIES = ("inner", "cosine")
 SEARCH_MEMORY = 200  # MB
 CHECKPOINT_FORMATS = ("biosyn", "upstream")
 DOCUMENT_FORMATS = ("pubtator", "bioc-xml", "bioc-json")
@@ -44,6 +46,9 @@ class TrainConfig:
     keep_sparse_weight: bool = False
     dense_ratio: float = 0.5
     fixed_candidates: bool = False
+    pooling: str | None = None
+    similarity: str | None = None
+    temperature: float = 1.0
     precision: str = "float32"
     gradient_accumulation_steps: int = 1
     gradient_checkpointing: bool = False
@@ -58,29 +63,52 @@ class TrainConfig:
     show_progress: bool = False
 
     def __post_init__(self) -> None:
-        _at_least("--max_length", self.max_length, 3)
+        _check_run(self)
         _at_least("--topk", self.topk, 1)
-        _at_least("--train_batch_size", self.train_batch_size, 1)
         _at_least("--gradient_accumulation_steps", self.gradient_accumulation_steps, 1)
-        _at_least("--search_memory", self.search_memory, 1)
-        _one_of("--precision", self.precision, TRAIN_PRECISIONS)
-        if not self.output_dir:
-            raise InputError("--output_dir is empty: name a folder")
-        _at_least("--epoch", self.epoch, 0)
-        _at_least("--save_every_steps", self.save_every_steps, 0)
-        _at_least("--keep_last", self.keep_last, 0)
-        _finite("--learning_rate", self.learning_rate)
-        _finite("--weight_decay", self.weight_decay)
-        _finite("--initial_sparse_weight", self.initial_sparse_weight)
-        _at_least("--weight_decay", self.weight_decay, 0)
-        if not self.learning_rate > 0:
-            raise InputError(f"--learning_rate must be above 0, found {self.learning_rate}")
+        _check_vectors(self.pooling, self.similarity, self.temperature)
         if not 0 <= self.dense_ratio <= 1:
             raise InputError(f"--dense_ratio must be between 0 and 1, found {self.dense_ratio}")
-        if (self.dev_dir is None) != (self.dev_dictionary_path is None):
-            raise InputError("--dev_dir and --dev_dictionary_path go together: give both or neither")
-        if self.keep_best and self.dev_dir is None:
-            raise InputError("--keep_best needs --dev_dir and --dev_dictionary_path")
+
+
+@dataclass(frozen=True, kw_only=True)
+class PretrainConfig:
+    """Settings of pretrain.py. Similarity is always the cosine: the loss needs vectors of one length."""
+
+    model_name_or_path: str
+    train_dictionary_path: str
+    output_dir: str
+    revision: str | None = None
+    max_length: int = MAX_LENGTH
+    seed: int = 0
+    device: str = "auto"
+    draft: bool = False
+    epoch: int = 5
+    train_batch_size: int = 128
+    group_size: int = 8
+    learning_rate: float = 5e-5
+    weight_decay: float = 0.01
+    warmup: float = 0.1
+    temperature: float = 0.05
+    pooling: str = "mean"
+    initial_sparse_weight: float = 0.0
+    precision: str = "float32"
+    search_memory: int = SEARCH_MEMORY
+    save_checkpoint_all: bool = False
+    dev_dir: str | None = None
+    dev_dictionary_path: str | None = None
+    keep_best: bool = False
+    resume: bool = False
+    save_every_steps: int = 0
+    keep_last: int = 1
+    show_progress: bool = False
+
+    def __post_init__(self) -> None:
+        _check_run(self)
+        _at_least("--group_size", self.group_size, 1)
+        _check_vectors(self.pooling, "cosine", self.temperature)
+        if not 0 <= self.warmup <= 1:
+            raise InputError(f"--warmup must be between 0 and 1, found {self.warmup}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -305,10 +333,45 @@ class ConvertConfig:
         _one_of("--to", self.to, CHECKPOINT_FORMATS)
 
 
+def _check_run(config: TrainConfig | PretrainConfig) -> None:
+    """Check what the two trainings have in common."""
+    if not config.output_dir:
+        raise InputError("--output_dir is empty: name a folder")
+    for flag, least in (
+        ("max_length", 3),
+        ("train_batch_size", 1),
+        ("search_memory", 1),
+        ("epoch", 0),
+        ("save_every_steps", 0),
+        ("keep_last", 0),
+        ("weight_decay", 0),
+    ):
+        _at_least(f"--{flag}", getattr(config, flag), least)
+    for flag in ("learning_rate", "weight_decay", "initial_sparse_weight"):
+        _finite(f"--{flag}", getattr(config, flag))
+    if not config.learning_rate > 0:
+        raise InputError(f"--learning_rate must be above 0, found {config.learning_rate}")
+    _one_of("--precision", config.precision, TRAIN_PRECISIONS)
+    if (config.dev_dir is None) != (config.dev_dictionary_path is None):
+        raise InputError("--dev_dir and --dev_dictionary_path go together: give both or neither")
+    if config.keep_best and config.dev_dir is None:
+        raise InputError("--keep_best needs --dev_dir and --dev_dictionary_path")
+
+
 def _check_compute(precision: str, index_precision: str, search_memory: int) -> None:
     _one_of("--precision", precision, PRECISIONS)
     _one_of("--index_precision", index_precision, INDEX_PRECISIONS)
     _at_least("--search_memory", search_memory, 1)
+
+
+def _check_vectors(pooling: str | None, similarity: str | None, temperature: float) -> None:
+    if pooling is not None:
+        _one_of("--pooling", pooling, POOLINGS)
+    if similarity is not None:
+        _one_of("--similarity", similarity, SIMILARITIES)
+    _finite("--temperature", temperature)
+    if not temperature > 0:
+        raise InputError(f"--temperature must be above 0, found {temperature}")
 
 
 def _check_threshold(threshold: float | None) -> None:

@@ -5,6 +5,8 @@ from typing import Any
 
 from biosyn.checkpoint.upstream_export import save_upstream
 from biosyn.config import ConvertConfig
+from biosyn.encoders.pooling import CLS
+from biosyn.errors import InputError
 from biosyn.files import require_writable
 from biosyn.model.biosyn import BioSyn
 from biosyn.provenance import describe_model
@@ -18,11 +20,19 @@ def convert(config: ConvertConfig) -> dict[str, Any]:
     Raises
     ------
     InputError
-        If there is no such checkpoint, one of its files is damaged, or the output folder cannot be written.
+        If there is no such checkpoint, one of its files is damaged, upstream has no such pooling, or the output folder
+        cannot be written.
     """
     biosyn = BioSyn.from_pretrained(
         config.model_name_or_path, revision=config.revision, max_length=config.max_length, device="cpu"
     )
+    pooling = biosyn.get_dense_encoder().pooling
+    if config.to == "upstream" and pooling != CLS:
+        raise InputError(
+            f"was trained with {pooling.mode} pooling and {pooling.similarity} scores, and upstream's programs know "
+            "[CLS] and inner products alone: train without --pooling and --similarity",
+            path=config.model_name_or_path,
+        )
     output_dir = require_writable(config.output_dir)
     if config.to == "upstream":
         dense = biosyn.get_dense_encoder()

@@ -51,6 +51,8 @@ class Trainer:
         K candidates a mention, of which ``int(K * dense_ratio)`` come from the dense score.
     fixed_candidates
         Keep those of the first epoch: without iterative retrieval, as in the paper's ablation.
+    temperature
+        What the scores are divided by for the loss.
     batch_size, accumulation
         Mentions of a batch, and batches of a step: the loss and the gradient are those of one batch as large as all of
         them, in the memory of one.
@@ -72,6 +74,7 @@ class Trainer:
         topk: int,
         dense_ratio: float,
         fixed_candidates: bool = False,
+        temperature: float = 1.0,
         batch_size: int,
         accumulation: int = 1,
         learning_rate: float,
@@ -112,7 +115,13 @@ class Trainer:
         )
         if gradient_checkpointing:
             enable_checkpointing(self.dense.model)
-        self.net = RerankNet(self.dense.model, biosyn.sparse_weight, precision=self.dense.precision)
+        self.net = RerankNet(
+            self.dense.model,
+            biosyn.sparse_weight,
+            precision=self.dense.precision,
+            pooling=self.dense.pooling,
+            temperature=temperature,
+        )
         self.parallel = data_parallel(self.net)  # what a step calls
         self.optimizer = make_optimizer(self.net, learning_rate=learning_rate, weight_decay=weight_decay)
 

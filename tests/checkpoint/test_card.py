@@ -54,3 +54,9 @@ def test_a_trained_checkpoint_has_its_card(tiny_checkpoint):
     assert "- dictionary: name train_dictionary.txt, sha256" in card
     assert "- queries: name tiny_queries0, sha256" in card
     assert "mentions 16" in card
+
+
+def test_the_card_tells_how_vectors_are_made():
+    assert "the dense vector is the encoder's last hidden state at [CLS]\n" in model_card(Manifest(1.0, 25))
+    card = model_card(Manifest(1.0, 25, pooling="mean", similarity="cosine"))
+    assert "the dense vector is the mean of the encoder's last hidden states, of length 1\n" in card

@@ -95,7 +95,17 @@ def test_there_is_no_pickle_in_it(tiny_checkpoint):
 def test_our_files_are_utf8_json_that_a_person_can_read(parts, tmp_path):
     save_checkpoint(tmp_path, **parts, manifest=Manifest(1.0, 25))
     manifest = json.loads((tmp_path / FILES.manifest).read_text(encoding="utf-8"))
-    keys = ["format_version", "sparse_weight", "max_length", "pooling", "trained", "figures", "libraries", "files"]
+    keys = [
+        "format_version",
+        "sparse_weight",
+        "max_length",
+        "pooling",
+        "similarity",
+        "trained",
+        "figures",
+        "libraries",
+        "files",
+    ]
     assert list(manifest) == [*keys, "calibration"]
     assert "β" in (tmp_path / FILES.sparse_encoder).read_text(encoding="utf-8")
 
@@ -347,7 +357,8 @@ def test_another_format_version_is_refused(folder, version):
         {"max_length": "long"},
         {"max_length": 0},
         {"trained": 3},
-        {"pooling": "mean"},
+        {"pooling": "max"},
+        {"similarity": "euclid"},
     ],
     ids=str,
 )

@@ -13,15 +13,21 @@ sentence_transformers = pytest.importorskip("sentence_transformers")
 NAMES = ["ataxia telangiectasia", "Breast Cancer", "β thalassemia", "", "a-b (c)", "zygo" * 20]
 
 
+def load_theirs(folder):
+    return sentence_transformers.SentenceTransformer(str(folder), device="cpu", local_files_only=True)
+
+
 @pytest.fixture
 def theirs(tiny_checkpoint):
     """The tiny checkpoint as sentence-transformers loads it."""
-    return sentence_transformers.SentenceTransformer(str(tiny_checkpoint), device="cpu", local_files_only=True)
+    return load_theirs(tiny_checkpoint)
 
 
-def test_it_gives_the_same_dense_vectors(tiny_checkpoint, theirs):
-    ours = BioSyn.from_pretrained(tiny_checkpoint).embed_dense(NAMES)
-    np.testing.assert_allclose(theirs.encode(NAMES), ours, rtol=1e-5, atol=1e-5)
+@pytest.mark.parametrize("checkpoint", ["tiny_checkpoint", "mean_checkpoint"])
+def test_it_gives_the_same_dense_vectors(checkpoint, request):
+    folder = request.getfixturevalue(checkpoint)
+    ours = BioSyn.from_pretrained(folder).embed_dense(NAMES)
+    np.testing.assert_allclose(load_theirs(folder).encode(NAMES), ours, rtol=1e-5, atol=1e-5)
 
 
 def test_it_cuts_at_the_same_length(theirs):

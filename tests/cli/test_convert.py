@@ -68,6 +68,18 @@ def test_a_pickle_that_asks_for_something_else_is_refused_and_nothing_is_written
     assert not (tmp_path / "ours").exists()
 
 
+def test_a_model_that_upstreams_programs_would_read_wrongly_is_not_exported(convert, mean_checkpoint, tmp_path):
+    code, result, error = convert(mean_checkpoint, tmp_path / "theirs", "--to", "upstream")
+    assert (code, result) == (2, None)
+    assert "trained with mean pooling and cosine scores" in error
+    assert not (tmp_path / "theirs").exists()
+
+
+def test_a_copy_has_the_same_pooling(convert, mean_checkpoint, tmp_path):
+    assert convert(mean_checkpoint, tmp_path / "copy")[0] == 0
+    assert np.array_equal(vectors(tmp_path / "copy"), vectors(mean_checkpoint))
+
+
 def test_an_export_beside_a_checkpoint_of_ours_is_refused(convert, tiny_checkpoint, tmp_path):
     folder = shutil.copytree(tiny_checkpoint, tmp_path / "model")
     before = sorted(path.name for path in folder.iterdir())

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from biosyn.encoders.dense import DenseEncoder, cls_vectors
+from biosyn.encoders.dense import DenseEncoder, text_vectors
 
 TEXTS = ["ataxia", "breast cancer", "a", "ataxia telangiectasia syndrome", "ataxia", "cancer-of breast"]
 LONG = "a b c d e f g h i j k l m n o p q r s t u v w x y z"  # [CLS] + 26 + [SEP] = 28 tokens
@@ -118,7 +118,7 @@ def test_the_mode_is_restored_after_an_error_too(tiny_dense, monkeypatch):
     def fail(*args, **kwargs):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("biosyn.encoders.dense.cls_vectors", fail)
+    monkeypatch.setattr("biosyn.encoders.dense.text_vectors", fail)
     with pytest.raises(KeyboardInterrupt):
         tiny_dense.encode(TEXTS)
     assert tiny_dense.model.training
@@ -138,9 +138,9 @@ def test_a_call_gives_a_numpy_array(tiny_dense, expected):
     np.testing.assert_allclose(found, expected.numpy(), rtol=1e-5, atol=1e-5)
 
 
-def test_cls_vectors_keep_the_gradient(tiny_dense):
+def test_text_vectors_keep_the_gradient(tiny_dense):
     batch = tiny_dense.tokenize(TEXTS).batch(np.array([0, 3]))
-    vectors = cls_vectors(tiny_dense.model, batch)
+    vectors = text_vectors(tiny_dense.model, batch)
     assert vectors.shape == (2, 32)
     vectors.sum().backward()
     assert any(parameter.grad is not None for parameter in tiny_dense.model.parameters())

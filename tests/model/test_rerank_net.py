@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from biosyn.data.candidates import CandidateDataset
+from biosyn.encoders.pooling import Pooling
 from biosyn.model.losses import marginal_nll
 from biosyn.model.rerank_net import RerankNet
 
@@ -46,6 +47,19 @@ def test_scores_equal_each_pair_scored_alone(batch, tiny_dense, plain_model, pai
         expected = pairwise_scores(plain_model, W)
     assert found.shape == (4, 4)
     torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-5)
+
+
+def test_scores_are_divided_by_the_temperature(batch, tiny_dense):
+    with torch.no_grad():
+        plain = RerankNet(tiny_dense.model, W).eval()(batch)
+        found = RerankNet(tiny_dense.model, W, temperature=0.05).eval()(batch)
+    torch.testing.assert_close(found, plain / 0.05)
+
+
+def test_cosines_are_between_minus_1_and_1(batch, tiny_dense):
+    with torch.no_grad():
+        found = RerankNet(tiny_dense.model, 0.0, pooling=Pooling("cls", "cosine")).eval()(batch)
+    assert found.abs().max() <= 1 + 1e-5
 
 
 def test_loss_and_gradients_equal_each_pair_scored_alone(batch, tiny_dense, plain_model, pairwise_scores):

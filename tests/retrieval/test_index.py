@@ -179,6 +179,7 @@ def _with_object_array(folder):
         {"precision": "float16"},
         {"dictionary": "x"},
         {"compute": "bfloat16"},
+        {"pooling": "mean cosine"},
     ],
 )
 def test_each_part_changes_the_key(part):

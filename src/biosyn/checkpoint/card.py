@@ -22,7 +22,7 @@ def model_card(manifest: Manifest) -> str:
         MARK,
         "# A BioSyn model",
         "It maps a mention of a biomedical concept to a name of a dictionary.\n"
-        "Score = dense · dense + w · sparse · sparse: the dense vector is the encoder's last hidden state at [CLS]\n"
+        f"Score = dense · dense + w · sparse · sparse: the dense vector is {_vector(manifest)}\n"
         f"(texts cut at {manifest.max_length} tokens), the sparse one the TF-IDF of character 1- and 2-grams,\n"
         f"and w is {manifest.sparse_weight:.6g}.",
         _figures(manifest.figures),
@@ -42,6 +42,13 @@ def _header(manifest: Manifest) -> str:
     if isinstance(name, str) and _HUB_ID.fullmatch(name):
         lines.append(f"base_model: {name}")
     return "\n".join(["---", *lines, "---"])
+
+
+def _vector(manifest: Manifest) -> str:
+    state = "the encoder's last hidden state at [CLS]"
+    if manifest.pooling == "mean":
+        state = "the mean of the encoder's last hidden states"
+    return f"{state}, of length 1" if manifest.similarity == "cosine" else state
 
 
 def _figures(figures: dict[str, Any]) -> str:

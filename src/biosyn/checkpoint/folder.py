@@ -45,7 +45,7 @@ def save_checkpoint(
             model.save_pretrained(stage)
             save_tokenizer(tokenizer, stage)
             write_json(stage / FILES.sparse_encoder, _sparse_to_json(sparse_encoder))
-            _write_sentence_transformers(stage, hidden=model.config.hidden_size, max_length=manifest.max_length)
+            _write_sentence_transformers(stage, manifest, hidden=model.config.hidden_size)
             names = sorted(path.relative_to(stage).as_posix() for path in stage.rglob("*") if path.is_file())
             files = {name: sha256_of(stage / name) for name in names}
             manifest = replace(manifest, libraries=library_versions(), files=files)
@@ -108,22 +108,24 @@ def _sparse_to_json(encoder: SparseEncoder) -> dict[str, Any]:
     return {"analyzer": "char", "ngram_range": [1, 2], "vocabulary": vocabulary, "idf": encoder.idf.tolist()}
 
 
-def _write_sentence_transformers(folder: Path, *, hidden: int, max_length: int) -> None:
-    """Say in that library's files what ours say: the encoder at the top of the folder, then [CLS]."""
+def _write_sentence_transformers(folder: Path, manifest: Manifest, *, hidden: int) -> None:
+    """Say in that library's files what ours say: the encoder at the top of the folder, the pooling, the length 1."""
     pooling = Path(FILES.pooling)
     modules = [
         {"idx": 0, "name": "0", "path": "", "type": "sentence_transformers.models.Transformer"},
         {"idx": 1, "name": "1", "path": str(pooling.parent), "type": "sentence_transformers.models.Pooling"},
     ]
+    if manifest.similarity == "cosine":  # this one has no settings, so no folder is needed
+        modules.append({"idx": 2, "name": "2", "path": "2_Normalize", "type": "sentence_transformers.models.Normalize"})
     (folder / pooling.parent).mkdir()
     write_json(folder / FILES.modules, modules)
-    write_json(folder / FILES.transformer_settings, {"max_seq_length": max_length, "do_lower_case": False})
+    write_json(folder / FILES.transformer_settings, {"max_seq_length": manifest.max_length, "do_lower_case": False})
     write_json(
         folder / pooling,
         {
             "word_embedding_dimension": hidden,
-            "pooling_mode_cls_token": True,
-            "pooling_mode_mean_tokens": False,
+            "pooling_mode_cls_token": manifest.pooling == "cls",
+            "pooling_mode_mean_tokens": manifest.pooling == "mean",
             "pooling_mode_max_tokens": False,
             "pooling_mode_mean_sqrt_len_tokens": False,
         },

@@ -10,11 +10,13 @@ from typing import Any
 from biosyn import __version__
 from biosyn.checkpoint.files import FILES, read_json, require
 from biosyn.confidence import Calibration
+from biosyn.config import POOLINGS, SIMILARITIES
 from biosyn.errors import InputError
 from biosyn.files import sha256_of, write_json
 
-FORMAT_VERSION = 2
-READABLE_VERSIONS = (1, 2)  # 1 had no figures, no libraries and no sha256 of the files
+FORMAT_VERSION = 3
+# 1 had no figures, no libraries and no sha256 of the files; 2 no pooling but cls, and no similarity but inner
+READABLE_VERSIONS = (1, 2, 3)
 
 # what a vector depends on
 LIBRARIES = ("torch", "transformers", "tokenizers", "scikit-learn", "numpy")
@@ -31,7 +33,9 @@ class Manifest:
     max_length
         Tokens kept of a text, [CLS] and [SEP] included.
     pooling
-        Always ``cls``: a text's vector is the last hidden state at [CLS].
+        ``cls``: a text's vector is the last hidden state at [CLS]; or ``mean``, of the tokens.
+    similarity
+        ``inner``: the dense score is the inner product; or ``cosine``.
     trained
         What it was trained on and how: JSON.
     figures
@@ -47,6 +51,7 @@ class Manifest:
     sparse_weight: float
     max_length: int
     pooling: str = "cls"
+    similarity: str = "inner"
     trained: dict[str, Any] = field(default_factory=dict)
     figures: dict[str, Any] = field(default_factory=dict)
     libraries: dict[str, str] = field(default_factory=dict)
@@ -85,7 +90,7 @@ def load_manifest(folder: str | Path) -> Manifest:
     found = values.get("format_version")
     if found not in READABLE_VERSIONS or isinstance(found, bool):
         raise InputError(
-            f"format_version is {found}, this program reads {' and '.join(map(str, READABLE_VERSIONS))}: "
+            f"format_version is {found}, this program reads {', '.join(map(str, READABLE_VERSIONS))}: "
             "use the biosyn that wrote it, or a newer one",
             path=path,
         )
@@ -94,6 +99,7 @@ def load_manifest(folder: str | Path) -> Manifest:
             sparse_weight=float(values["sparse_weight"]),
             max_length=int(values["max_length"]),
             pooling=str(values["pooling"]),
+            similarity=str(values.get("similarity", "inner")),
             trained=dict(values["trained"]),
             figures=dict(values.get("figures", {})),
             libraries=dict(values.get("libraries", {})),
@@ -106,11 +112,16 @@ def load_manifest(folder: str | Path) -> Manifest:
         )
     except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise InputError(f"is damaged ({error!r}): save the model again", path=path) from error
-    if not math.isfinite(manifest.sparse_weight) or manifest.max_length < 3 or manifest.pooling != "cls":
-        raise InputError("is damaged (sparse_weight, max_length or pooling is no value of ours)", path=path)
+    if not _has_known_values(manifest):
+        raise InputError("is damaged (sparse_weight, max_length, pooling or similarity is no value of ours)", path=path)
     if any(not _stays_inside(name) for name in manifest.files):
         raise InputError("is damaged (it lists files outside the folder)", path=path)
     return manifest
+
+
+def _has_known_values(manifest: Manifest) -> bool:
+    numbers = math.isfinite(manifest.sparse_weight) and manifest.max_length >= 3
+    return numbers and manifest.pooling in POOLINGS and manifest.similarity in SIMILARITIES
 
 
 def is_trained_as(folder: str | Path, trained: dict[str, Any]) -> bool:

@@ -9,7 +9,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from biosyn.cli.common import add_cache_dir, add_device, add_quiet, add_revision, make_config, run_command
-from biosyn.cli.train import add_settings
+from biosyn.cli.train import SETTINGS
+from biosyn.cli.training_flags import add_numbers
 from biosyn.config import EvalConfig, TrainConfig
 
 DENSE_RATIOS = (0.0, 0.25, 0.5, 0.75, 1.0)
@@ -39,7 +40,7 @@ def _parser() -> argparse.ArgumentParser:
         metavar="SHARE",
         help="(default: 0 0.25 0.5 0.75 1)",
     )
-    add_settings(parser, without=["dense_ratio"])
+    add_numbers(parser, TrainConfig, [setting for setting in SETTINGS if setting[0] != "dense_ratio"])
     add_revision(parser)
     add_cache_dir(parser)
     add_device(parser)

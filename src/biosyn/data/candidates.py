@@ -12,8 +12,6 @@ from torch import Tensor
 from biosyn.concept_ids import covers_all
 from biosyn.encoders.tokens import TokenBatch, TokenizedTexts
 
-LENGTH_GROUPS = 8
-
 
 class CandidateBatch(NamedTuple):
     """B mentions and their K candidates; each distinct name stands once, in groups of like length."""
@@ -121,12 +119,9 @@ class CandidateDataset:
         n_mentions = len(mentions)
         names, candidate_rows = np.unique(self.candidates[mentions], return_inverse=True)  # (U,), (B, K)
         texts = np.concatenate([mentions, len(self) + names])  # (T,) rows of tokens, T = B + U
-        by_length = np.argsort(self.tokens.lengths[texts], kind="stable")
-        place = np.empty_like(by_length)
-        place[by_length] = np.arange(len(texts))  # where each text stands once the groups are put together
-        groups = np.array_split(texts[by_length], min(LENGTH_GROUPS, len(texts)))
+        groups, place = self.tokens.in_length_groups(texts)
         return CandidateBatch(
-            groups=tuple(self.tokens.batch(group) for group in groups),
+            groups=groups,
             mention_rows=torch.from_numpy(place[:n_mentions]),
             candidate_rows=torch.from_numpy(place[n_mentions + candidate_rows.reshape(n_mentions, -1)]),
             sparse_score=torch.from_numpy(self.sparse_scores[mentions]),

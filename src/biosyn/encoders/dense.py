@@ -1,4 +1,4 @@
-"""The dense encoder: a BERT-like model; a text's vector is the last hidden state at [CLS]."""
+"""The dense encoder: a BERT-like model; a text's vector is the last hidden state at [CLS], or as `Pooling` says."""
 
 import logging
 from collections.abc import Iterator, Sequence
@@ -15,6 +15,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from biosyn.devices import autocast, send
 from biosyn.distributed.ranks import is_first, my_share, size, summed
 from biosyn.encoders.cls_only import keep_cls_only
+from biosyn.encoders.pooling import CLS, Pooling
 from biosyn.encoders.tokens import TokenBatch, TokenizedTexts, tokenize
 
 logger = logging.getLogger(__name__)
@@ -37,6 +38,8 @@ class DenseEncoder:
         Tokens kept of a text, [CLS] and [SEP] included.
     precision
         What the model computes in: ``float32``, or ``bfloat16`` or ``float16`` by autocast. Vectors are float32.
+    pooling
+        How the vector is made of the hidden states.
     """
 
     def __init__(
@@ -46,12 +49,15 @@ class DenseEncoder:
         max_length: int = 25,
         *,
         precision: str = "float32",
+        pooling: Pooling = CLS,
     ):
-        keep_cls_only(model)
+        if pooling.mode == "cls":
+            keep_cls_only(model)
         self.model = model
         self.tokenizer = tokenizer
         self.max_length = max_length
         self.precision = precision
+        self.pooling = pooling
         self._told: set[str] = set()
 
     @property
@@ -116,8 +122,8 @@ class DenseEncoder:
                     else self._tokenized(texts, what, tell=is_first() or not together)
                 ):
                     for rows in deal(list(tokens.like_length_batches(batch_size))):
-                        found = cls_vectors(self.model, tokens.batch(rows), self.precision)
-                        vectors.index_copy_(0, send(torch.from_numpy(first + rows), self.device), found.float())
+                        found = text_vectors(self.model, tokens.batch(rows), self.pooling, self.precision)
+                        vectors.index_copy_(0, send(torch.from_numpy(first + rows), self.device), found)
                         bar.update(len(rows))
                     first += len(tokens)
         finally:
@@ -150,17 +156,16 @@ class DenseEncoder:
             logger.warning(warning)
 
 
-def cls_vectors(model: nn.Module, batch: TokenBatch, precision: str = "float32") -> Tensor:
-    """Return the last hidden state at [CLS] of each text of a batch, shape (B, H); keeps the gradient.
+def text_vectors(model: nn.Module, batch: TokenBatch, pooling: Pooling = CLS, precision: str = "float32") -> Tensor:
+    """Return the vector of each text of a batch, float32 of shape (B, H); keeps the gradient.
 
     Parameters
     ----------
     precision
-        What the model computes in, as `DenseEncoder`'s; the result is float32, or the model's own type.
+        What the model computes in, as `DenseEncoder`'s.
     """
     device = next(model.parameters()).device
     mask = None if batch.attention_mask is None else send(batch.attention_mask, device)
     with autocast(device, precision):
         output = model(input_ids=send(batch.input_ids, device), attention_mask=mask)
-    hidden: Tensor = output.last_hidden_state  # (B, L or 1, H)
-    return hidden[:, 0] if precision == "float32" else hidden[:, 0].float()
+    return pooling(output.last_hidden_state, mask)  # from (B, L or 1, H)

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from transformers import PreTrainedTokenizerBase
 
+LENGTH_GROUPS = 8  # of a training step
 _CHUNK = 16_384  # texts handed to the tokenizer at a time: bounds its Python objects in memory
 
 
@@ -67,6 +68,17 @@ class TokenizedTexts:
         input_ids = np.where(inside, self.ids[positions], self.pad_id).astype(np.int64)
         mask = None if inside.all() else torch.from_numpy(inside.astype(np.int64))
         return TokenBatch(torch.from_numpy(input_ids), mask)
+
+    def in_length_groups(self, rows: NDArray[np.int64]) -> tuple[tuple[TokenBatch, ...], NDArray[np.int64]]:
+        """Return the texts at ``rows`` (T,) in batches of like length, and where each stands in all of them: (T,).
+
+        Little is spent on padding so, and the kernels stay large enough.
+        """
+        by_length = np.argsort(self.lengths[rows], kind="stable")
+        place = np.empty_like(by_length)
+        place[by_length] = np.arange(len(rows))
+        groups = np.array_split(rows[by_length], min(LENGTH_GROUPS, len(rows)))
+        return tuple(self.batch(group) for group in groups), place
 
     def like_length_batches(self, batch_size: int) -> Iterator[NDArray[np.int64]]:
         """Yield the rows of each batch, longest texts first (so that memory runs out at once or never)."""

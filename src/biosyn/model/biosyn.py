@@ -1,6 +1,7 @@
 """The facade: both encoders and the weight w, loaded and saved together; names in, arrays out."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,13 +12,15 @@ from torch import Tensor
 from transformers import PreTrainedTokenizerBase
 
 from biosyn.checkpoint.encoder import load_encoder
+from biosyn.checkpoint.files import FILES
 from biosyn.checkpoint.folder import save_checkpoint
-from biosyn.checkpoint.manifest import Manifest
+from biosyn.checkpoint.manifest import Manifest, load_manifest
 from biosyn.checkpoint.reading import open_checkpoint, open_encoder
 from biosyn.confidence import Calibration
 from biosyn.config import MAX_LENGTH, SEARCH_MEMORY
 from biosyn.data.dictionary import DictionaryDataset
 from biosyn.encoders.dense import DenseEncoder
+from biosyn.encoders.pooling import Pooling
 from biosyn.encoders.sparse import SparseEncoder
 from biosyn.encoders.tokens import TokenizedTexts
 from biosyn.model.dictionary_index import dictionary_index
@@ -43,6 +46,8 @@ class BioSyn:
         What the encoder computes in: ``float32``, ``bfloat16`` or ``float16``.
     search_memory
         What a search may take beyond the vectors, in MB.
+    pooling, similarity
+        How vectors are made, as `Pooling`'s; None takes the checkpoint's own, or ``cls`` and ``inner``.
     """
 
     def __init__(
@@ -53,8 +58,12 @@ class BioSyn:
         initial_sparse_weight: float = 0.0,
         precision: str = "float32",
         search_memory: int = SEARCH_MEMORY,
+        pooling: str | None = None,
+        similarity: str | None = None,
     ):
         self.max_length = max_length
+        self.pooling = pooling
+        self.similarity = similarity
         self.precision = precision
         self.search_memory = search_memory
         self.device = torch.device(device)
@@ -115,20 +124,24 @@ class BioSyn:
         self._sparse = checkpoint.sparse_encoder
         self.sparse_weight = checkpoint.manifest.sparse_weight
         self.manifest = checkpoint.manifest
-        dense = self._load_dense(checkpoint.folder, self.max_length or checkpoint.manifest.max_length)
-        if dense.max_length == checkpoint.manifest.max_length:  # or else the scores are others
+        dense = self._load_dense(checkpoint.folder, checkpoint.manifest)
+        if _is_same_vectors(dense, checkpoint.manifest):  # or else the scores are others
             found = checkpoint.manifest.calibration
             self.calibrations = {mode: Calibration.from_json(part) for mode, part in found.items()}
         return self
 
     def load_dense_encoder(self, model_name_or_path: str | Path, *, revision: str | None = None) -> DenseEncoder:
         """Load the encoder and tokenizer of a plain encoder or of a checkpoint, from a folder or a Hub id."""
-        return self._load_dense(open_encoder(model_name_or_path, revision=revision), self.max_length or MAX_LENGTH)
+        folder = open_encoder(model_name_or_path, revision=revision)
+        own = load_manifest(folder) if (folder / FILES.manifest).is_file() else Manifest(0.0, MAX_LENGTH)
+        return self._load_dense(folder, replace(own, max_length=MAX_LENGTH))
 
-    def _load_dense(self, folder: Path, max_length: int) -> DenseEncoder:
+    def _load_dense(self, folder: Path, own: Manifest) -> DenseEncoder:
         self.calibrations = {}
+        max_length = self.max_length or own.max_length
+        pooling = Pooling(self.pooling or own.pooling, self.similarity or own.similarity)
         model, tokenizer = load_encoder(folder, self.device, max_length=max_length)
-        self._dense = DenseEncoder(model, tokenizer, max_length, precision=self.precision)
+        self._dense = DenseEncoder(model, tokenizer, max_length, precision=self.precision, pooling=pooling)
         self._encoder_folder = folder
         return self._dense
 
@@ -166,6 +179,8 @@ class BioSyn:
             manifest=Manifest(
                 self.sparse_weight,
                 dense.max_length,
+                pooling=dense.pooling.mode,
+                similarity=dense.pooling.similarity,
                 trained=trained or {},
                 figures=figures or {},
                 calibration={mode: found.to_json() for mode, found in self.calibrations.items()},
@@ -206,7 +221,7 @@ class BioSyn:
         return self.get_sparse_encoder()(names)
 
     def embed_dense(self, names: Sequence[str], *, show_progress: bool = False) -> NDArray[np.float32]:
-        """Return the [CLS] vectors, shape (N, H)."""
+        """Return the dense vectors, shape (N, H)."""
         progress = "embedding" if show_progress else None
         return np.asarray(self.get_dense_encoder().encode(names, progress=progress).cpu().numpy(), dtype=np.float32)
 
@@ -339,3 +354,8 @@ class BioSyn:
         return Linker(
             self, dictionary, cache_dir=cache_dir, index_precision=index_precision, show_progress=show_progress
         )
+
+
+def _is_same_vectors(dense: DenseEncoder, manifest: Manifest) -> bool:
+    pooling = Pooling(manifest.pooling, manifest.similarity)
+    return dense.max_length == manifest.max_length and dense.pooling == pooling

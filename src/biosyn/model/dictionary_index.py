@@ -57,6 +57,7 @@ def dictionary_index(
         max_length=dense.max_length,
         precision=precision,
         compute=dense.precision,
+        pooling=f"{dense.pooling.mode} {dense.pooling.similarity}",
         dictionary=dictionary_sha256(dictionary.names, dictionary.cuis),
     )
 

@@ -44,3 +44,26 @@ def marginal_nll_sum(score: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
             count,
         )  # 0 with a graph, so that backward() works; nan where the scores are nan
     return -marginal.log().sum(), count
+
+
+def synonym_nll(score: Tensor, synonym: Tensor, *, excluded: Tensor) -> Tensor:
+    """Return `marginal_nll` where each of T names has all the others for its candidates.
+
+    Parameters
+    ----------
+    score
+        Of each name with each, shape (T, T).
+    synonym
+        Whether two names are of one concept, bool of shape (T, T).
+    excluded
+        Pairs that are neither right nor wrong, bool of shape (T, T): a name and itself, names that are equal.
+
+    Examples
+    --------
+    Of three names the first two are synonyms; all scores are 0, so each of the two has P = 1/2 for the other: log 2.
+
+    >>> one = torch.tensor([[1, 1, 0], [1, 1, 0], [0, 0, 1]]).bool()
+    >>> round(synonym_nll(torch.zeros(3, 3), one, excluded=torch.eye(3).bool()).item(), 4)
+    0.6931
+    """
+    return marginal_nll(score.masked_fill(excluded, -torch.inf), synonym & ~excluded)

@@ -4,7 +4,8 @@ import torch
 from torch import Tensor, nn
 
 from biosyn.data.candidates import CandidateBatch
-from biosyn.encoders.dense import cls_vectors
+from biosyn.encoders.dense import text_vectors
+from biosyn.encoders.pooling import CLS, Pooling
 
 
 class RerankNet(nn.Module):
@@ -18,22 +19,37 @@ class RerankNet(nn.Module):
         The start value of w, the one scalar that is trained beside the encoder.
     precision
         What the encoder computes in: ``float32``, or ``bfloat16`` by autocast. The scores are float32.
+    pooling
+        How the vectors are made, as `DenseEncoder`'s.
+    temperature
+        What the scores are divided by for the loss.
     """
 
-    def __init__(self, encoder: nn.Module, sparse_weight: float = 0.0, *, precision: str = "float32"):
+    def __init__(
+        self,
+        encoder: nn.Module,
+        sparse_weight: float = 0.0,
+        *,
+        precision: str = "float32",
+        pooling: Pooling = CLS,
+        temperature: float = 1.0,
+    ):
         super().__init__()
         self.encoder = encoder
         self.precision = precision
+        self.pooling = pooling
+        self.temperature = temperature
         device = next(encoder.parameters()).device
         self.sparse_weight = nn.Parameter(torch.tensor([float(sparse_weight)], device=device))
 
     def forward(self, batch: CandidateBatch) -> Tensor:
-        """Return the scores of the candidates, shape (B, K)."""
+        """Return the scores of the candidates over the temperature, shape (B, K)."""
         device = self.sparse_weight.device
-        vectors = torch.cat([cls_vectors(self.encoder, group, self.precision) for group in batch.groups])  # (T, H)
+        groups = [text_vectors(self.encoder, group, self.pooling, self.precision) for group in batch.groups]
+        vectors = torch.cat(groups)  # (T, H)
         # index_select, not vectors[rows]: its backward adds in a fixed order, so the same seed gives the same losses
         mentions = vectors.index_select(0, batch.mention_rows.to(device))  # (B, H)
         names = vectors.index_select(0, batch.candidate_rows.flatten().to(device))  # (B * K, H)
         names = names.view(*batch.candidate_rows.shape, -1)  # (B, K, H)
         dense_score = torch.einsum("bh,bkh->bk", mentions, names)  # (B, K)
-        return self.sparse_weight * batch.sparse_score.to(device) + dense_score  # (B, K)
+        return (self.sparse_weight * batch.sparse_score.to(device) + dense_score) / self.temperature  # (B, K)

@@ -23,6 +23,7 @@ FORMAT = "biosyn dictionary index"
 FORMAT_VERSION = 1
 HEADER = "header.json"
 ENCODERS = "encoders.json"
+PAPERS_POOLING = "cls inner"
 DIGEST_LENGTH = 32  # hexadecimal digits of a key
 CHECKSUM_BLOCK = 4 << 20  # bytes
 TEXT_BLOCK = 16_384  # names turned to bytes at a time
@@ -51,6 +52,8 @@ class IndexKey:
         `dictionary_sha256` of the names and ids.
     compute
         What the encoder computed in, such as ``bfloat16`` under autocast.
+    pooling
+        How vectors are made of the hidden states, and their similarity.
     """
 
     encoder: str
@@ -60,6 +63,7 @@ class IndexKey:
     precision: str
     dictionary: str
     compute: str = "float32"
+    pooling: str = PAPERS_POOLING
 
     def __post_init__(self) -> None:
         if self.precision not in INDEX_PRECISIONS:
@@ -74,8 +78,10 @@ class IndexKey:
         >>> len(key.digest()), key.digest() == IndexKey("a", "b", "c", 24, "float32", "d").digest()
         (32, False)
         """
-        parts = canonical_json({"format_version": FORMAT_VERSION, **asdict(self)})
-        return hashlib.sha256(parts).hexdigest()[:DIGEST_LENGTH]
+        parts = {"format_version": FORMAT_VERSION, **asdict(self)}
+        if self.pooling == PAPERS_POOLING:  # indexes of before there was another keep their names
+            del parts["pooling"]
+        return hashlib.sha256(canonical_json(parts)).hexdigest()[:DIGEST_LENGTH]
 
     def same_encoders(self, other: "IndexKey") -> bool:
         """Whether a name that both dictionaries hold has the same vector."""
