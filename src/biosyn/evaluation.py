@@ -27,7 +27,7 @@ from biosyn.records import Query, QueryPrediction, split_mention
 from biosyn.report.page import Subject
 from biosyn.report.plots import require_matplotlib
 from biosyn.report.writing import read_train_log, write_report
-from biosyn.retrieval.vectors import Vectors
+from biosyn.retrieval.vectors import NameVectors
 
 logger = logging.getLogger(__name__)
 
@@ -157,7 +157,7 @@ def _filters(config: EvalConfig) -> list[str]:
 
 
 def predict(
-    biosyn: Model, queries: Sequence[Query], dictionary: DictionaryDataset, names: Vectors, *, topk: int
+    biosyn: Model, queries: Sequence[Query], dictionary: DictionaryDataset, names: NameVectors, *, topk: int
 ) -> list[QueryPrediction]:
     """Return the candidates of each query's mentions; a mention that comes twice is searched once.
 

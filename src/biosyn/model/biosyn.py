@@ -25,7 +25,7 @@ from biosyn.model.linker import Linker
 from biosyn.retrieval.index import DictionaryIndex
 from biosyn.retrieval.search import TopNames, top_names
 from biosyn.retrieval.shares import Shares, score_shares
-from biosyn.retrieval.vectors import SparseRows, Vectors
+from biosyn.retrieval.vectors import NameVectors, SparseRows, Vectors
 
 
 class BioSyn:
@@ -286,7 +286,7 @@ class BioSyn:
             progress=progress,
         )
 
-    def search(self, mentions: Vectors, names: Vectors, *, topk: int) -> TopNames:
+    def search(self, mentions: Vectors, names: NameVectors, *, topk: int) -> TopNames:
         """Return the ``topk`` best names of each mention, exactly, in bounded memory.
 
         Hybrid vectors are scored by ``dense + w * sparse``; vectors with one half by that half alone.
@@ -294,11 +294,11 @@ class BioSyn:
         weight = self._weight_for(names)
         return top_names(mentions, names, topk=topk, sparse_weight=weight, memory=self.search_memory)
 
-    def shares(self, mentions: Vectors, names: Vectors, rows: Tensor) -> Shares:
+    def shares(self, mentions: Vectors, names: NameVectors, rows: Tensor) -> Shares:
         """Return the dense and the sparse summand of the scores of names found, each (M, K) as ``rows``."""
         return score_shares(mentions, names, rows, sparse_weight=self._weight_for(names))
 
-    def _weight_for(self, names: Vectors) -> float:
+    def _weight_for(self, names: NameVectors) -> float:
         return self.sparse_weight if names.score_mode == "hybrid" else 1.0
 
     def load_dictionary(

@@ -22,7 +22,7 @@ from biosyn.retrieval.concepts import ConceptHit, top_concepts
 from biosyn.retrieval.index import DictionaryIndex
 from biosyn.retrieval.search import TopNames
 from biosyn.retrieval.shares import Shares
-from biosyn.retrieval.vectors import Vectors
+from biosyn.retrieval.vectors import NameVectors, Vectors
 from biosyn.text.preprocess import TextPreprocess, has_content
 from biosyn.text.trace import trace_cleaning, trace_splitting
 
@@ -40,10 +40,10 @@ class Model(Protocol):
     def embed(self, texts: Sequence[str], *, score_mode: str = "hybrid", what: str) -> Vectors:
         """Turn texts into vectors."""
 
-    def search(self, mentions: Vectors, names: Vectors, *, topk: int) -> TopNames:
+    def search(self, mentions: Vectors, names: NameVectors, *, topk: int) -> TopNames:
         """Find the best names."""
 
-    def shares(self, mentions: Vectors, names: Vectors, rows: Tensor) -> Shares:
+    def shares(self, mentions: Vectors, names: NameVectors, rows: Tensor) -> Shares:
         """Return the summands of the scores of names found."""
 
     def index(
@@ -215,7 +215,7 @@ class Linker:
 
 
 def link_texts(
-    biosyn: Model, texts: Sequence[str], names: Vectors, dictionary: DictionaryDataset, *, topk: int
+    biosyn: Model, texts: Sequence[str], names: NameVectors, dictionary: DictionaryDataset, *, topk: int
 ) -> list[MentionPrediction]:
     """Return the ``topk`` best names of each text as it stands, and its probability where the model is calibrated.
 
