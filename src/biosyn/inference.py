@@ -5,7 +5,7 @@ from typing import Any
 
 from biosyn.config import SEARCH_MEMORY, InferenceConfig
 from biosyn.data.concepts import ConceptTable
-from biosyn.data.dictionary import DictionaryDataset, require_names
+from biosyn.data.dictionary import require_names
 from biosyn.data.typos import read_typos
 from biosyn.devices import resolve_device
 from biosyn.errors import InputError
@@ -13,6 +13,7 @@ from biosyn.files import read_lines
 from biosyn.model.answers import answer_json, concept_answer_json, embeddings_json, explanation_json
 from biosyn.model.biosyn import BioSyn
 from biosyn.model.linker import Linker, Model, clean_mention, require_calibration
+from biosyn.retrieval.known_dictionaries import open_dictionary
 from biosyn.text.abbreviations import abbreviation_finder
 
 
@@ -45,7 +46,7 @@ def load_linker(
         model should be calibrated and is not.
     """
     resolved = resolve_device(device)
-    dictionary = DictionaryDataset(dictionary_path)
+    dictionary = open_dictionary(dictionary_path, cache_dir=cache_dir)
     require_names(dictionary, topk)
     biosyn = BioSyn.from_pretrained(
         model_name_or_path, revision=revision, device=resolved, precision=precision, search_memory=search_memory

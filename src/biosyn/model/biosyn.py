@@ -23,6 +23,7 @@ from biosyn.encoders.tokens import TokenizedTexts
 from biosyn.model.dictionary_index import dictionary_index
 from biosyn.model.linker import Linker
 from biosyn.retrieval.index import DictionaryIndex
+from biosyn.retrieval.known_dictionaries import open_dictionary
 from biosyn.retrieval.search import TopNames, top_names
 from biosyn.retrieval.shares import Shares, score_shares
 from biosyn.retrieval.vectors import NameVectors, SparseRows, Vectors
@@ -330,7 +331,7 @@ class BioSyn:
         ``BioSyn.from_pretrained("model").load_dictionary("dictionary.txt").normalize(["ataxia"], topk=5)``
         """
         if not isinstance(dictionary, DictionaryDataset):
-            dictionary = DictionaryDataset(dictionary)
+            dictionary = open_dictionary(dictionary, cache_dir=cache_dir)
         return Linker(
             self, dictionary, cache_dir=cache_dir, index_precision=index_precision, show_progress=show_progress
         )

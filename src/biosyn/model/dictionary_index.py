@@ -48,7 +48,7 @@ def dictionary_index(
         max_length=dense.max_length,
         precision=precision,
         compute=dense.precision,
-        dictionary=dictionary_sha256(dictionary.names, dictionary.cuis),
+        dictionary=dictionary.content_sha256 or dictionary_sha256(dictionary.names, dictionary.cuis),
     )
 
     def embed(names: list[str]) -> NDArray[np.float32]:

@@ -1,6 +1,6 @@
 """The dictionary index: an embedded dictionary on disk, mapped into memory."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,7 +23,8 @@ DENSE = "dense.npy"  # (N, H) float32 or float16
 OFFSETS, COLUMNS, VALUES = "sparse_offsets.npy", "sparse_columns.npy", "sparse_values.npy"  # CSR of (N, V)
 NAMES, NAMES_OFFSETS = "names.npy", "names_offsets.npy"  # UTF-8 of all names, and (N + 1,) where each begins
 CUIS, CUIS_OFFSETS = "cuis.npy", "cuis_offsets.npy"
-ARRAYS = (DENSE, OFFSETS, COLUMNS, VALUES, NAMES, NAMES_OFFSETS, CUIS, CUIS_OFFSETS)
+TEXTS = (NAMES, NAMES_OFFSETS, CUIS, CUIS_OFFSETS)
+ARRAYS = (DENSE, OFFSETS, COLUMNS, VALUES, *TEXTS)
 DTYPES: dict[str, DTypeLike] = {
     OFFSETS: np.int64,
     COLUMNS: np.int32,
@@ -178,8 +179,8 @@ class DictionaryIndex:
             self.n_columns,
         )
 
-    def verify(self) -> None:
-        """Compare every block of every file with its checksum; nothing to do for an index in memory.
+    def verify(self, files: Sequence[str] = ARRAYS) -> None:
+        """Compare every block of every file, or of some, with its checksum; nothing to do for an index in memory.
 
         Raises
         ------
@@ -189,7 +190,7 @@ class DictionaryIndex:
         if self.folder is None:
             return
         header = read_header(self.folder)
-        for name in ARRAYS:
+        for name in files:
             path = self.folder / name
             expected = header.files[name]["blake2b"]
             try:
