@@ -83,12 +83,14 @@ def remove_index(cache_dir: str | Path, key_prefix: str | None = None) -> list[s
     folders = find_indexes(cache_dir, key_prefix)
     keys = {folder.name for folder in folders}
     if key_prefix is None and cache_dir.is_dir():  # a builder that died may have left its part only
-        keys |= {path.name[1:].partition(".")[0] for path in cache_dir.glob(".*.partial-*")}
+        parts = (path for pattern in (".*.partial-*", ".*.building") for path in cache_dir.glob(pattern))
+        keys |= {path.name[1:].partition(".")[0] for path in parts}
     for key in sorted(keys):
         folder = cache_dir / key
         try:
             with locked(cache_dir, key, wait=False):
                 clean(folder)
+                shutil.rmtree(building_folder(folder), ignore_errors=True)
                 if folder.exists():
                     discard(folder)
         except Timeout as error:
@@ -115,8 +117,13 @@ def partial_folder(folder: Path, what: str) -> Path:
     return folder.with_name(f".{folder.name}.partial-{what}-{os.getpid()}")
 
 
+def building_folder(folder: Path) -> Path:
+    """Return the place beside an index where it is built; the next builder goes on with what one that died has left."""
+    return folder.with_name(f".{folder.name}.building")
+
+
 def clean(folder: Path) -> None:
-    """Remove what builders that died have left; only under the lock."""
+    """Remove what others that died have left, but for what can be gone on with; only under the lock."""
     for path in folder.parent.glob(f".{folder.name}.partial-*"):
         shutil.rmtree(path)
 
