@@ -50,6 +50,7 @@ def _cache(args: argparse.Namespace) -> dict[str, Any]:
                 "bytes": entry.n_bytes,
                 "precision": entry.precision,
                 "problem": entry.problem,
+                "approximate": list(entry.approximate),
             }
             for entry in list_indexes(folder)
         ],
@@ -57,9 +58,13 @@ def _cache(args: argparse.Namespace) -> dict[str, Any]:
 
 
 def _verified(folder: Path) -> str:
+    from biosyn.retrieval.ann_files import ann_folders, read_ann_header, verify_ann
     from biosyn.retrieval.index import DictionaryIndex
 
-    DictionaryIndex.open(folder).verify()
+    index = DictionaryIndex.open(folder)
+    index.verify()
+    for approximate in ann_folders(index):
+        verify_ann(approximate, read_ann_header(approximate))
     return folder.name
 
 

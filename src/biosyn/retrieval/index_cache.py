@@ -7,10 +7,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from filelock import FileLock, Timeout
 
 from biosyn.errors import InputError
+from biosyn.retrieval.ann_files import ann_summaries
 from biosyn.retrieval.index import DictionaryIndex
 from biosyn.retrieval.index_files import DIGEST_LENGTH
 
@@ -27,6 +29,7 @@ class IndexEntry:
     n_names: int  # 0 where unknown
     precision: str  # "" where unknown
     problem: str | None = None
+    approximate: tuple[dict[str, Any], ...] = ()  # its approximate indexes, as `AnnHeader.summary` tells them
 
 
 def list_indexes(cache_dir: str | Path) -> list[IndexEntry]:
@@ -34,7 +37,7 @@ def list_indexes(cache_dir: str | Path) -> list[IndexEntry]:
     entries = []
     for folder in index_folders(Path(cache_dir)):
         try:
-            n_bytes = sum(path.stat().st_size for path in folder.iterdir())
+            n_bytes = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
         except OSError:  # removed meanwhile
             continue
         try:
@@ -42,7 +45,8 @@ def list_indexes(cache_dir: str | Path) -> list[IndexEntry]:
         except InputError as error:
             entries.append(IndexEntry(folder.name, folder, n_bytes, 0, "", str(error)))
         else:
-            entries.append(IndexEntry(folder.name, folder, n_bytes, len(index), index.key.precision))
+            found = tuple(ann_summaries(index))
+            entries.append(IndexEntry(folder.name, folder, n_bytes, len(index), index.key.precision, approximate=found))
     return entries
 
 

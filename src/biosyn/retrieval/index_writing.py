@@ -25,6 +25,7 @@ from biosyn.retrieval.index import (
     NAMES,
     NAMES_OFFSETS,
     OFFSETS,
+    TEXTS,
     VALUES,
     DictionaryIndex,
 )
@@ -104,6 +105,8 @@ class IndexBuild:
         path, shape = folder / DENSE, (len(self.names), progress.hidden)
         try:
             known = None if progress.known is None else DictionaryIndex.open(folder.parent / progress.known)
+            if known is not None:
+                known.verify(TEXTS)
             map_array(
                 path, path.stat().st_size, np.dtype(self.key.precision), shape
             )  # opened to be written, it would grow

@@ -135,8 +135,13 @@ def _top_of(scores: Tensor, topk: int) -> TopNames:
         resolved = scores[ambiguous].sort(dim=1, descending=True, stable=True)
         values[ambiguous] = resolved.values[:, :topk]
         rows[ambiguous] = resolved.indices[:, :topk]
+    return best_of(rows, values, topk)
+
+
+def best_of(rows: Tensor, scores: Tensor, topk: int) -> TopNames:
+    """Return the ``topk`` best of some names of each mention, ties by row; rows and scores are (M, K)."""
     by_row = rows.sort(dim=1)
-    return _best_first(by_row.values, values.gather(1, by_row.indices), topk)
+    return _best_first(by_row.values, scores.gather(1, by_row.indices), topk)
 
 
 def _merge(best: TopNames, found: TopNames, topk: int) -> TopNames:
