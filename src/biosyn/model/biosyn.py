@@ -308,6 +308,7 @@ class BioSyn:
         *,
         cache_dir: str | Path | None = None,
         index_precision: str = "float32",
+        ann: bool = False,
         show_progress: bool = False,
     ) -> Linker:
         """Read a dictionary and embed it, or take it from the cache; return what maps mentions to it.
@@ -318,11 +319,13 @@ class BioSyn:
             A file with a line ``cui||name`` each, or one already read.
         cache_dir, index_precision
             As for `index`.
+        ann
+            Search the approximate index that ``biosyn index build --ann`` made.
 
         Raises
         ------
         InputError
-            If the dictionary cannot be read, or a line is not ``cui||name``.
+            If the dictionary cannot be read, a line is not ``cui||name``, or there is no approximate index.
         RuntimeError
             As for `index`.
 
@@ -333,5 +336,10 @@ class BioSyn:
         if not isinstance(dictionary, DictionaryDataset):
             dictionary = open_dictionary(dictionary, cache_dir=cache_dir)
         return Linker(
-            self, dictionary, cache_dir=cache_dir, index_precision=index_precision, show_progress=show_progress
+            self,
+            dictionary,
+            cache_dir=cache_dir,
+            index_precision=index_precision,
+            ann=ann,
+            show_progress=show_progress,
         )

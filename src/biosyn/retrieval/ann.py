@@ -16,7 +16,7 @@ from biosyn.retrieval.vectors import NameVectors, Vectors
 
 DEEPEST = 1_000  # names of a mention that are looked for so; more are searched exactly
 
-Exact = Callable[[Vectors, int], TopNames]  # mentions and K -> their K best names, by the exact search
+Search = Callable[[Vectors, int], TopNames]  # mentions and K -> their K best names
 
 
 class ApproximateSearch:
@@ -34,7 +34,7 @@ class ApproximateSearch:
         For mentions that the approximate one finds too few names for.
     """
 
-    def __init__(self, faiss: FaissIndex, joint: JointVectors, names: NameVectors, header: AnnHeader, exact: Exact):
+    def __init__(self, faiss: FaissIndex, joint: JointVectors, names: NameVectors, header: AnnHeader, exact: Search):
         self._faiss = faiss
         self._joint = joint
         self._names = names
@@ -56,7 +56,7 @@ class ApproximateSearch:
         return found
 
 
-def open_ann(index: DictionaryIndex, names: NameVectors, *, sparse_weight: float, exact: Exact) -> ApproximateSearch:
+def open_ann(index: DictionaryIndex, names: NameVectors, *, sparse_weight: float, exact: Search) -> ApproximateSearch:
     """Open the approximate index that belongs to a dictionary index and to w; its files are compared with their sha256.
 
     Raises
@@ -75,7 +75,7 @@ def open_ann(index: DictionaryIndex, names: NameVectors, *, sparse_weight: float
     )
 
 
-def load_ann(folder: Path, header: AnnHeader, names: NameVectors, *, exact: Exact) -> ApproximateSearch:
+def load_ann(folder: Path, header: AnnHeader, names: NameVectors, *, exact: Search) -> ApproximateSearch:
     """Read the files of an approximate index whose header fits; an InputError where they are damaged."""
     verify_ann(folder, header)
     faiss = FaissIndex.load(folder / FAISS_FILE, header.key.faiss, shape=header.shape)

@@ -101,7 +101,8 @@ def _build(index: DictionaryIndex, key: AnnKey, folder: Path, *, embed: EmbedQue
 
         queries = embed(held_queries(index.names, QUERIES, seed=key.seed))
         header = AnnHeader(key, (names.count, width), {}, {})
-        measured = measure_recall(ApproximateSearch(faiss, joint, names, header, exact).search, exact, queries)
+        search = ApproximateSearch(faiss, joint, names, header, exact).search
+        measured = measure_recall(search, exact, queries, n_names=names.count)
         write_ann_header(stage, key, header.shape, {**measured, "build_seconds": round(seconds, 1)})
         os.rename(stage, folder)  # noqa: PTH104 (the folder appears whole or not at all)
     finally:

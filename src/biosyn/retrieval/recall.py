@@ -1,16 +1,14 @@
 """What an approximate search finds of what the exact one does."""
 
 import time
-from collections.abc import Callable
 
+from biosyn.retrieval.ann import Search
 from biosyn.retrieval.search import TopNames
 from biosyn.retrieval.vectors import Vectors
 
 DEPTHS = (1, 20)
 SAME = 1e-5  # relative: scores that differ by less are the same answer
 TIMED, TIMED_EXACT = 50, 3  # queries that are timed one at a time
-
-Search = Callable[[Vectors, int], TopNames]
 
 
 def recall_at(found: TopNames, exact: TopNames, depth: int) -> float:
@@ -19,7 +17,7 @@ def recall_at(found: TopNames, exact: TopNames, depth: int) -> float:
     Parameters
     ----------
     found, exact
-        Names of the same mentions, (M, K); ``depth`` is K at most.
+        Names of the same mentions, (M, K); beyond K there is nothing to find.
 
     Examples
     --------
@@ -29,24 +27,25 @@ def recall_at(found: TopNames, exact: TopNames, depth: int) -> float:
     >>> recall_at(found, exact, 2), round(recall_at(found, exact, 3), 3)
     (1.0, 0.667)
     """
+    depth = min(depth, exact.scores.shape[1])
     worst = exact.scores[:, depth - 1 : depth]  # (M, 1)
     return float((found.scores[:, :depth] >= worst - SAME * worst.abs()).float().mean())
 
 
-def measure_recall(search: Search, exact: Search, queries: Vectors) -> dict[str, float]:
+def measure_recall(search: Search, exact: Search, queries: Vectors, *, n_names: int) -> dict[str, float]:
     """Return recall@1 and @20 of M queries, and the milliseconds of a query that comes alone, by either search."""
-    deepest = max(DEPTHS)
+    deepest = min(max(DEPTHS), n_names)
     found, expected = search(queries, deepest), exact(queries, deepest)
     return {
         "queries": queries.count,
         **{f"recall@{depth}": round(recall_at(found, expected, depth), 5) for depth in DEPTHS},
-        "ms_a_query": _milliseconds(search, queries.slice(0, TIMED)),
-        "exact_ms_a_query": _milliseconds(exact, queries.slice(0, TIMED_EXACT)),
+        "ms_a_query": _milliseconds(search, queries.slice(0, TIMED), deepest),
+        "exact_ms_a_query": _milliseconds(exact, queries.slice(0, TIMED_EXACT), deepest),
     }
 
 
-def _milliseconds(search: Search, queries: Vectors) -> float:
+def _milliseconds(search: Search, queries: Vectors, topk: int) -> float:
     started = time.perf_counter()
     for row in range(queries.count):
-        search(queries.slice(row, row + 1), max(DEPTHS))
+        search(queries.slice(row, row + 1), topk)
     return round(1000 * (time.perf_counter() - started) / queries.count, 3)

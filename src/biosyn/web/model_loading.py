@@ -39,6 +39,7 @@ def load_service(config: DemoConfig, loading: Loading) -> Service:
             dictionary,
             cache_dir=config.cache_dir,
             index_precision=config.index_precision,
+            ann=config.ann,
             show_progress=config.show_progress,
         )
     loading.step("reading the concepts")
