@@ -14,6 +14,7 @@ import random
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -73,19 +74,21 @@ class Copies:
         return np.where((place < len(self._dense))[:, None], real, noisy)
 
 
-def write_names(index: DictionaryIndex, path: Path, count: int) -> None:
-    """Write a dictionary of ``count`` distinct names, no two of them alike."""
-    known = list(index)
+def write_names(args: argparse.Namespace) -> dict[str, Any]:
+    """Write a dictionary of so many distinct names."""
+    known = list(opened_model(args)[1])
     seen: set[str] = set()
     drawn = random.Random(0)
-    with path.open("w", encoding="utf-8") as file:
-        for place in range(count):
+    Path(args.work_dir).mkdir(parents=True, exist_ok=True)
+    with names_file(args).open("w", encoding="utf-8") as file:
+        for place in range(args.count):
             copy, row = divmod(place, len(known))
             text = known[row].name if copy == 0 else " ".join(changed(known[row].name, drawn).split())
             if text in seen:
                 text = f"{text} {place}"
             seen.add(text)
             file.write(f"{known[row].cui}||{text}\n")
+    return {"names": len(seen)}
 
 
 def build_exact(args: argparse.Namespace) -> dict[str, Any]:
@@ -119,29 +122,37 @@ def build_approximate(args: argparse.Namespace) -> dict[str, Any]:
     return {**header.summary(), "GB": n_bytes / 1e9}
 
 
-def search_exact(args: argparse.Namespace) -> dict[str, Any]:
-    """Search for the mentions by the exact search, all at once and one at a time."""
+def search_held(args: argparse.Namespace) -> dict[str, Any]:
+    """Search exactly, with the vectors in memory whatever their size."""
     biosyn, _ = opened_model(args)
-    index = opened_index(args)
-    names, mentions = index.vectors(), mentions_of(args, biosyn)
-    started = time.perf_counter()
-    biosyn.search(mentions, names, topk=TOPK)
-    together = time.perf_counter() - started
-    started = time.perf_counter()
-    for row in range(EXACT_QUERIES):
-        biosyn.search(mentions.slice(row, row + 1), names, topk=TOPK)
-    alone = (time.perf_counter() - started) / EXACT_QUERIES
-    return {"ms": 1000 * alone, "ms together": 1000 * together / mentions.count, "streamed": type(names).__name__}
+    names = opened_index(args).vectors(streamed_above=10**15)
+    return timed(lambda some: biosyn.search(some, names, topk=TOPK), mentions_of(args, biosyn), alone=EXACT_QUERIES)
+
+
+def search_streamed(args: argparse.Namespace) -> dict[str, Any]:
+    """Search exactly, with the vectors read from disk block by block."""
+    biosyn, _ = opened_model(args)
+    names = opened_index(args).vectors(streamed_above=0)
+    return timed(lambda some: biosyn.search(some, names, topk=TOPK), mentions_of(args, biosyn), alone=EXACT_QUERIES)
 
 
 def search_approximate(args: argparse.Namespace) -> dict[str, Any]:
-    """Open the approximate index and search for the mentions, one at a time."""
+    """Search the approximate index."""
     biosyn, _ = opened_model(args)
-    search, mentions = opened_ann(args, biosyn), mentions_of(args, biosyn)
+    search = opened_ann(args, biosyn).search
+    return timed(lambda some: search(some, TOPK), mentions_of(args, biosyn), alone=100)
+
+
+def timed(search: Callable[[Vectors], TopNames], mentions: Vectors, *, alone: int) -> dict[str, Any]:
+    """Return the milliseconds of a mention, by all of them together and by some of them one at a time."""
+    search(mentions.slice(0, 1))  # what the first one waits for is not measured
     started = time.perf_counter()
-    for row in range(mentions.count):
-        search.search(mentions.slice(row, row + 1), TOPK)
-    return {"ms": 1000 * (time.perf_counter() - started) / mentions.count}
+    search(mentions)
+    together = (time.perf_counter() - started) / mentions.count
+    started = time.perf_counter()
+    for row in range(alone):
+        search(mentions.slice(row, row + 1))
+    return {"ms": 1000 * (time.perf_counter() - started) / alone, "ms together": 1000 * together}
 
 
 def recall(args: argparse.Namespace) -> dict[str, Any]:
@@ -154,9 +165,11 @@ def recall(args: argparse.Namespace) -> dict[str, Any]:
 
 
 STEPS = {
+    "names": write_names,
     "exact_build": build_exact,
     "ann_build": build_approximate,
-    "exact_search": search_exact,
+    "exact_search": search_held,
+    "streamed_search": search_streamed,
     "ann_search": search_approximate,
     "recall": recall,
 }
@@ -201,38 +214,51 @@ def names_file(args: argparse.Namespace) -> Path:
 
 
 def measured(args: argparse.Namespace, step: str) -> dict[str, Any]:
-    """Run a step in a process of its own; return what it tells, its seconds and its peak memory."""
+    """Run a step in a process of its own; return what it tells, its seconds and its peak memory.
+
+    Its answer is kept beside the index: a run that was stopped goes on after the last step.
+    """
+    done_before = Path(args.work_dir) / f"{args.count}-{step}.json"
+    if done_before.exists():
+        return dict(json.loads(done_before.read_text()))
     command = [sys.executable, __file__, "--step", step, "--count", str(args.count)]
     for flag in ("model_name_or_path", "dictionary_path", "data_dir", "cache_dir", "work_dir"):
         command += [f"--{flag}", str(getattr(args, flag))]
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
     found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    done_before.write_text(json.dumps(found))
     print(f"{args.count} {step}: {found}", file=sys.stderr, flush=True)
     return found
 
 
-def row_of(found: dict[str, dict[str, Any]], count: int) -> dict[str, Any]:
-    """Return the line of the table."""
-    built, ann = found["exact_build"], found["ann_build"]
-    return {
-        "names": count,
-        "index, GB": built["GB"],
-        "its build, s": built["seconds"],
-        "peak, MB": built["peak_megabytes"],
-        "exact, ms a query": found["exact_search"]["ms"],
-        "of many": found["exact_search"]["ms together"],
-        "search, peak MB": found["exact_search"]["peak_megabytes"],
-        "approximate": ann["kind"],
-        "its GB": ann["GB"],
-        "its build, s ": ann["build_seconds"],
-        "build, peak MB": ann["peak_megabytes"],
-        "ms a query": found["ann_search"]["ms"],
-        "its peak MB": found["ann_search"]["peak_megabytes"],
+def rows_of(found: dict[str, dict[str, Any]], count: int) -> list[dict[str, Any]]:
+    """Return the lines of the table: the exact search with the vectors held and streamed, and the approximate one."""
+    built, ann, recall = found["exact_build"], found["ann_build"], found["recall"]
+    exact = {"GB": built["GB"], "build, s": built["seconds"], "build, peak MB": built["peak_megabytes"]}
+    approximate = {"GB": ann["GB"], "build, s": ann["build_seconds"], "build, peak MB": ann["peak_megabytes"]}
+    recalls = {
         "changed names @1": ann["recall@1"],
-        "@20": ann["recall@20"],
-        "mentions @1": found["recall"]["@1"],
-        "mentions @20": found["recall"]["@20"],
+        "changed names @20": ann["recall@20"],
+        "mentions @1": recall["@1"],
+        "mentions @20": recall["@20"],
     }
+    ways = (
+        ("exact, vectors held", "exact_search", exact, dict.fromkeys(recalls, 1)),
+        ("exact, streamed", "streamed_search", exact, dict.fromkeys(recalls, 1)),
+        (f"approximate, {ann['kind']}", "ann_search", approximate, recalls),
+    )
+    return [
+        {
+            "names": count,
+            "way": way,
+            **facts,
+            "ms a query": found[step]["ms"],
+            "ms of many": found[step]["ms together"],
+            "search, peak MB": found[step]["peak_megabytes"],
+            **figures,
+        }
+        for way, step, facts, figures in ways
+    ]
 
 
 def main() -> None:
@@ -250,14 +276,11 @@ def main() -> None:
         found = STEPS[args.step](args)
         print(json.dumps({**found, "peak_megabytes": own_peak_megabytes()}))
         return
-    Path(args.work_dir).mkdir(parents=True, exist_ok=True)
     rows: list[dict[str, Any]] = []
     for count in args.names:
         args.count = count
-        if not names_file(args).exists():
-            write_names(opened_model(args)[1], names_file(args), args.count)
         found = {step: measured(args, step) for step in STEPS}
-        rows.append(row_of(found, count))
+        rows += rows_of(found, count)
         facts = {"mean distance within a concept": found["exact_build"]["distance"]}
         facts |= {"mentions": found["recall"]["mentions"], "threads of a step": 1}
         report("million_names", rows, facts)  # after each size: the next one takes long

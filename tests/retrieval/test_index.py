@@ -444,6 +444,14 @@ def test_vectors_of_a_damaged_index_are_not_taken(tmp_path, caplog):
     assert "dense.npy: is damaged" in caplog.text
 
 
+def test_an_index_whose_names_are_no_text_is_passed_over(tmp_path):
+    path = build(tmp_path, NAMES[:5], CUIS[:5]).folder / "names.npy"
+    path.write_bytes(path.read_bytes().replace(b"anemia", b"\xff\xff\xff\xff\xff\xff"))
+    embed = Embed()
+    build(tmp_path, embed=embed).verify()
+    assert len(embed.asked) == 5
+
+
 # -- vectors that cannot be kept, folders that cannot be written
 
 

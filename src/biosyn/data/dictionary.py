@@ -38,11 +38,12 @@ class DictionaryDataset:
         self.path = Path(dictionary_path)
         names: list[str] = []
         cuis: list[str] = []
+        same: dict[str, str] = {}  # the ids of a concept's names are one object
         for number, line in read_lines(dictionary_path):
             if line.strip():
                 name, cui = _parse_name(line, self.path, number)
                 names.append(name)
-                cuis.append(cui)
+                cuis.append(same.setdefault(cui, cui))
             if draft and len(names) == DRAFT_NAMES:
                 break
         if not names:

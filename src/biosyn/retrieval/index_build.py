@@ -3,7 +3,7 @@
 import logging
 import os
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -97,16 +97,9 @@ def _open_or_build_locked(folder: Path, build: IndexBuild) -> DictionaryIndex:
 
 def _closest(cache_dir: Path, key: IndexKey, names: Sequence[str]) -> DictionaryIndex | None:
     """Return the sound index of the same encoders that shares most names, if any."""
-    wanted = set(names)
-    shared: list[tuple[int, str, DictionaryIndex]] = []
-    for folder in index_folders(cache_dir):
-        try:
-            index = DictionaryIndex.open(folder) if read_header(folder).key.same_encoders(key) else None
-            if index is not None and folder.name != key.digest():
-                count = sum(name in wanted for name in index.names)
-                shared.append((count, folder.name, index))
-        except InputError as error:
-            logger.info("%s", error)
+    indexes = list(_of_same_encoders(cache_dir, key))
+    wanted = set(names if indexes else ())  # millions of names are not looked through for nothing
+    shared = [(_shared(index, wanted), index.key.digest(), index) for index in indexes]
     for count, _, index in sorted(shared, key=lambda found: (-found[0], found[1])):
         if not count:
             break
@@ -118,3 +111,21 @@ def _closest(cache_dir: Path, key: IndexKey, names: Sequence[str]) -> Dictionary
             logger.info("%d names are taken from the index %s", count, index.folder)
             return index
     return None
+
+
+def _of_same_encoders(cache_dir: Path, key: IndexKey) -> Iterator[DictionaryIndex]:
+    for folder in index_folders(cache_dir):
+        try:
+            if folder.name != key.digest() and read_header(folder).key.same_encoders(key):
+                yield DictionaryIndex.open(folder)
+        except InputError as error:
+            logger.info("%s", error)
+
+
+def _shared(index: DictionaryIndex, wanted: set[str]) -> int:
+    """Return how many names of an index are wanted; none of one that is damaged."""
+    try:
+        return sum(name in wanted for name in index.names)
+    except InputError as error:
+        logger.info("%s: %s", index.folder, error)
+        return 0
