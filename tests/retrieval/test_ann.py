@@ -198,6 +198,21 @@ def test_a_damaged_header_is_named(fresh, damage):
         opened(fresh)
 
 
+@pytest.mark.parametrize("name", ["header.json", "names.faiss"])
+def test_a_damaged_one_is_built_again(fresh, name, caplog):
+    header = build(fresh)
+    (ann_folders(fresh)[0] / name).write_text("{}")
+    assert build(fresh).key == header.key
+    assert name in caplog.text
+    opened(fresh)
+
+
+def test_a_damaged_one_does_not_hide_another(fresh):
+    build(fresh)
+    (fresh.folder / "ann-0").mkdir()
+    assert opened(fresh).header.key.sparse_weight == 4.0
+
+
 def test_another_index_under_a_true_sha256_is_refused(fresh, monkeypatch):
     """Not damage, but a header that somebody wrote: its numbers are compared with what FAISS read."""
     build(fresh)

@@ -64,15 +64,19 @@ def open_ann(index: DictionaryIndex, names: NameVectors, *, sparse_weight: float
     InputError
         If there is none, or it is damaged.
     """
-    for folder in ann_folders(index):
-        header = read_ann_header(folder)
-        key = header.key
-        if (key.index, key.sparse_weight) == (index.key.digest(), sparse_weight):
-            return load_ann(folder, header, names, exact=exact)
-    raise InputError(
+    problem = InputError(
         "there is no approximate index of this model and dictionary: make one by biosyn index build --ann",
         path=index.folder,
     )
+    for folder in ann_folders(index):
+        try:
+            header = read_ann_header(folder)
+        except InputError as error:
+            problem = error  # told if no other fits
+            continue
+        if (header.key.index, header.key.sparse_weight) == (index.key.digest(), sparse_weight):
+            return load_ann(folder, header, names, exact=exact)
+    raise problem
 
 
 def load_ann(folder: Path, header: AnnHeader, names: NameVectors, *, exact: Search) -> ApproximateSearch:

@@ -21,6 +21,7 @@ from biosyn.retrieval.ann_files import (
     AnnKey,
     faiss_settings,
     read_ann_header,
+    verify_ann,
     write_ann_header,
 )
 from biosyn.retrieval.faiss_index import SAMPLE, FaissIndex, FaissSettings, require_faiss
@@ -77,11 +78,26 @@ def build_ann(
         with locked(index.folder.parent, index.folder.name):
             for left in index.folder.glob(f".{PREFIX}*"):  # by a builder that died
                 shutil.rmtree(left)
-            if not folder.is_dir():
-                _build(index, key, folder, embed=embed, memory=memory)
+            if (header := _made(folder)) is not None:
+                return header
+            _build(index, key, folder, embed=embed, memory=memory)
             return read_ann_header(folder)
     except OSError as error:
         raise InputError(f"cannot be written: {error.strerror or error}", path=folder) from error
+
+
+def _made(folder: Path) -> AnnHeader | None:
+    """Return the header of an approximate index that is there and sound; a damaged one is removed."""
+    if not folder.is_dir():
+        return None
+    try:
+        header = read_ann_header(folder)
+        verify_ann(folder, header)
+    except InputError as error:
+        logger.warning("%s", error)
+        shutil.rmtree(folder)
+        return None
+    return header
 
 
 def _build(index: DictionaryIndex, key: AnnKey, folder: Path, *, embed: EmbedQueries, memory: int) -> None:
@@ -117,7 +133,7 @@ def _trained(names: NameVectors, key: AnnKey) -> tuple[FaissIndex, JointVectors,
     assert sample.sparse is not None
     parts = tuple(part.numpy() for part in (sample.sparse.values, sample.sparse.columns, sample.sparse.offsets))
     rows = sparse.csr_matrix(parts, shape=(sample.count, sample.sparse.n_columns))
-    projection = fit_projection(rows[:SAMPLE], dimensions=key.dimensions, seed=key.seed)
+    projection = fit_projection(rows, dimensions=key.dimensions, seed=key.seed)
     joint = JointVectors(projection, key.sparse_weight)
     return FaissIndex.train(key.faiss, joint.of_names(sample), seed=key.seed), joint, projection
 

@@ -2,7 +2,6 @@
 
 import hashlib
 from dataclasses import asdict, dataclass
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,7 @@ from biosyn.checkpoint.files import read_json
 from biosyn.checkpoint.manifest import library_versions
 from biosyn.errors import InputError
 from biosyn.files import sha256_of, write_json
-from biosyn.retrieval.faiss_index import GRAPH, LISTS, FaissSettings
+from biosyn.retrieval.faiss_index import GRAPH, LISTS, FaissSettings, require_faiss
 from biosyn.retrieval.index import DictionaryIndex
 from biosyn.retrieval.index_files import DIGEST_LENGTH, HEADER, canonical_json
 
@@ -129,7 +128,7 @@ def write_ann_header(folder: Path, key: AnnKey, shape: tuple[int, int], measured
         "files": {
             name: {"bytes": (folder / name).stat().st_size, "sha256": sha256_of(folder / name)} for name in FILES
         },
-        "libraries": {**library_versions(), "faiss": version("faiss-cpu")},
+        "libraries": {**library_versions(), "faiss": require_faiss().__version__},
     }
     write_json(folder / HEADER, {**values, "sha256": hashlib.sha256(canonical_json(values)).hexdigest()})
 
