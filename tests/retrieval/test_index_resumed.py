@@ -16,7 +16,7 @@ from biosyn.encoders.sparse import SparseEncoder
 from biosyn.errors import InputError
 from biosyn.retrieval import build_progress, index_build, index_writing
 from biosyn.retrieval.index_build import open_or_build
-from biosyn.retrieval.index_cache import list_indexes, remove_index
+from biosyn.retrieval.index_cache import list_indexes, list_unfinished, remove_index
 from biosyn.retrieval.index_files import IndexKey, dictionary_sha256
 
 NAMES = [f"ataxia {number % 50}é" for number in range(60)]  # ten of them come twice
@@ -120,8 +120,11 @@ def test_what_cannot_be_gone_on_with_is_begun_anew(tmp_path, whole, change, monk
 def test_what_is_left_of_a_build_is_removed(tmp_path):
     with pytest.raises(KeyboardInterrupt):
         build(tmp_path, Embed(fail_at=3))
-    assert len(hidden_folders(tmp_path)) == 1
+    (stage,) = hidden_folders(tmp_path)
+    (n_bytes,) = list_unfinished(tmp_path).values()
+    assert n_bytes == sum(path.stat().st_size for path in stage.iterdir())
     remove_index(tmp_path)
+    assert list_unfinished(tmp_path) == list_unfinished(tmp_path / "nowhere") == {}
     assert hidden_folders(tmp_path) == []
 
 

@@ -33,7 +33,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def _cache(args: argparse.Namespace) -> dict[str, Any]:
     # here, so that --help does not wait for numpy
-    from biosyn.retrieval.index_cache import find_indexes, list_indexes, remove_index
+    from biosyn.retrieval.index_cache import find_indexes, list_indexes, list_unfinished, remove_index
     from biosyn.retrieval.index_files import default_cache_dir
 
     folder = Path(args.cache_dir) if args.cache_dir else default_cache_dir()
@@ -54,6 +54,7 @@ def _cache(args: argparse.Namespace) -> dict[str, Any]:
             }
             for entry in list_indexes(folder)
         ],
+        "unfinished": list_unfinished(folder),
     }
 
 

@@ -4,7 +4,7 @@ import logging
 import os
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,8 @@ from biosyn.retrieval.index import DictionaryIndex
 from biosyn.retrieval.index_files import DIGEST_LENGTH
 
 logger = logging.getLogger(__name__)
+
+BUILDING = ".building"  # how the name of a half-built index ends
 
 
 @dataclass(frozen=True)
@@ -37,7 +39,7 @@ def list_indexes(cache_dir: str | Path) -> list[IndexEntry]:
     entries = []
     for folder in index_folders(Path(cache_dir)):
         try:
-            n_bytes = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+            n_bytes = _bytes_in(folder)
         except OSError:  # removed meanwhile
             continue
         try:
@@ -48,6 +50,19 @@ def list_indexes(cache_dir: str | Path) -> list[IndexEntry]:
             found = tuple(ann_summaries(index))
             entries.append(IndexEntry(folder.name, folder, n_bytes, len(index), index.key.precision, approximate=found))
     return entries
+
+
+def list_unfinished(cache_dir: str | Path) -> dict[str, int]:
+    """Return key -> bytes of the indexes that are being built, or whose builders died; removing all removes them."""
+    found = {}
+    for folder in sorted(Path(cache_dir).glob(f".*{BUILDING}")):
+        with suppress(OSError):  # finished meanwhile
+            found[folder.name[1:].removesuffix(BUILDING)] = _bytes_in(folder)
+    return found
+
+
+def _bytes_in(folder: Path) -> int:
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
 
 
 def find_indexes(cache_dir: str | Path, key_prefix: str | None = None) -> list[Path]:
@@ -87,7 +102,7 @@ def remove_index(cache_dir: str | Path, key_prefix: str | None = None) -> list[s
     folders = find_indexes(cache_dir, key_prefix)
     keys = {folder.name for folder in folders}
     if key_prefix is None and cache_dir.is_dir():  # a builder that died may have left its part only
-        parts = (path for pattern in (".*.partial-*", ".*.building") for path in cache_dir.glob(pattern))
+        parts = (path for pattern in (".*.partial-*", f".*{BUILDING}") for path in cache_dir.glob(pattern))
         keys |= {path.name[1:].partition(".")[0] for path in parts}
     for key in sorted(keys):
         folder = cache_dir / key
@@ -123,7 +138,7 @@ def partial_folder(folder: Path, what: str) -> Path:
 
 def building_folder(folder: Path) -> Path:
     """Return the place beside an index where it is built; the next builder goes on with what one that died has left."""
-    return folder.with_name(f".{folder.name}.building")
+    return folder.with_name(f".{folder.name}{BUILDING}")
 
 
 def clean(folder: Path) -> None:
