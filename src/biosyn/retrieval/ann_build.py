@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from scipy import sparse
 
 from biosyn.errors import InputError
@@ -104,28 +105,46 @@ def _build(index: DictionaryIndex, key: AnnKey, folder: Path, *, embed: EmbedQue
     stage = folder.with_name(f".{folder.name}.partial-{os.getpid()}")
     stage.mkdir()
     try:
-        names, started = index.vectors(streamed_above=0), time.perf_counter()
-        faiss, joint, projection = _trained(names, key)
-        width = _add_all(faiss, joint, names)
+        started = time.perf_counter()
+        faiss, joint, projection, shape = _made_of(index.vectors(streamed_above=0), key)
         faiss.save(stage / FAISS_FILE)
         np.save(stage / PROJECTION, projection, allow_pickle=False)
-        seconds = time.perf_counter() - started
+        seconds = round(time.perf_counter() - started, 1)
         logger.info("the approximate index is made in %.0f s; measuring its recall", seconds)
-
-        def exact(mentions: Vectors, topk: int) -> TopNames:
-            return top_names(mentions, names, topk=topk, sparse_weight=key.sparse_weight, memory=memory)
-
-        queries = embed(held_queries(index.names, QUERIES, seed=key.seed))
-        header = AnnHeader(key, (names.count, width), {}, {})
-        search = ApproximateSearch(faiss, joint, names, header, exact).search
-        measured = measure_recall(search, exact, queries, n_names=names.count)
-        write_ann_header(stage, key, header.shape, {**measured, "build_seconds": round(seconds, 1)})
+        header = AnnHeader(key, shape, {}, {})
+        measured = _measured(index, faiss, joint, header, embed=embed, memory=memory)
+        write_ann_header(stage, key, shape, {**measured, "build_seconds": seconds})
         os.rename(stage, folder)  # noqa: PTH104 (the folder appears whole or not at all)
     finally:
         shutil.rmtree(stage, ignore_errors=True)
 
 
-def _trained(names: NameVectors, key: AnnKey) -> tuple[FaissIndex, JointVectors, np.ndarray]:
+def _measured(
+    index: DictionaryIndex,
+    faiss: FaissIndex,
+    joint: JointVectors,
+    header: AnnHeader,
+    *,
+    embed: EmbedQueries,
+    memory: int,
+) -> dict[str, float]:
+    queries = embed(held_queries(index.names, QUERIES, seed=header.key.seed))
+    names, weight = index.vectors(queries.device), header.key.sparse_weight
+
+    def exact(mentions: Vectors, topk: int) -> TopNames:
+        return top_names(mentions, names, topk=topk, sparse_weight=weight, memory=memory)
+
+    search = ApproximateSearch(faiss, joint, names, header, exact).search
+    return measure_recall(search, exact, queries, n_names=names.count)
+
+
+def _made_of(names: NameVectors, key: AnnKey) -> tuple[FaissIndex, JointVectors, NDArray[np.float32], tuple[int, int]]:
+    """Return what finds the names, what makes its vectors, the axes of the TF-IDF, and the shape of what is in it."""
+    faiss, joint, projection = _trained(names, key)
+    return faiss, joint, projection, (names.count, _add_all(faiss, joint, names))
+
+
+def _trained(names: NameVectors, key: AnnKey) -> tuple[FaissIndex, JointVectors, NDArray[np.float32]]:
     """Learn from a sample of the names what the vectors are projected on, and what FAISS has to learn."""
     wanted = max(SAMPLE, SAMPLE_A_LIST * key.faiss.size)
     drawn = np.random.default_rng(key.seed).choice(names.count, min(wanted, names.count), replace=False)
