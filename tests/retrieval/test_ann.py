@@ -249,5 +249,6 @@ def test_it_is_listed_and_removed_with_its_dictionary(fresh):
 
 
 def test_the_size_decides():
+    assert faiss_settings(1_000_000).effort < faiss_settings(1_000_001).effort
     assert faiss_settings(4_000_000).kind == "hnsw"
     assert faiss_settings(4_000_001).kind == "ivf"

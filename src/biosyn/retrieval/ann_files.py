@@ -24,6 +24,7 @@ PREFIX = "ann-"
 
 DIMENSIONS = 128  # D: of the TF-IDF in a joint vector
 CANDIDATES = 200  # names of a mention that are scored exactly
+MANY_NAMES = 1_000_000  # with more, a search keeps twice as many of the graph in sight
 GRAPH_NAMES = 4_000_000  # with more, lists: the graph would take gigabytes and hours
 
 
@@ -97,7 +98,7 @@ def faiss_settings(n_names: int) -> FaissSettings:
     ('hnsw', FaissSettings(kind='ivf', size=12649, build_effort=10, effort=256))
     """
     if n_names <= GRAPH_NAMES:
-        return FaissSettings(GRAPH, size=32, build_effort=80, effort=400)
+        return FaissSettings(GRAPH, size=32, build_effort=80, effort=400 if n_names <= MANY_NAMES else 800)
     return FaissSettings(LISTS, size=int(4 * n_names**0.5), build_effort=10, effort=256)
 
 
