@@ -87,7 +87,7 @@ def test_its_recall_is_that_of_its_own_search(fresh, monkeypatch):
     """With every list read, and every name a candidate, nothing is missed."""
     monkeypatch.setattr(ann_build, "QUERIES", 40)
     everything = AnnKey(fresh.key.digest(), 4.0, FaissSettings("ivf", 4, 5, 4), candidates=len(NAMES))
-    monkeypatch.setattr(ann_build, "AnnKey", lambda *parts: everything)
+    monkeypatch.setattr(ann_build, "AnnKey", lambda *parts, **others: everything)
     measured = build(fresh).measured
     assert (measured["queries"], measured["recall@1"], measured["recall@20"]) == (40, 1.0, 1.0)
 

@@ -15,6 +15,7 @@ from scipy import sparse
 from biosyn.errors import InputError
 from biosyn.retrieval.ann import ApproximateSearch
 from biosyn.retrieval.ann_files import (
+    CANDIDATES,
     FAISS_FILE,
     PREFIX,
     PROJECTION,
@@ -73,7 +74,8 @@ def build_ann(
     require_faiss()
     if index.folder is None:
         raise InputError("an approximate index lies beside the dictionary's on disk: give a --cache_dir to write to")
-    key = AnnKey(index.key.digest(), sparse_weight, settings or faiss_settings(len(index)))
+    settings = settings or faiss_settings(len(index))
+    key = AnnKey(index.key.digest(), sparse_weight, settings, candidates=CANDIDATES[settings.kind])
     folder = index.folder / key.folder_name()
     try:
         with locked(index.folder.parent, index.folder.name):

@@ -23,9 +23,9 @@ FILES = (FAISS_FILE, PROJECTION)
 PREFIX = "ann-"
 
 DIMENSIONS = 128  # D: of the TF-IDF in a joint vector
-CANDIDATES = 200  # names of a mention that are scored exactly
+CANDIDATES = {GRAPH: 200, LISTS: 500}  # names of a mention that are scored exactly: the short codes of lists need more
 MANY_NAMES = 1_000_000  # with more, a search keeps twice as many of the graph in sight
-GRAPH_NAMES = 4_000_000  # with more, lists: the graph would take gigabytes and hours
+GRAPH_NAMES = 4_000_000  # with more, lists: a tenth of the memory
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ class AnnKey:
     sparse_weight: float
     faiss: FaissSettings
     dimensions: int = DIMENSIONS
-    candidates: int = CANDIDATES
+    candidates: int = CANDIDATES[GRAPH]
     seed: int = 0
 
     def folder_name(self) -> str:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from biosyn.errors import InputError, missing_extra
 
 GRAPH, LISTS = "hnsw", "ivf"
+CODE_BYTES = 64  # of a vector in a list (product quantization)
 SAMPLE = 100_000  # vectors that the codes and the middles of the lists are learned from, at least
 
 
@@ -48,7 +49,7 @@ def require_faiss() -> Any:
 
 
 class FaissIndex:
-    """N vectors, each held as one byte a number, and what finds those with the largest inner product."""
+    """N vectors and what finds those of a large inner product: a graph keeps a byte a number, lists 64 a vector."""
 
     def __init__(self, index: Any, settings: FaissSettings):
         self._index = index
@@ -57,7 +58,7 @@ class FaissIndex:
     @classmethod
     def train(cls, settings: FaissSettings, sample: NDArray[np.float32], *, seed: int) -> "FaissIndex":
         """Make an empty index; what is learned is learned from the sample, (n, D)."""
-        faiss = require_faiss()
+        faiss, sample = require_faiss(), _fitting(sample, settings)
         dimensions = sample.shape[1]
         code, metric = faiss.ScalarQuantizer.QT_8bit, faiss.METRIC_INNER_PRODUCT
         if settings.kind == GRAPH:
@@ -65,8 +66,8 @@ class FaissIndex:
             index.hnsw.efConstruction = settings.build_effort
         else:
             middles = faiss.IndexFlatIP(dimensions)
-            index = faiss.IndexIVFScalarQuantizer(middles, dimensions, settings.size, code, metric)
-            index.cp.niter, index.cp.seed = settings.build_effort, seed
+            index = faiss.IndexIVFPQ(middles, dimensions, settings.size, CODE_BYTES, 8, metric)
+            index.cp.niter, index.cp.seed, index.pq.cp.seed = settings.build_effort, seed, seed
             index.cp.min_points_per_centroid = 1  # small dictionaries have few names a list: no warning about it
             middles.this.disown()  # the lists own it from here on
             index.own_fields = True
@@ -75,7 +76,7 @@ class FaissIndex:
 
     def add(self, vectors: NDArray[np.float32]) -> None:
         """Add the next vectors, (n, D)."""
-        self._index.add(vectors)
+        self._index.add(_fitting(vectors, self.settings))
 
     def search(self, queries: NDArray[np.float32], count: int) -> NDArray[np.int64]:
         """Return for each of M queries (M, D) the ``count`` nearest rows, (M, count); -1 where fewer were found."""
@@ -84,7 +85,7 @@ class FaissIndex:
             self._index.hnsw.efSearch = effort
         else:
             self._index.nprobe = effort
-        _, rows = self._index.search(np.ascontiguousarray(queries, dtype=np.float32), count)
+        _, rows = self._index.search(_fitting(queries, self.settings), count)
         return np.asarray(rows, dtype=np.int64)
 
     def save(self, path: Path) -> None:
@@ -107,11 +108,18 @@ class FaissIndex:
             index = require_faiss().read_index(str(path))
         except RuntimeError as error:
             raise InputError(f"FAISS cannot read it: {_first_line(error)}", path=path) from error
-        if (index.ntotal, index.d) != shape:
+        width = _fitting(np.zeros((1, shape[1]), dtype=np.float32), settings).shape[1]
+        if (index.ntotal, index.d) != (shape[0], width):
             raise InputError(
                 f"holds {index.ntotal} vectors of {index.d} numbers, not {shape[0]} of {shape[1]}", path=path
             )
         return cls(index, settings)
+
+
+def _fitting(vectors: NDArray[np.float32], settings: FaissSettings) -> NDArray[np.float32]:
+    """Return vectors as FAISS takes them: for lists with zeros at the end, so that every byte stands for as much."""
+    missing = -vectors.shape[1] % CODE_BYTES if settings.kind == LISTS else 0
+    return np.ascontiguousarray(np.pad(vectors, ((0, 0), (0, missing))) if missing else vectors, dtype=np.float32)
 
 
 def _first_line(error: Exception) -> str:
