@@ -7,11 +7,13 @@ import subprocess
 import sys
 import time
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from biosyn.data.dictionary import DictionaryDataset
 from biosyn.encoders.sparse import SparseEncoder
 from biosyn.errors import InputError
 from biosyn.retrieval import build_progress, index_build, index_writing
@@ -186,3 +188,45 @@ def test_killed_again_and_again_it_ends_with_the_same_bytes(tmp_path, whole):
     assert content(index.folder) == whole[0]
     assert 0 < len(embed.asked) <= 8 - 3  # at most the block in hand was lost each time
     assert len(begun()) + len(embed.asked) <= 8 + 2
+
+
+KILLED = """
+import os, signal, sys
+import test_index_resumed as t
+from biosyn.encoders.dense import DenseEncoder
+real, calls = DenseEncoder.encode, []
+def encode(self, *arguments, **settings):
+    calls.append(1)
+    if len(calls) == int(sys.argv[3]):
+        os.kill(os.getpid(), signal.SIGKILL)
+    return real(self, *arguments, **settings)
+DenseEncoder.encode = encode
+t.build_by_model(sys.argv[1], sys.argv[2])
+"""
+
+
+def build_by_model(checkpoint, cache_dir):
+    from biosyn.model import dictionary_index
+    from biosyn.model.biosyn import BioSyn
+
+    dictionary_index.open_or_build = partial(open_or_build, embed_block=7)
+    try:
+        names = [f"{name} {'syndrome ' * (row % 3)}" for row, name in enumerate(NAMES)]  # of several lengths
+        dictionary = DictionaryDataset.of_texts(Path("names.txt"), names, CUIS)
+        return BioSyn.from_pretrained(checkpoint).index(dictionary, cache_dir=cache_dir)
+    finally:
+        dictionary_index.open_or_build = open_or_build
+
+
+def test_a_real_encoder_killed_twice_gives_the_same_bytes(tmp_path, tiny_checkpoint):
+    environment = {
+        **os.environ,
+        "PYTHONPATH": f"{Path(__file__).parents[2] / 'src'}{os.pathsep}{Path(__file__).parent}",
+    }
+    for call in (3, 2):  # two blocks are done, and then one more
+        command = [sys.executable, "-c", KILLED, str(tiny_checkpoint), str(tmp_path / "cache"), str(call)]
+        assert subprocess.run(command, env=environment, timeout=120).returncode == -signal.SIGKILL
+    (stage,) = hidden_folders(tmp_path / "cache")
+    assert json.loads((stage / "progress.json").read_text())["done"] == 3 * 7
+    index = build_by_model(tiny_checkpoint, tmp_path / "cache")
+    assert content(index.folder) == content(build_by_model(tiny_checkpoint, tmp_path / "whole").folder)
