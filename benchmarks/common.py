@@ -80,7 +80,7 @@ def matrix_gflops(rows: int, inner: int, columns: int) -> float:
 
 def sample_names(path: str, count: int) -> list[str]:
     """Return ``count`` names spread evenly over the dictionary."""
-    names = DictionaryDataset(path).names
+    names = list(DictionaryDataset(path).names)
     return names[:: max(1, len(names) // count)][:count]
 
 

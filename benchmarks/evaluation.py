@@ -40,7 +40,7 @@ def plain(args: argparse.Namespace) -> dict[str, float]:
     biosyn = BioSyn.from_pretrained(args.model_name_or_path)
     model = AutoModel.from_pretrained(args.model_name_or_path, dtype=torch.float32).eval()  # ours has a last layer cut
     queries, dictionary = QueryDataset(args.data_dir).queries, DictionaryDataset(args.dictionary_path)
-    names_dense = plain_embedding(model, biosyn.get_dense_tokenizer(), dictionary.names, BATCH)  # (N, H)
+    names_dense = plain_embedding(model, biosyn.get_dense_tokenizer(), list(dictionary.names), BATCH)  # (N, H)
     names_sparse = torch.from_numpy(biosyn.embed_sparse(dictionary.names))  # (N, V)
 
     def candidates(mention: str) -> tuple[Candidate, ...]:

@@ -33,7 +33,7 @@ WAYS = {"ours": our_retrieval, "plain": plain_retrieval}
 
 def dictionary_of(path: str, count: int) -> tuple[Vectors, Vectors]:
     """Return the vectors of 960 mentions and of so many names."""
-    names = DictionaryDataset(path).names
+    names = list(DictionaryDataset(path).names)
     encoder = SparseEncoder().fit(names)
     mentions = names[:: len(names) // MENTIONS][:MENTIONS]
     return vectors_of(encoder, mentions, 0), vectors_of(encoder, list(islice(cycle(names), count)), 1)
@@ -58,7 +58,7 @@ def memory_costs(path: str, count: int) -> dict[str, Any]:
 
 def embedding_costs(path: str, counts: list[int]) -> dict[int, dict[str, float]]:
     """Return the seconds of both ways for each count, each measured once after a warm-up."""
-    names = DictionaryDataset(path).names
+    names = list(DictionaryDataset(path).names)
     model, tokenizer = load()
     dense = DenseEncoder(load()[0], tokenizer, MAX_LENGTH)
     dense.encode(names[:500])

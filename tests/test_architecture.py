@@ -38,6 +38,7 @@ RANKS = {
     "biosyn.dictionary_building": 7,
     "biosyn.convert": 7,
     "biosyn.inference": 7,
+    "biosyn.indexing": 7,
     "biosyn.evaluation": 7,
     "biosyn.comparison": 7,
     "biosyn.linking": 8,  # inference on a whole file

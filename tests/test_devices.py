@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from biosyn.devices import random_states, resolve_device, set_random_states, set_seed
+from biosyn.devices import random_states, resolve_device, room_for_vectors, set_random_states, set_seed
 from biosyn.errors import InputError
 
 HAS_CUDA = torch.cuda.is_available()
@@ -13,6 +13,12 @@ HAS_MPS = torch.backends.mps.is_available()
 
 def test_the_cpu_is_always_there():
     assert resolve_device("cpu") == torch.device("cpu")
+
+
+def test_the_room_for_vectors_is_2_gb_or_half_of_what_a_gpu_has_left():
+    assert room_for_vectors(torch.device("cpu")) == 2 * 10**9
+    if HAS_CUDA:
+        assert room_for_vectors(torch.device("cuda")) < torch.cuda.mem_get_info()[1] // 2 + 1
 
 
 def test_auto_takes_cuda_where_there_is_one():

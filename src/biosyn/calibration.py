@@ -22,6 +22,7 @@ from biosyn.model.biosyn import BioSyn
 from biosyn.model.searched_names import embed_searched
 from biosyn.provenance import describe_data
 from biosyn.records import QueryPrediction
+from biosyn.retrieval.known_dictionaries import open_dictionary
 
 logger = logging.getLogger(__name__)
 
@@ -46,7 +47,8 @@ def calibrate(config: CalibrateConfig) -> dict[str, Any]:
     """
     device = resolve_device(config.device)
     queries = QueryDataset(config.data_dir).queries
-    searched = open_hidden(config.dictionary_path, share=config.hide_concepts, seed=config.seed)
+    dictionary = open_dictionary(config.dictionary_path, cache_dir=config.cache_dir)
+    searched = open_hidden(dictionary, share=config.hide_concepts, seed=config.seed)
     load_manifest(config.model_name_or_path)  # before the minutes that the embedding takes
     biosyn = BioSyn.from_pretrained(
         config.model_name_or_path, device=device, precision=config.precision, search_memory=config.search_memory

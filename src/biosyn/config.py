@@ -194,6 +194,7 @@ class InferenceConfig:
     precision: str = "float32"
     index_precision: str = "float32"
     search_memory: int = SEARCH_MEMORY
+    ann: bool = False
     topk: int = INFERENCE_TOPK
     show_predictions: bool = False
     show_embeddings: bool = False
@@ -208,7 +209,7 @@ class InferenceConfig:
     def __post_init__(self) -> None:
         _at_least("--topk", self.topk, 1)
         _check_compute(self.precision, self.index_precision, self.search_memory)
-        for flag in ("show_predictions", "group_by_concept", "explain", "threshold"):
+        for flag in ("show_predictions", "group_by_concept", "explain", "threshold", "ann"):
             if getattr(self, flag) not in (False, None) and self.dictionary_path is None:
                 raise InputError(f"--{flag} needs --dictionary_path")
         _check_threshold(self.threshold)
@@ -255,6 +256,7 @@ class LinkConfig:
     precision: str = "float32"
     index_precision: str = "float32"
     search_memory: int = SEARCH_MEMORY
+    ann: bool = False
     format: str | None = None
     column: str = "mention"
     field: str = "mention"
@@ -302,6 +304,7 @@ class DemoConfig:
     precision: str = "float32"
     index_precision: str = "float32"
     search_memory: int = SEARCH_MEMORY
+    ann: bool = False
     host: str = "127.0.0.1"
     port: int = 8888
     topk: int = DEMO_TOPK
@@ -313,6 +316,25 @@ class DemoConfig:
         _check_compute(self.precision, self.index_precision, self.search_memory)
         if not 0 <= self.port <= 65535:
             raise InputError(f"--port must be between 0 and 65535, found {self.port}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class IndexConfig:
+    """Settings of biosyn index build."""
+
+    model_name_or_path: str
+    dictionary_path: str
+    revision: str | None = None
+    device: str = "auto"
+    cache_dir: str | None = None
+    precision: str = "float32"
+    index_precision: str = "float32"
+    search_memory: int = SEARCH_MEMORY
+    ann: bool = False
+    show_progress: bool = False
+
+    def __post_init__(self) -> None:
+        _check_compute(self.precision, self.index_precision, self.search_memory)
 
 
 @dataclass(frozen=True, kw_only=True)

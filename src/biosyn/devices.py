@@ -62,6 +62,17 @@ def autocast(device: torch.device, precision: str) -> AbstractContextManager[obj
     return torch.autocast(device.type, dtype=getattr(torch, precision))
 
 
+def room_for_vectors(device: torch.device) -> int:
+    """Return how many bytes of a dictionary's vectors are held: half of a GPU's free memory, elsewhere 2 GB.
+
+    What is larger is read from disk block by block at each search. 2 GB are a million names of 384 numbers.
+    """
+    if device.type != "cuda":
+        return 2 * 10**9
+    free, _ = torch.cuda.mem_get_info(device)
+    return free // 2
+
+
 def return_freed_memory() -> None:
     """Give memory that is free again back to the system, where the C library (glibc) would keep it for later.
 

@@ -29,7 +29,8 @@ from biosyn.records import Query, QueryPrediction, split_mention
 from biosyn.report.page import Subject
 from biosyn.report.plots import require_matplotlib
 from biosyn.report.writing import read_train_log, write_report
-from biosyn.retrieval.vectors import Vectors
+from biosyn.retrieval.known_dictionaries import open_dictionary
+from biosyn.retrieval.vectors import NameVectors
 
 logger = logging.getLogger(__name__)
 
@@ -46,7 +47,8 @@ def evaluate(config: EvalConfig) -> dict[str, Any]:
     """
     device = resolve_device(config.device)
     queries = QueryDataset(config.data_dir, config.filter_composite, config.filter_duplicate).queries
-    searched = open_hidden(config.dictionary_path, share=config.hide_concepts, seed=config.seed)
+    dictionary = open_dictionary(config.dictionary_path, cache_dir=config.cache_dir)
+    searched = open_hidden(dictionary, share=config.hide_concepts, seed=config.seed)
     dictionary = searched.dictionary
     require_names(dictionary, config.topk)
     references = read_references(queries, dictionary, data_dir=config.data_dir, train_dirs=config.train_dir)
@@ -163,7 +165,7 @@ def _filters(config: EvalConfig) -> list[str]:
 
 
 def predict(
-    biosyn: Model, queries: Sequence[Query], dictionary: DictionaryDataset, names: Vectors, *, topk: int
+    biosyn: Model, queries: Sequence[Query], dictionary: DictionaryDataset, names: NameVectors, *, topk: int
 ) -> list[QueryPrediction]:
     """Return the candidates of each query's mentions; a mention that comes twice is searched once.
 

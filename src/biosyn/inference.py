@@ -5,7 +5,7 @@ from typing import Any
 
 from biosyn.config import SEARCH_MEMORY, InferenceConfig
 from biosyn.data.concepts import ConceptTable
-from biosyn.data.dictionary import DictionaryDataset, require_names
+from biosyn.data.dictionary import require_names
 from biosyn.data.typos import read_typos
 from biosyn.devices import resolve_device
 from biosyn.errors import InputError
@@ -13,6 +13,8 @@ from biosyn.files import read_lines
 from biosyn.model.answers import answer_json, concept_answer_json, embeddings_json, explanation_json
 from biosyn.model.biosyn import BioSyn
 from biosyn.model.linker import Linker, Model, clean_mention, require_calibration
+from biosyn.retrieval.faiss_index import require_faiss
+from biosyn.retrieval.known_dictionaries import open_dictionary
 from biosyn.text.abbreviations import abbreviation_finder
 
 
@@ -27,6 +29,7 @@ def load_linker(
     precision: str = "float32",
     index_precision: str = "float32",
     search_memory: int = SEARCH_MEMORY,
+    ann: bool = False,
     concepts: ConceptTable | None = None,
     calibrated: bool = False,
     show_progress: bool = False,
@@ -35,6 +38,8 @@ def load_linker(
 
     Parameters
     ----------
+    ann
+        As `Linker`'s.
     calibrated
         Refuse a model without probabilities.
 
@@ -45,7 +50,9 @@ def load_linker(
         model should be calibrated and is not.
     """
     resolved = resolve_device(device)
-    dictionary = DictionaryDataset(dictionary_path)
+    if ann:
+        require_faiss()
+    dictionary = open_dictionary(dictionary_path, cache_dir=cache_dir)
     require_names(dictionary, topk)
     biosyn = BioSyn.from_pretrained(
         model_name_or_path, revision=revision, device=resolved, precision=precision, search_memory=search_memory
@@ -58,6 +65,7 @@ def load_linker(
         concepts=concepts,
         cache_dir=cache_dir,
         index_precision=index_precision,
+        ann=ann,
         show_progress=show_progress,
     )
 
@@ -111,6 +119,7 @@ def _load_linker(config: InferenceConfig, dictionary_path: str) -> Linker:
         precision=config.precision,
         index_precision=config.index_precision,
         search_memory=config.search_memory,
+        ann=config.ann,
         concepts=ConceptTable.beside(dictionary_path) if needs_concepts else None,
         calibrated=config.threshold is not None,
         show_progress=config.show_progress,

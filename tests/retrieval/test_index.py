@@ -18,8 +18,8 @@ from scipy import sparse
 from biosyn.encoders.sparse import SparseEncoder
 from biosyn.errors import InputError
 from biosyn.records import Name
+from biosyn.retrieval import dense_build, index_cache, index_files, index_writing
 from biosyn.retrieval import index as index_module
-from biosyn.retrieval import index_build, index_cache, index_files
 from biosyn.retrieval.index import ARRAYS, DictionaryIndex
 from biosyn.retrieval.index_build import open_or_build
 from biosyn.retrieval.index_cache import list_indexes, remove_index
@@ -78,7 +78,7 @@ def flip(path, place=-1):
 
 
 def partials(cache_dir):
-    return [path for path in Path(cache_dir).iterdir() if "partial" in path.name]
+    return [path for path in Path(cache_dir).iterdir() if path.name.startswith(".")]
 
 
 @pytest.fixture
@@ -141,9 +141,9 @@ def test_names_without_a_known_ngram(tmp_path):
 
 
 def test_many_names_in_blocks(tmp_path, monkeypatch):
-    monkeypatch.setattr(index_build, "TEXT_BLOCK", 7)
+    monkeypatch.setattr(index_writing, "TEXT_BLOCK", 7)
     monkeypatch.setattr(index_files, "TEXT_BLOCK", 7)
-    monkeypatch.setattr(index_build, "COPY_BLOCK", 5)
+    monkeypatch.setattr(dense_build, "COPY_BLOCK", 5)
     names = [f"ataxia {number % 40}é" for number in range(100)]
     cuis = [f"D{number}" for number in range(100)]
     embed = Embed()
@@ -445,6 +445,14 @@ def test_vectors_of_a_damaged_index_are_not_taken(tmp_path, caplog):
     assert "dense.npy: is damaged" in caplog.text
 
 
+def test_an_index_whose_names_are_no_text_is_passed_over(tmp_path):
+    path = build(tmp_path, NAMES[:5], CUIS[:5]).folder / "names.npy"
+    path.write_bytes(path.read_bytes().replace(b"anemia", b"\xff\xff\xff\xff\xff\xff"))
+    embed = Embed()
+    build(tmp_path, embed=embed).verify()
+    assert len(embed.asked) == 5
+
+
 # -- vectors that cannot be kept, folders that cannot be written
 
 
@@ -485,7 +493,7 @@ def test_a_full_disk_is_told_and_the_index_is_in_memory(tmp_path, caplog, monkey
     def full(*args):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(index_build, "allocate", full)
+    monkeypatch.setattr(index_writing, "allocate", full)
     index = build(tmp_path)
     assert index.folder is None
     assert "No space left" in caplog.text

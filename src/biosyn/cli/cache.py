@@ -33,7 +33,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def _cache(args: argparse.Namespace) -> dict[str, Any]:
     # here, so that --help does not wait for numpy
-    from biosyn.retrieval.index_cache import find_indexes, list_indexes, remove_index
+    from biosyn.retrieval.index_cache import find_indexes, list_indexes, list_unfinished, remove_index
     from biosyn.retrieval.index_files import default_cache_dir
 
     folder = Path(args.cache_dir) if args.cache_dir else default_cache_dir()
@@ -50,16 +50,22 @@ def _cache(args: argparse.Namespace) -> dict[str, Any]:
                 "bytes": entry.n_bytes,
                 "precision": entry.precision,
                 "problem": entry.problem,
+                "approximate": list(entry.approximate),
             }
             for entry in list_indexes(folder)
         ],
+        "unfinished": list_unfinished(folder),
     }
 
 
 def _verified(folder: Path) -> str:
+    from biosyn.retrieval.ann_files import ann_folders, read_ann_header, verify_ann
     from biosyn.retrieval.index import DictionaryIndex
 
-    DictionaryIndex.open(folder).verify()
+    index = DictionaryIndex.open(folder)
+    index.verify()
+    for approximate in ann_folders(index):
+        verify_ann(approximate, read_ann_header(approximate))
     return folder.name
 
 

@@ -109,6 +109,15 @@ def add_search_memory(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_ann(parser: argparse.ArgumentParser) -> None:
+    """Add ``--ann``."""
+    parser.add_argument(
+        "--ann",
+        action="store_true",
+        help="search the approximate index that biosyn index build --ann made: of millions of names in milliseconds",
+    )
+
+
 def add_threshold(parser: argparse.ArgumentParser) -> None:
     """Add ``--threshold``."""
     parser.add_argument(

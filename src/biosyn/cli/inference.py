@@ -7,6 +7,7 @@ from typing import Any
 
 from biosyn.cli.common import (
     MODEL_HELP,
+    add_ann,
     add_cache_dir,
     add_compute,
     add_device,
@@ -49,6 +50,7 @@ def _parser() -> argparse.ArgumentParser:
     add_cache_dir(parser)
     add_device(parser)
     add_compute(parser)
+    add_ann(parser)
     add_quiet(parser)
     add_linking(parser)
     return parser

@@ -15,6 +15,7 @@ VERBS = (
     "ablate",
     "calibrate",
     "convert",
+    "index",
     "cache",
 )
 

@@ -1,7 +1,6 @@
 """The dictionary: the names a mention can be mapped to, and their concept ids."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from copy import copy
 from pathlib import Path
 
 from biosyn.concept_ids import split_ids
@@ -25,7 +24,9 @@ class DictionaryDataset:
     Attributes
     ----------
     names, cuis
-        Two lists of equal length N.
+        Two sequences of equal length N.
+    content_sha256
+        That of the names and ids, where it is known.
 
     Raises
     ------
@@ -35,23 +36,36 @@ class DictionaryDataset:
 
     def __init__(self, dictionary_path: str | Path, draft: bool = False):
         self.path = Path(dictionary_path)
-        self.names: list[str] = []
-        self.cuis: list[str] = []
+        names: list[str] = []
+        cuis: list[str] = []
+        same: dict[str, str] = {}  # the ids of a concept's names are one object
         for number, line in read_lines(dictionary_path):
             if line.strip():
                 name, cui = _parse_name(line, self.path, number)
-                self.names.append(name)
-                self.cuis.append(cui)
-            if draft and len(self.names) == DRAFT_NAMES:
+                names.append(name)
+                cuis.append(same.setdefault(cui, cui))
+            if draft and len(names) == DRAFT_NAMES:
                 break
-        if not self.names:
+        if not names:
             raise InputError("the dictionary is empty: expected lines 'cui||name'", path=dictionary_path)
+        self.names: Sequence[str] = names
+        self.cuis: Sequence[str] = cuis
+        self.content_sha256: str | None = None
+
+    @classmethod
+    def of_texts(
+        cls, path: Path, names: Sequence[str], cuis: Sequence[str], *, content_sha256: str | None = None
+    ) -> "DictionaryDataset":
+        """Return the dictionary of a file whose names and ids are at hand."""
+        dictionary = cls.__new__(cls)
+        dictionary.path, dictionary.names, dictionary.cuis = path, names, cuis
+        dictionary.content_sha256 = content_sha256
+        return dictionary
 
     def with_names(self, names: Iterable[Name]) -> "DictionaryDataset":
         """Return a dictionary of other names that stands for the same file."""
-        other = copy(self)
-        other.names, other.cuis = map(list, zip(*names, strict=True))
-        return other
+        texts, cuis = map(list, zip(*names, strict=True))
+        return DictionaryDataset.of_texts(self.path, texts, cuis)
 
     def __len__(self) -> int:
         return len(self.names)

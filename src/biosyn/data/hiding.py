@@ -1,7 +1,7 @@
 """Hiding concepts: mentions whose concept a dictionary lacks, out of a corpus that has none."""
 
 import random
-from pathlib import Path
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from biosyn.concept_ids import split_ids, split_name_ids
@@ -17,22 +17,21 @@ class Hidden(NamedTuple):
 
     dictionary: DictionaryDataset
     whole: DictionaryDataset
-    rows: list[int]  # of the whole: where each name is there
+    rows: Sequence[int]  # of the whole: where each name is there
     concepts: int  # how many are hidden
 
 
-def open_hidden(path: str | Path, *, share: float, seed: int) -> Hidden:
-    """Read a dictionary and hide a share of its concepts, those of ``concepts.jsonl`` beside it; with 0, none.
+def open_hidden(dictionary: DictionaryDataset, *, share: float, seed: int) -> Hidden:
+    """Hide a share of a dictionary's concepts, those of ``concepts.jsonl`` beside its file; with 0, none.
 
     Raises
     ------
     InputError
-        If a file is bad, or as `hide_concepts`.
+        If ``concepts.jsonl`` is bad, or as `hide_concepts`.
     """
-    dictionary = DictionaryDataset(path)
     if share == 0:
-        return Hidden(dictionary, dictionary, list(range(len(dictionary))), 0)
-    return hide_concepts(dictionary, ConceptTable.beside(path), share=share, seed=seed)
+        return Hidden(dictionary, dictionary, range(len(dictionary)), 0)
+    return hide_concepts(dictionary, ConceptTable.beside(dictionary.path), share=share, seed=seed)
 
 
 def hide_concepts(dictionary: DictionaryDataset, table: ConceptTable, *, share: float, seed: int) -> Hidden:

@@ -89,6 +89,8 @@ def identity(config: LinkConfig, job: Job, linker: Linker) -> dict[str, Any]:
     calibration = linker.biosyn.calibrations.get("hybrid")
     settings |= {"threshold": config.threshold, "calibration": calibration and calibration.to_json()}
     settings |= {"composites": job.split_composites, "packed": config.output.endswith(".gz")}
+    if linker.approximate is not None:
+        settings["approximate"] = linker.approximate.header.key.folder_name()
     return {
         "input": sha256_of(config.input),
         "dictionary": sha256_of(config.dictionary_path),

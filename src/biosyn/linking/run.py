@@ -57,6 +57,7 @@ def link_file(config: LinkConfig) -> dict[str, Any]:
         precision=config.precision,
         index_precision=config.index_precision,
         search_memory=config.search_memory,
+        ann=config.ann,
         calibrated=config.threshold is not None,
         show_progress=config.show_progress,
     )

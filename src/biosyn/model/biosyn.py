@@ -26,9 +26,10 @@ from biosyn.encoders.tokens import TokenizedTexts
 from biosyn.model.dictionary_index import dictionary_index
 from biosyn.model.linker import Linker
 from biosyn.retrieval.index import DictionaryIndex
+from biosyn.retrieval.known_dictionaries import open_dictionary
 from biosyn.retrieval.search import TopNames, top_names
 from biosyn.retrieval.shares import Shares, score_shares
-from biosyn.retrieval.vectors import SparseRows, Vectors
+from biosyn.retrieval.vectors import NameVectors, SparseRows, Vectors
 
 
 class BioSyn:
@@ -305,7 +306,7 @@ class BioSyn:
             progress=progress,
         )
 
-    def search(self, mentions: Vectors, names: Vectors, *, topk: int) -> TopNames:
+    def search(self, mentions: Vectors, names: NameVectors, *, topk: int) -> TopNames:
         """Return the ``topk`` best names of each mention, exactly, in bounded memory.
 
         Hybrid vectors are scored by ``dense + w * sparse``; vectors with one half by that half alone.
@@ -313,11 +314,11 @@ class BioSyn:
         weight = self.weight_for(names)
         return top_names(mentions, names, topk=topk, sparse_weight=weight, memory=self.search_memory)
 
-    def shares(self, mentions: Vectors, names: Vectors, rows: Tensor) -> Shares:
+    def shares(self, mentions: Vectors, names: NameVectors, rows: Tensor) -> Shares:
         """Return the dense and the sparse summand of the scores of names found, each (M, K) as ``rows``."""
         return score_shares(mentions, names, rows, sparse_weight=self.weight_for(names))
 
-    def weight_for(self, names: Vectors) -> float:
+    def weight_for(self, names: NameVectors) -> float:
         """Return the weight of the sparse half in the score of vectors that have these halves."""
         return self.sparse_weight if names.score_mode == "hybrid" else 1.0
 
@@ -327,6 +328,7 @@ class BioSyn:
         *,
         cache_dir: str | Path | None = None,
         index_precision: str = "float32",
+        ann: bool = False,
         show_progress: bool = False,
     ) -> Linker:
         """Read a dictionary and embed it, or take it from the cache; return what maps mentions to it.
@@ -337,11 +339,13 @@ class BioSyn:
             A file with a line ``cui||name`` each, or one already read.
         cache_dir, index_precision
             As for `index`.
+        ann
+            Search the approximate index that ``biosyn index build --ann`` made.
 
         Raises
         ------
         InputError
-            If the dictionary cannot be read, or a line is not ``cui||name``.
+            If the dictionary cannot be read, a line is not ``cui||name``, or there is no approximate index.
         RuntimeError
             As for `index`.
 
@@ -350,9 +354,14 @@ class BioSyn:
         ``BioSyn.from_pretrained("model").load_dictionary("dictionary.txt").normalize(["ataxia"], topk=5)``
         """
         if not isinstance(dictionary, DictionaryDataset):
-            dictionary = DictionaryDataset(dictionary)
+            dictionary = open_dictionary(dictionary, cache_dir=cache_dir)
         return Linker(
-            self, dictionary, cache_dir=cache_dir, index_precision=index_precision, show_progress=show_progress
+            self,
+            dictionary,
+            cache_dir=cache_dir,
+            index_precision=index_precision,
+            ann=ann,
+            show_progress=show_progress,
         )
 
 

@@ -58,7 +58,7 @@ def dictionary_index(
         precision=precision,
         compute=dense.precision,
         pooling=f"{dense.pooling.mode} {dense.pooling.similarity}",
-        dictionary=dictionary_sha256(dictionary.names, dictionary.cuis),
+        dictionary=dictionary.content_sha256 or dictionary_sha256(dictionary.names, dictionary.cuis),
     )
 
     def embed(names: list[str]) -> NDArray[np.float32]:

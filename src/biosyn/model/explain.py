@@ -65,10 +65,11 @@ class OtherNames:
 
     def __init__(self, dictionary: DictionaryDataset, concepts: ConceptTable):
         self._concepts = concepts
-        self._names_by_id: dict[str, list[Name]] = {}
-        for name in dictionary:
-            for cui in split_name_ids(name.cui):
-                self._names_by_id.setdefault(cui, []).append(name)
+        self._dictionary = dictionary
+        self._rows_by_id: dict[str, list[int]] = {}
+        for row, cuis in enumerate(dictionary.cuis):
+            for cui in split_name_ids(cuis):
+                self._rows_by_id.setdefault(cui, []).append(row)
 
     def of(self, candidate: Candidate) -> tuple[ConceptNames, ...]:
         """Return the concepts of a candidate, each with its other names."""
@@ -79,6 +80,10 @@ class OtherNames:
         )
 
     def _names_of(self, concept: Concept, apart_from: str) -> tuple[str, ...]:
-        sharing = dict.fromkeys(other for cui in concept.ids for other in self._names_by_id.get(cui, ()))
-        names = (other.name for other in sharing if concept in self._concepts.concepts_of(other))
+        rows = dict.fromkeys(row for cui in concept.ids for row in self._rows_by_id.get(cui, ()))
+        names = (
+            other.name
+            for other in map(self._dictionary.__getitem__, rows)
+            if concept in self._concepts.concepts_of(other)
+        )
         return tuple(name for name in dict.fromkeys(names) if name != apart_from)

@@ -18,11 +18,12 @@ from biosyn.errors import InputError
 from biosyn.model.candidates import to_candidates
 from biosyn.model.explain import Explanation, OtherNames, explain_candidates
 from biosyn.records import ConceptCandidate, ConceptPrediction, MentionPrediction
+from biosyn.retrieval.ann import Search, open_ann
 from biosyn.retrieval.concepts import ConceptHit, top_concepts
 from biosyn.retrieval.index import DictionaryIndex
 from biosyn.retrieval.search import TopNames
 from biosyn.retrieval.shares import Shares
-from biosyn.retrieval.vectors import Vectors
+from biosyn.retrieval.vectors import NameVectors, Vectors
 from biosyn.text.preprocess import TextPreprocess, has_content
 from biosyn.text.trace import trace_cleaning, trace_splitting
 
@@ -40,10 +41,10 @@ class Model(Protocol):
     def embed(self, texts: Sequence[str], *, score_mode: str = "hybrid", what: str) -> Vectors:
         """Turn texts into vectors."""
 
-    def search(self, mentions: Vectors, names: Vectors, *, topk: int) -> TopNames:
+    def search(self, mentions: Vectors, names: NameVectors, *, topk: int) -> TopNames:
         """Find the best names."""
 
-    def shares(self, mentions: Vectors, names: Vectors, rows: Tensor) -> Shares:
+    def shares(self, mentions: Vectors, names: NameVectors, rows: Tensor) -> Shares:
         """Return the summands of the scores of names found."""
 
     def index(
@@ -74,6 +75,13 @@ class Linker:
         Where the embedded dictionary is kept from one run to the next; None takes the usual place.
     index_precision
         How it is kept: ``float32`` or ``float16``.
+    ann
+        Search the approximate index that ``biosyn index build --ann`` made, instead of every name.
+
+    Raises
+    ------
+    InputError
+        If there is no approximate index of this model and dictionary, or the package for it is missing.
     """
 
     def __init__(
@@ -84,6 +92,7 @@ class Linker:
         concepts: ConceptTable | None = None,
         cache_dir: str | Path | None = None,
         index_precision: str = "float32",
+        ann: bool = False,
         show_progress: bool = False,
     ):
         self.biosyn = biosyn
@@ -93,6 +102,9 @@ class Linker:
         index = biosyn.index(dictionary, cache_dir=cache_dir, precision=index_precision, progress=progress)
         self.index_key = index.key  # all that the names' vectors depend on
         self.names = index.vectors(biosyn.device)
+        self.approximate = (
+            open_ann(index, self.names, sparse_weight=biosyn.sparse_weight, exact=self._search_exactly) if ann else None
+        )
 
     @cached_property
     def concepts(self) -> ConceptTable:
@@ -123,7 +135,7 @@ class Linker:
         if not mentions:
             return []
         texts = [clean_mention(mention) for mention in mentions]
-        found = link_texts(self.biosyn, texts, self.names, self.dictionary, topk=topk)
+        found = link_texts(self.biosyn, texts, self.names, self.dictionary, topk=topk, search=self._search)
         return [one._replace(mention=mention) for one, mention in zip(found, mentions, strict=True)]
 
     def normalize_to_concepts(self, mentions: Sequence[str], *, topk: int = INFERENCE_TOPK) -> list[ConceptPrediction]:
@@ -144,7 +156,7 @@ class Linker:
             vectors,
             len(self.dictionary),
             topk=topk,
-            search=lambda block, depth: self.biosyn.search(block, self.names, topk=depth),
+            search=self._search,
             concepts_of=lambda row: self.concepts.concepts_of(self.dictionary[row]),
         )
         return [
@@ -198,6 +210,13 @@ class Linker:
         )
         return Explanation(mention, tuple(steps), weight, candidates, prediction.probability)
 
+    def _search_exactly(self, mentions: Vectors, topk: int) -> TopNames:
+        return self.biosyn.search(mentions, self.names, topk=topk)
+
+    def _search(self, mentions: Vectors, topk: int) -> TopNames:
+        search = self._search_exactly if self.approximate is None else self.approximate.search
+        return search(mentions, topk)
+
     def _probabilities(self, mentions: Sequence[str]) -> list[float | None]:
         if self.names.score_mode not in self.biosyn.calibrations:
             return [None] * len(mentions)
@@ -215,7 +234,13 @@ class Linker:
 
 
 def link_texts(
-    biosyn: Model, texts: Sequence[str], names: Vectors, dictionary: DictionaryDataset, *, topk: int
+    biosyn: Model,
+    texts: Sequence[str],
+    names: NameVectors,
+    dictionary: DictionaryDataset,
+    *,
+    topk: int,
+    search: Search | None = None,
 ) -> list[MentionPrediction]:
     """Return the ``topk`` best names of each text as it stands, and its probability where the model is calibrated.
 
@@ -223,11 +248,14 @@ def link_texts(
     ----------
     names
         The dictionary's vectors; the halves that they have decide the score mode.
+    search
+        Another one than the exact search.
     """
     calibration = biosyn.calibrations.get(names.score_mode)
     depth = topk if calibration is None else max(topk, DEPTH)
     vectors = biosyn.embed(texts, score_mode=names.score_mode, what="mentions")
-    found = biosyn.search(vectors, names, topk=min(depth, len(dictionary)))
+    depth = min(depth, len(dictionary))
+    found = biosyn.search(vectors, names, topk=depth) if search is None else search(vectors, depth)
     shares = biosyn.shares(vectors, names, found.rows)
     return [
         MentionPrediction(

@@ -4,7 +4,7 @@ import torch
 
 from biosyn.data.hiding import Hidden
 from biosyn.model.biosyn import BioSyn
-from biosyn.retrieval.vectors import Vectors
+from biosyn.retrieval.vectors import NameVectors
 
 
 def embed_searched(
@@ -15,7 +15,7 @@ def embed_searched(
     cache_dir: str | None,
     index_precision: str,
     show_progress: bool,
-) -> Vectors:
+) -> NameVectors:
     """Return the vectors of the names searched; where some are hidden, those of the whole dictionary are kept on disk.
 
     Parameters

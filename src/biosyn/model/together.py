@@ -15,7 +15,7 @@ from biosyn.retrieval.index import DictionaryIndex
 from biosyn.retrieval.search import TopNames
 from biosyn.retrieval.share import top_names_of_blocks, top_names_of_share
 from biosyn.retrieval.shares import Shares
-from biosyn.retrieval.vectors import Vectors
+from biosyn.retrieval.vectors import NameVectors, Vectors
 
 
 def together(biosyn: BioSyn, rows: Tensor | None = None) -> Model:
@@ -55,13 +55,13 @@ class _Together:
     def embed(self, texts: Sequence[str], *, score_mode: str = "hybrid", what: str) -> Vectors:
         return self._biosyn.embed(texts, score_mode=score_mode, what=what, together=True)
 
-    def search(self, mentions: Vectors, names: Vectors, *, topk: int) -> TopNames:
+    def search(self, mentions: Vectors, names: NameVectors, *, topk: int) -> TopNames:
         weight, memory = self._biosyn.weight_for(names), self._biosyn.search_memory
         if self._rows is None:
             return top_names_of_blocks(mentions, names, topk=topk, sparse_weight=weight, memory=memory)
         return top_names_of_share(mentions, names, self._rows, topk=topk, sparse_weight=weight, memory=memory)
 
-    def shares(self, mentions: Vectors, names: Vectors, rows: Tensor) -> Shares:
+    def shares(self, mentions: Vectors, names: NameVectors, rows: Tensor) -> Shares:
         if self._rows is None:
             return self._biosyn.shares(mentions, names, rows)
         mine = torch.isin(rows, self._rows)  # (M, K)

@@ -1,8 +1,7 @@
 """The dictionary index: an embedded dictionary on disk, mapped into memory."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from tokenize import TokenError
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,18 +10,21 @@ from numpy.typing import DTypeLike, NDArray
 from biosyn.errors import InputError
 from biosyn.records import Name
 from biosyn.retrieval.index_files import CHECKSUM_BLOCK, IndexKey, checksums, read_header
+from biosyn.retrieval.mapped_arrays import map_array, offsets_fit
+from biosyn.retrieval.packed_texts import PackedTexts
 
 if TYPE_CHECKING:  # neither is needed to list, remove or verify indexes
     import torch
     from scipy import sparse
 
-    from biosyn.retrieval.vectors import Vectors
+    from biosyn.retrieval.vectors import NameVectors, SparseRows
 
 DENSE = "dense.npy"  # (N, H) float32 or float16
 OFFSETS, COLUMNS, VALUES = "sparse_offsets.npy", "sparse_columns.npy", "sparse_values.npy"  # CSR of (N, V)
 NAMES, NAMES_OFFSETS = "names.npy", "names_offsets.npy"  # UTF-8 of all names, and (N + 1,) where each begins
 CUIS, CUIS_OFFSETS = "cuis.npy", "cuis_offsets.npy"
-ARRAYS = (DENSE, OFFSETS, COLUMNS, VALUES, NAMES, NAMES_OFFSETS, CUIS, CUIS_OFFSETS)
+TEXTS = (NAMES, NAMES_OFFSETS, CUIS, CUIS_OFFSETS)
+ARRAYS = (DENSE, OFFSETS, COLUMNS, VALUES, *TEXTS)
 DTYPES: dict[str, DTypeLike] = {
     OFFSETS: np.int64,
     COLUMNS: np.int32,
@@ -32,37 +34,6 @@ DTYPES: dict[str, DTypeLike] = {
     CUIS: np.uint8,
     CUIS_OFFSETS: np.int64,
 }
-
-
-class PackedTexts:
-    """N strings in two arrays, made into a Python object only when one is asked for.
-
-    Parameters
-    ----------
-    blob
-        The UTF-8 of all of them, uint8 of shape (bytes,).
-    offsets
-        Where each begins, and the end: int64 of shape (N + 1,).
-    """
-
-    def __init__(self, blob: NDArray[np.uint8], offsets: NDArray[np.int64]):
-        self._blob = blob
-        self._offsets = offsets
-
-    def __len__(self) -> int:
-        return len(self._offsets) - 1
-
-    def __getitem__(self, row: int) -> str:
-        if not 0 <= row < len(self):
-            raise IndexError(f"row {row} of {len(self)}")
-        raw = self._blob[self._offsets[row] : self._offsets[row + 1]].tobytes()
-        try:
-            return raw.decode()
-        except UnicodeDecodeError as error:
-            raise InputError(f"row {row} of a dictionary index is damaged: remove the index") from error
-
-    def __iter__(self) -> Iterator[str]:
-        return (self[row] for row in range(len(self)))
 
 
 class DictionaryIndex:
@@ -108,14 +79,13 @@ class DictionaryIndex:
         for name in ARRAYS:
             dtype = np.dtype(DTYPES.get(name, header.key.precision))
             size = header.files.get(name, {}).get("bytes")
-            arrays[name] = _mapped(folder / name, size, dtype, shapes[name])
+            arrays[name] = map_array(folder / name, size, dtype, shapes[name])
         for name, end in (
             (OFFSETS, counts["nonzero"]),
             (NAMES_OFFSETS, len(arrays[NAMES])),
             (CUIS_OFFSETS, len(arrays[CUIS])),
         ):
-            offsets = arrays[name]
-            if offsets[0] != 0 or offsets[-1] != end or np.any(offsets[1:] < offsets[:-1]):
+            if not offsets_fit(arrays[name], end):
                 raise InputError(
                     "is damaged (its offsets are not those of its array): remove the index", path=folder / name
                 )
@@ -146,13 +116,18 @@ class DictionaryIndex:
         parts = (np.asarray(self._arrays[name]) for name in (VALUES, COLUMNS, OFFSETS))
         return sparse.csr_matrix(tuple(parts), shape=(len(self), self.n_columns), copy=False)
 
-    def vectors(self, device: "torch.device | str" = "cpu", *, score_mode: str = "hybrid") -> "Vectors":
+    def vectors(
+        self, device: "torch.device | str" = "cpu", *, score_mode: str = "hybrid", streamed_above: int | None = None
+    ) -> "NameVectors":
         """Return what retrieval works on; on a CPU it stays on disk until a row is touched.
 
         Parameters
         ----------
         score_mode
             ``hybrid``, ``dense`` or ``sparse``: a half that is not needed is left out.
+        streamed_above
+            So many bytes of vectors are held in memory; where there are more, a search reads them block by block and
+            keeps none. None takes what suits the device.
 
         Raises
         ------
@@ -161,12 +136,35 @@ class DictionaryIndex:
         """
         import torch
 
+        from biosyn.devices import room_for_vectors
         from biosyn.retrieval.vectors import Vectors
 
-        dense = None if score_mode == "sparse" else torch.from_numpy(np.asarray(self.dense)).to(device)
-        return Vectors(dense, None if score_mode == "dense" else self._sparse_rows(device))
+        dense = None if score_mode == "sparse" else torch.from_numpy(np.asarray(self.dense))
+        n_bytes = (0 if dense is None else dense.nbytes) + (0 if score_mode == "dense" else self._sparse_bytes)
+        room = room_for_vectors(torch.device(device)) if streamed_above is None else streamed_above
+        if n_bytes > room:
+            return self._streamed(dense, device, score_mode)
+        rows = None if score_mode == "dense" else self._sparse_rows(device)
+        return Vectors(None if dense is None else dense.to(device), rows)
 
-    def _sparse_rows(self, device: "torch.device | str") -> Any:
+    @property
+    def _sparse_bytes(self) -> int:
+        return sum(2 * self._arrays[name].nbytes for name in (OFFSETS, COLUMNS, VALUES))  # columns become int64
+
+    def _streamed(self, dense: "torch.Tensor | None", device: "torch.device | str", score_mode: str) -> "NameVectors":
+        import torch
+
+        from biosyn.retrieval.streamed import StreamedVectors
+        from biosyn.retrieval.vectors import SparseRows, Vectors
+
+        offsets, columns, values = (
+            torch.from_numpy(np.asarray(self._arrays[name])) for name in (OFFSETS, COLUMNS, VALUES)
+        )
+        rows = None if score_mode == "dense" else SparseRows(offsets, columns, values, self.n_columns)
+        arrays = [self._arrays[name] for name in (DENSE, OFFSETS, COLUMNS, VALUES)]
+        return StreamedVectors(Vectors(dense, rows), arrays, device=device)
+
+    def _sparse_rows(self, device: "torch.device | str") -> "SparseRows":
         import torch
 
         from biosyn.retrieval.vectors import SparseRows
@@ -181,8 +179,8 @@ class DictionaryIndex:
             self.n_columns,
         )
 
-    def verify(self) -> None:
-        """Compare every block of every file with its checksum; nothing to do for an index in memory.
+    def verify(self, files: Sequence[str] = ARRAYS) -> None:
+        """Compare every block of every file, or of some, with its checksum; nothing to do for an index in memory.
 
         Raises
         ------
@@ -192,7 +190,7 @@ class DictionaryIndex:
         if self.folder is None:
             return
         header = read_header(self.folder)
-        for name in ARRAYS:
+        for name in files:
             path = self.folder / name
             expected = header.files[name]["blake2b"]
             try:
@@ -214,25 +212,3 @@ def _shapes(counts: dict[str, int]) -> dict[str, tuple[int | None, ...]]:
     names, hidden, nonzero = counts["names"], counts["hidden"], counts["nonzero"]
     shapes: dict[str, tuple[int | None, ...]] = dict.fromkeys((OFFSETS, NAMES_OFFSETS, CUIS_OFFSETS), (names + 1,))
     return shapes | {DENSE: (names, hidden), COLUMNS: (nonzero,), VALUES: (nonzero,), NAMES: (None,), CUIS: (None,)}
-
-
-def _mapped(path: Path, size: int | None, dtype: np.dtype[Any], shape: Iterable[int | None]) -> NDArray[Any]:
-    """Map an array file whose size, type and shape are known, private to this process, so that torch may take it."""
-    expected = list(shape)
-    try:
-        found = path.stat().st_size
-        if found != size:
-            raise InputError(f"is damaged ({found} bytes, not {size}): remove the index", path=path)
-        array = np.lib.format.open_memmap(path, mode="c")  # never a pickle: an object array is a ValueError
-    except OSError as error:
-        raise InputError(f"cannot be read: {error.strerror}", path=path) from error
-    except InputError:
-        raise
-    except (ValueError, TypeError, KeyError, EOFError, SyntaxError, OverflowError, MemoryError, TokenError) as error:
-        raise InputError(f"is damaged ({str(error).partition(chr(10))[0]}): remove the index", path=path) from error
-    fits = len(array.shape) == len(expected) and all(
-        length in (None, found_length) for length, found_length in zip(expected, array.shape, strict=True)
-    )
-    if array.dtype != dtype or not fits or np.isfortran(array):
-        raise InputError(f"is damaged ({array.dtype} of shape {array.shape}): remove the index", path=path)
-    return array

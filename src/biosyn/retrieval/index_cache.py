@@ -1,19 +1,24 @@
 """The folders of a cache of dictionary indexes: listed, removed, locked."""
 
 import logging
+import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from filelock import FileLock, Timeout
 
 from biosyn.errors import InputError
+from biosyn.retrieval.ann_files import ann_summaries
 from biosyn.retrieval.index import DictionaryIndex
 from biosyn.retrieval.index_files import DIGEST_LENGTH
 from biosyn.whole_folders import discard, remove_partial
 
 logger = logging.getLogger(__name__)
+
+BUILDING = ".building"  # how the name of a half-built index ends
 
 
 @dataclass(frozen=True)
@@ -26,6 +31,7 @@ class IndexEntry:
     n_names: int  # 0 where unknown
     precision: str  # "" where unknown
     problem: str | None = None
+    approximate: tuple[dict[str, Any], ...] = ()  # its approximate indexes, as `AnnHeader.summary` tells them
 
 
 def list_indexes(cache_dir: str | Path) -> list[IndexEntry]:
@@ -33,7 +39,7 @@ def list_indexes(cache_dir: str | Path) -> list[IndexEntry]:
     entries = []
     for folder in index_folders(Path(cache_dir)):
         try:
-            n_bytes = sum(path.stat().st_size for path in folder.iterdir())
+            n_bytes = _bytes_in(folder)
         except OSError:  # removed meanwhile
             continue
         try:
@@ -41,8 +47,22 @@ def list_indexes(cache_dir: str | Path) -> list[IndexEntry]:
         except InputError as error:
             entries.append(IndexEntry(folder.name, folder, n_bytes, 0, "", str(error)))
         else:
-            entries.append(IndexEntry(folder.name, folder, n_bytes, len(index), index.key.precision))
+            found = tuple(ann_summaries(index))
+            entries.append(IndexEntry(folder.name, folder, n_bytes, len(index), index.key.precision, approximate=found))
     return entries
+
+
+def list_unfinished(cache_dir: str | Path) -> dict[str, int]:
+    """Return key -> bytes of the indexes that are being built, or whose builders died; removing all removes them."""
+    found = {}
+    for folder in sorted(Path(cache_dir).glob(f".*{BUILDING}")):
+        with suppress(OSError):  # finished meanwhile
+            found[folder.name[1:].removesuffix(BUILDING)] = _bytes_in(folder)
+    return found
+
+
+def _bytes_in(folder: Path) -> int:
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
 
 
 def find_indexes(cache_dir: str | Path, key_prefix: str | None = None) -> list[Path]:
@@ -82,12 +102,14 @@ def remove_index(cache_dir: str | Path, key_prefix: str | None = None) -> list[s
     folders = find_indexes(cache_dir, key_prefix)
     keys = {folder.name for folder in folders}
     if key_prefix is None and cache_dir.is_dir():  # a builder that died may have left its part only
-        keys |= {path.name[1:].partition(".")[0] for path in cache_dir.glob(".*.partial-*")}
+        parts = (path for pattern in (".*.partial-*", f".*{BUILDING}") for path in cache_dir.glob(pattern))
+        keys |= {path.name[1:].partition(".")[0] for path in parts}
     for key in sorted(keys):
         folder = cache_dir / key
         try:
             with locked(cache_dir, key, wait=False):
                 remove_partial(cache_dir, key)
+                shutil.rmtree(building_folder(folder), ignore_errors=True)
                 if folder.exists():
                     discard(folder)
         except Timeout as error:
@@ -107,6 +129,11 @@ def index_folders(cache_dir: Path) -> list[Path]:
 
 def _is_digest(name: str) -> bool:
     return len(name) == DIGEST_LENGTH and not set(name) - set("0123456789abcdef")
+
+
+def building_folder(folder: Path) -> Path:
+    """Return the place beside an index where it is built; the next builder goes on with what one that died has left."""
+    return folder.with_name(f".{folder.name}{BUILDING}")
 
 
 @contextmanager

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from biosyn.config import SEARCH_MEMORY
-from biosyn.retrieval.vectors import SparseRows, Vectors
+from biosyn.retrieval.vectors import NameVectors, SparseRows, Vectors
 
 NAME_BLOCK = 16_384
 MENTION_BLOCK = 1_024
@@ -30,7 +30,7 @@ class Blocks(NamedTuple):
 
 def top_names(
     mentions: Vectors,
-    names: Vectors,
+    names: NameVectors,
     *,
     topk: int,
     sparse_weight: float = 1.0,
@@ -74,11 +74,11 @@ def top_names(
     return TopNames(torch.cat([block.rows for block in found]), torch.cat([block.scores for block in found]))
 
 
-def block_sizes(megabytes: int, names: Vectors) -> Blocks:
+def block_sizes(megabytes: int, names: NameVectors) -> Blocks:
     """Return blocks that take about so many MB (10^6 bytes) while they are worked on, whatever the dictionary's size.
 
-    Beside its scores a block holds the TF-IDF of its mentions as a dense matrix, and where the names' vectors are
-    float16 a float32 copy of its own.
+    Beside its scores a block holds the TF-IDF of its mentions as a dense matrix, and what its names take: a float32
+    copy where their vectors are float16, all of them where they come from disk.
 
     Examples
     --------
@@ -88,14 +88,13 @@ def block_sizes(megabytes: int, names: Vectors) -> Blocks:
     Blocks(mentions=325, names=1471)
     """
     left = megabytes * 10**6
-    bytes_a_mention = 0 if names.sparse is None else 4 * names.sparse.n_columns
-    bytes_a_name = 0 if names.dense is None else 4 * names.dense.shape[1]
+    bytes_a_mention = 4 * names.n_columns
     mentions = max(1, min(MENTION_BLOCK, left // 2 // (bytes_a_mention + BYTES_A_SCORE * LEAST_NAMES)))
     left -= mentions * bytes_a_mention
-    return Blocks(mentions, max(1, min(NAME_BLOCK, left // (BYTES_A_SCORE * mentions + bytes_a_name))))
+    return Blocks(mentions, max(1, min(NAME_BLOCK, left // (BYTES_A_SCORE * mentions + names.bytes_a_row))))
 
 
-def _search(mentions: Vectors, names: Vectors, topk: int, sparse_weight: float, name_block: int) -> TopNames:
+def _search(mentions: Vectors, names: NameVectors, topk: int, sparse_weight: float, name_block: int) -> TopNames:
     sparse_columns = None if mentions.sparse is None else mentions.sparse.matrix().to_dense().T  # (V, M)
     best: TopNames | None = None
     for start in range(0, names.count, name_block):

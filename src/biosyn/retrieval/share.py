@@ -8,12 +8,12 @@ from torch import Tensor
 from biosyn.config import SEARCH_MEMORY
 from biosyn.distributed.ranks import gathered, json_from_first, my_share
 from biosyn.retrieval.search import Blocks, TopNames, best_of, block_sizes, top_names
-from biosyn.retrieval.vectors import Vectors
+from biosyn.retrieval.vectors import NameVectors, Vectors
 
 
 def top_names_of_share(
     mentions: Vectors,
-    names: Vectors,
+    names: NameVectors,
     rows: Tensor,
     *,
     topk: int,
@@ -43,7 +43,7 @@ def top_names_of_share(
 
 
 def top_names_of_blocks(
-    mentions: Vectors, names: Vectors, *, topk: int, sparse_weight: float = 1.0, memory: int = SEARCH_MEMORY
+    mentions: Vectors, names: NameVectors, *, topk: int, sparse_weight: float = 1.0, memory: int = SEARCH_MEMORY
 ) -> TopNames:
     """Return what `top_names` returns, where each rank holds all names and searches some blocks of them.
 

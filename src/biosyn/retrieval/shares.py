@@ -5,7 +5,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from biosyn.retrieval.vectors import Vectors
+from biosyn.retrieval.vectors import NameVectors, SparseRows, Vectors
 
 MAX_NUMBERS = 2_097_152  # gathered at a time: 8 MB, whatever the number of mentions
 
@@ -17,7 +17,7 @@ class Shares(NamedTuple):
     sparse: Tensor  # (M, K) float32, sparse_weight * sparse . sparse
 
 
-def score_shares(mentions: Vectors, names: Vectors, rows: Tensor, *, sparse_weight: float = 1.0) -> Shares:
+def score_shares(mentions: Vectors, names: NameVectors, rows: Tensor, *, sparse_weight: float = 1.0) -> Shares:
     """Compute both shares of the scores that `top_names` gave, for the names found and no others.
 
     They add up to the score, but for rounding.
@@ -37,30 +37,32 @@ def score_shares(mentions: Vectors, names: Vectors, rows: Tensor, *, sparse_weig
     """
     step = max(1, MAX_NUMBERS // _numbers_a_mention(names, rows.shape[1]))
     starts = range(0, max(1, len(rows)), step)  # no mentions are one block of none
-    blocks = [(mentions.slice(start, start + step), rows[start : start + step]) for start in starts]
-    return Shares(
-        torch.cat([_dense_scores(block, names, found) for block, found in blocks]),
-        torch.cat([sparse_weight * _sparse_scores(block, names, found) for block, found in blocks]),
-    )
+    blocks = [_block(mentions.slice(start, start + step), names, rows[start : start + step]) for start in starts]
+    dense, sparse = (torch.cat(parts) for parts in zip(*blocks, strict=True))
+    return Shares(dense, sparse_weight * sparse)
 
 
-def _numbers_a_mention(names: Vectors, topk: int) -> int:
-    hidden = 0 if names.dense is None else names.dense.shape[1]
-    return 1 + topk * hidden + (0 if names.sparse is None else names.sparse.n_columns)
+def _numbers_a_mention(names: NameVectors, topk: int) -> int:
+    return 1 + topk * names.hidden + names.n_columns
 
 
-def _dense_scores(mentions: Vectors, names: Vectors, rows: Tensor) -> Tensor:
-    if mentions.dense is None or names.dense is None:
-        return torch.zeros(rows.shape, device=names.device)
-    found = names.dense[rows].float()  # (M, K, H)
-    return torch.bmm(found, mentions.dense.unsqueeze(2)).squeeze(2)  # (M, K)
+def _block(mentions: Vectors, names: NameVectors, rows: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the dense and the sparse products of some mentions with their names, each (M, K)."""
+    found = names.take(rows.flatten())  # M * K texts
+    return _dense_scores(mentions.dense, found.dense, rows), _sparse_scores(mentions.sparse, found.sparse, rows)
 
 
-def _sparse_scores(mentions: Vectors, names: Vectors, rows: Tensor) -> Tensor:
-    if mentions.sparse is None or names.sparse is None:
-        return torch.zeros(rows.shape, device=names.device)
-    columns = mentions.sparse.matrix().to_dense()  # (M, V): of the mentions alone
-    found = names.sparse.take(rows.flatten())  # (M * K, V) as CSR
+def _dense_scores(mentions: Tensor | None, found: Tensor | None, rows: Tensor) -> Tensor:
+    if mentions is None or found is None:
+        return torch.zeros(rows.shape, device=rows.device)
+    found = found.float().view(*rows.shape, found.shape[1])  # (M, K, H)
+    return torch.bmm(found, mentions.unsqueeze(2)).squeeze(2)  # (M, K)
+
+
+def _sparse_scores(mentions: SparseRows | None, found: SparseRows | None, rows: Tensor) -> Tensor:
+    if mentions is None or found is None:
+        return torch.zeros(rows.shape, device=rows.device)
+    columns = mentions.matrix().to_dense()  # (M, V): of the mentions alone
     pair = torch.repeat_interleave(found.offsets.diff())  # (nnz,) which mention-name pair a value belongs to
     products = found.values * columns[pair // rows.shape[1], found.columns]  # (nnz,)
     return products.new_zeros(rows.numel()).index_add_(0, pair, products).view(rows.shape)  # (M, K)

@@ -2,6 +2,7 @@
 
 import warnings
 from dataclasses import dataclass
+from typing import Protocol
 
 import torch
 from scipy import sparse
@@ -57,6 +58,40 @@ class SparseRows:
         return torch.sparse_csr_tensor(self.offsets, self.columns, self.values, shape, check_invariants=False)
 
 
+class NameVectors(Protocol):
+    """What a search asks of a dictionary's vectors: `Vectors`, or `StreamedVectors` that lie on disk."""
+
+    @property
+    def count(self) -> int:
+        """N."""
+
+    @property
+    def hidden(self) -> int:
+        """H, or 0."""
+
+    @property
+    def n_columns(self) -> int:
+        """V, or 0."""
+
+    @property
+    def bytes_a_row(self) -> int:
+        """What a row of a block takes while it is scored."""
+
+    @property
+    def device(self) -> torch.device:
+        """Where they are scored."""
+
+    @property
+    def score_mode(self) -> str:
+        """The score that they allow."""
+
+    def slice(self, start: int, stop: int) -> "Vectors":
+        """Return a block of them."""
+
+    def take(self, rows: Tensor) -> "Vectors":
+        """Return some of them."""
+
+
 @dataclass(frozen=True, slots=True)
 class Vectors:
     """N texts; either half may be missing where a score does not need it."""
@@ -70,6 +105,21 @@ class Vectors:
         if self.dense is not None:
             return len(self.dense)
         return 0 if self.sparse is None else self.sparse.count
+
+    @property
+    def hidden(self) -> int:
+        """H, or 0 where there is no dense half."""
+        return 0 if self.dense is None else self.dense.shape[1]
+
+    @property
+    def n_columns(self) -> int:
+        """V, or 0 where there is no sparse half."""
+        return 0 if self.sparse is None else self.sparse.n_columns
+
+    @property
+    def bytes_a_row(self) -> int:
+        """What scoring a row takes beyond it: its dense half once more, as float32."""
+        return 4 * self.hidden
 
     @property
     def device(self) -> torch.device:

@@ -3,9 +3,10 @@
 from pathlib import Path
 
 from biosyn.config import DemoConfig
-from biosyn.data.dictionary import DictionaryDataset, require_names
+from biosyn.data.dictionary import require_names
 from biosyn.devices import resolve_device
 from biosyn.model.biosyn import BioSyn
+from biosyn.retrieval.known_dictionaries import open_dictionary
 from biosyn.web.loading import Loading, counted
 from biosyn.web.service import CONCEPTS, Question, Service
 
@@ -22,7 +23,7 @@ def load_service(config: DemoConfig, loading: Loading) -> Service:
     """
     loading.step("reading the dictionary")
     device = resolve_device(config.device)
-    dictionary = DictionaryDataset(config.dictionary_path)
+    dictionary = open_dictionary(config.dictionary_path, cache_dir=config.cache_dir)
     require_names(dictionary, config.topk)
     loading.step("loading the model")
     biosyn = BioSyn.from_pretrained(
@@ -38,6 +39,7 @@ def load_service(config: DemoConfig, loading: Loading) -> Service:
             dictionary,
             cache_dir=config.cache_dir,
             index_precision=config.index_precision,
+            ann=config.ann,
             show_progress=config.show_progress,
         )
     loading.step("reading the concepts")

@@ -101,7 +101,12 @@ class Service:
                 "ids": len(self._ids),
                 "sha256": sha256_of(dictionary.path),
             },
+            "search": self._search_info(),
         }
+
+    def _search_info(self) -> dict[str, Any]:
+        approximate = self.linker.approximate
+        return {"kind": "exact"} if approximate is None else approximate.header.summary()
 
     def _names(self, mentions: Sequence[str], topk: int) -> list[dict[str, Any]]:
         predictions = self.linker.normalize(mentions, topk=topk)

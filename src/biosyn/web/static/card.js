@@ -3,7 +3,7 @@
 import { element } from "./dom.js";
 
 /** Fill the card. */
-export function showCard({ model, dictionary, version }) {
+export function showCard({ model, dictionary, search, version }) {
   const count = (number) => number.toLocaleString("en");
   const facts = {
     Model: model.name,
@@ -15,12 +15,20 @@ export function showCard({ model, dictionary, version }) {
     Names: count(dictionary.names),
     "Concept ids": count(dictionary.ids),
     "Dictionary, sha256": dictionary.sha256,
+    Search: searched(search),
     BioSyn: version,
   };
   const card = document.getElementById("card");
   const entries = Object.entries(facts).flatMap(([term, fact]) => [element("dt", "", term), element("dd", "", fact)]);
   card.querySelector("dl").replaceChildren(...entries);
   card.hidden = false;
+}
+
+/** Return what is said of the search. */
+function searched(search) {
+  if (search.kind === "exact") return "exact: every name is scored";
+  const share = (depth) => `${(100 * search[`recall@${depth}`]).toFixed(1)} %`;
+  return `approximate (${search.kind}): finds the best name of the exact search for ${share(1)} of ${search.queries} changed names, and ${share(20)} of its best 20`;
 }
 
 /** Return {"Acc@1 on test": ...} of {"test": {"hybrid": {"acc1": ...}}}. */

@@ -1,0 +1,54 @@
+"""The verb of biosyn index build: a dictionary embedded on disk, and an approximate index of it where one is wanted."""
+
+import time
+from typing import Any
+
+from biosyn.config import IndexConfig
+from biosyn.devices import resolve_device
+from biosyn.errors import InputError
+from biosyn.model.biosyn import BioSyn
+from biosyn.retrieval.ann_build import build_ann
+from biosyn.retrieval.faiss_index import require_faiss
+from biosyn.retrieval.known_dictionaries import open_dictionary
+
+
+def build_index(config: IndexConfig) -> dict[str, Any]:
+    """Run biosyn index build: return its JSON result, with the recall of the approximate index.
+
+    What is there already is not made again, and a build that was killed goes on where it was.
+
+    Raises
+    ------
+    InputError
+        If a file is missing or bad, a package is missing, or the cache folder cannot be written to.
+    """
+    started = time.monotonic()
+    if config.ann:
+        require_faiss()  # before the hours that the embedding may take
+    device = resolve_device(config.device)
+    dictionary = open_dictionary(config.dictionary_path, cache_dir=config.cache_dir)
+    biosyn = BioSyn.from_pretrained(
+        config.model_name_or_path,
+        revision=config.revision,
+        device=device,
+        precision=config.precision,
+        search_memory=config.search_memory,
+    )
+    index = biosyn.index(
+        dictionary,
+        cache_dir=config.cache_dir,
+        precision=config.index_precision,
+        progress="dictionary" if config.show_progress else None,
+    )
+    if index.folder is None:
+        raise InputError("the cache folder cannot be written to: name another --cache_dir", path=config.cache_dir)
+    result: dict[str, Any] = {"folder": str(index.folder), "names": len(index)}
+    if config.ann:
+        header = build_ann(
+            index,
+            sparse_weight=biosyn.sparse_weight,
+            embed=lambda texts: biosyn.embed(texts, what="queries"),
+            memory=config.search_memory,
+        )
+        result["approximate"] = header.summary()
+    return {**result, "seconds": round(time.monotonic() - started, 1)}
