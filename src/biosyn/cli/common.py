@@ -15,7 +15,7 @@ from biosyn.errors import InputError
 
 logger = logging.getLogger("biosyn")
 
-MODEL_HELP = "a BioSyn model: a folder that train.py wrote, a published checkpoint, or a Hub id"
+MODEL_HELP = "a BioSyn model: a folder that train.py or pretrain.py wrote, a published checkpoint, or a Hub id"
 
 Config = TypeVar("Config")
 
