@@ -1,10 +1,12 @@
 import copy
 import json
 import math
+import shutil
 
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 
 from biosyn.config import PretrainConfig
 from biosyn.data.dictionary import DictionaryDataset
@@ -86,6 +88,24 @@ def test_equal_names_of_two_concepts_are_neither_right_nor_wrong():
     equal = torch.tensor([[1, 0, 1], [0, 1, 0], [1, 0, 1]]).bool()  # 0 and 2 are written alike
     found = synonym_nll(score, synonym, excluded=equal)
     assert found.item() == pytest.approx(math.log(2) / 2, rel=1e-6)  # 0 has 1 alone: log 1; 1 has 0 and 2: log 2
+
+
+def test_names_without_a_synonym_give_no_loss():
+    # all pairs of name 0 are excluded, so its softmax has no finite score; 1 and 2 have each other alone: log 1
+    score = torch.zeros(3, 3, requires_grad=True)
+    synonym = torch.tensor([[1, 0, 0], [0, 1, 1], [0, 1, 1]]).bool()
+    excluded = torch.tensor([[1, 1, 1], [1, 1, 0], [1, 0, 1]]).bool()
+    for of_a_concept in (synonym, torch.eye(3).bool()):  # a batch of nothing but such names, too
+        loss = synonym_nll(score, of_a_concept, excluded=excluded)
+        assert loss.item() == 0
+        loss.backward()
+        assert torch.isfinite(score.grad).all()
+
+
+def test_a_batch_of_concepts_of_one_name_ends_no_run(make_config, write_dictionary):
+    dictionary = write_dictionary("D1||a", "D1||b", "D2||c", "D3||d")
+    (row,) = pretrain(make_config(train_dictionary_path=str(dictionary), train_batch_size=1, epoch=1))["epochs"]
+    assert math.isfinite(row["loss"])
 
 
 def test_a_step_sees_the_names_that_were_drawn(make_aligner, tiny_dictionary):
@@ -184,6 +204,16 @@ def test_it_resumes_from_its_state_and_refuses_another_number_of_epochs(make_con
         pretrain(make_config("whole", resume=True, epoch=3))
     again = pretrain(make_config("whole", resume=True, keep_last=9, save_every_steps=1))
     assert [row["loss"] for row in again["epochs"]] == [row["loss"] for row in whole["epochs"]]
+
+
+def test_without_an_epoch_another_encoder_of_the_same_name_is_saved_too(make_config, tiny_encoder, tmp_path):
+    shutil.copytree(tiny_encoder, tmp_path / "encoder")
+    settings = make_config(model_name_or_path=str(tmp_path / "encoder"), epoch=0)
+    first = BioSyn.from_pretrained(pretrain(settings)["output_dir"]).embed_dense(["ataxia"])
+    weights = tmp_path / "encoder" / "model.safetensors"
+    save_file({name: part.flip(0) for name, part in load_file(weights).items()}, weights, metadata={"format": "pt"})
+    second = BioSyn.from_pretrained(pretrain(settings)["output_dir"]).embed_dense(["ataxia"])
+    assert not np.allclose(first, second)
 
 
 def test_homonyms_of_the_tiny_dictionary_share_an_id(tiny_dictionary):

@@ -185,13 +185,22 @@ def test_a_complete_run_is_resumed_with_more_epochs(tiny_config, tmp_path):
     assert left_in(tmp_path / "in_two") == left_in(tmp_path / "at_once")
 
 
-def test_a_complete_run_resumed_is_left_as_it_is(tiny_config, tmp_path):
+@pytest.mark.parametrize("changes", [{}, {"search_memory": 1}, {"device": "auto"}])
+def test_a_complete_run_resumed_is_left_as_it_is(tiny_config, tmp_path, changes):
     first = train(tiny_config(tmp_path))
     manifest = tmp_path / "biosyn.json"
     biosyn.checkpoint.folder.record_figures(tmp_path, "test", {"hybrid": {"acc1": 0.5}})
     before = manifest.read_bytes()
-    assert train(tiny_config(tmp_path, resume=True)) == first
+    assert train(tiny_config(tmp_path, resume=True, **changes)) == first
     assert manifest.read_bytes() == before
+
+
+def test_the_models_of_a_run_with_more_epochs_keep_what_was_recorded(tiny_config, tmp_path):
+    train(tiny_config(tmp_path, save_checkpoint_all=True))
+    biosyn.checkpoint.folder.record_figures(tmp_path / "checkpoint_1", "test", {"hybrid": {"acc1": 0.5}})
+    before = (tmp_path / "checkpoint_1" / "biosyn.json").read_bytes()
+    train(tiny_config(tmp_path, save_checkpoint_all=True, resume=True, epoch=2))
+    assert (tmp_path / "checkpoint_1" / "biosyn.json").read_bytes() == before
 
 
 def test_fewer_epochs_than_are_done_are_refused(tiny_config, tmp_path):

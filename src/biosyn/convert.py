@@ -30,7 +30,7 @@ def convert(config: ConvertConfig) -> dict[str, Any]:
     if config.to == "upstream" and pooling != CLS:
         raise InputError(
             f"was trained with {pooling.mode} pooling and {pooling.similarity} scores, and upstream's programs know "
-            "[CLS] and inner products alone: train without --pooling and --similarity",
+            "[CLS] and inner products alone: train with --pooling cls --similarity inner",
             path=config.model_name_or_path,
         )
     output_dir = require_writable(config.output_dir)

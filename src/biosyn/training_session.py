@@ -11,7 +11,7 @@ from biosyn.distributed.ranks import is_first
 from biosyn.epochs import Trains, run_epochs, start
 from biosyn.files import remove_stages
 from biosyn.model.biosyn import BioSyn
-from biosyn.training_identity import AnyTraining, describe_dev, describe_training, identity
+from biosyn.training_identity import MAY_CHANGE, AnyTraining, describe_dev, describe_training, identity
 from biosyn.training_log import DevSet, TrainLog
 
 
@@ -80,8 +80,9 @@ def _saver(biosyn: BioSyn, trained: dict[str, Any], dev_data: dict[str, Any]) ->
 
     def save(folder: Path, row: dict[str, Any]) -> None:
         told = {**trained, "last_epoch": row}
-        # where it is saved already, a resumed run would take what was recorded there since
-        if is_first() and not is_trained_as(folder, told):
+        # where it is saved already, a resumed run would take what was recorded there since; but without a loss in its
+        # row a model may be that of another encoder, which has the same name
+        if is_first() and (row["epoch"] == 0 or not is_trained_as(folder, told, but=MAY_CHANGE | {"epoch"})):
             figures = {"dev": {**dev_data, **row["dev"]}} if "dev" in row else {}
             biosyn.save_model(folder, trained=told, figures=figures)
 

@@ -72,6 +72,7 @@ def test_a_model_that_upstreams_programs_would_read_wrongly_is_not_exported(conv
     code, result, error = convert(mean_checkpoint, tmp_path / "theirs", "--to", "upstream")
     assert (code, result) == (2, None)
     assert "trained with mean pooling and cosine scores" in error
+    assert "train with --pooling cls --similarity inner" in error
     assert not (tmp_path / "theirs").exists()
 
 

@@ -8,6 +8,8 @@ import pytest
 from lxml import html as lxml_html
 
 from biosyn.cli.eval import main
+from biosyn.config import PretrainConfig
+from biosyn.pretrain_run import pretrain
 
 
 @pytest.fixture
@@ -68,8 +70,19 @@ def test_a_missing_package_is_named_before_the_work(run, capsys, monkeypatch, tm
     assert run() == 0  # nothing else needs it
 
 
-@pytest.mark.parametrize("line", ["{", '{"epoch": "1"}', '{"epoch": 1, "loss": 0.5}', '{"epoch": 1, "dev": {}}', "[]"])
+@pytest.mark.parametrize(
+    "line", ["{", '{"epoch": "1"}', '{"epoch": 1, "loss": "0.5"}', '{"epoch": 1, "dev": {}}', "[]"]
+)
 def test_a_damaged_training_log_is_named_before_the_work(run, capsys, tiny_checkpoint, tmp_path, line):
     model = shutil.copytree(tiny_checkpoint, tmp_path / "model")
     (model / "train_log.jsonl").write_text(f"{line}\n")
-    assert "train_log.jsonl:1: is no row of train.py" in fails(capsys, run("--report", model=model))
+    assert "train_log.jsonl:1: is no row of a training log" in fails(capsys, run("--report", model=model))
+
+
+def test_a_pretrained_model_has_a_report_with_its_losses(run, tiny_encoder, tiny_dictionary, tmp_path):
+    data = {"model_name_or_path": str(tiny_encoder), "train_dictionary_path": str(tiny_dictionary)}
+    (row,) = pretrain(PretrainConfig(**data, output_dir=str(tmp_path / "model"), device="cpu", epoch=1))["epochs"]
+    assert run("--report", model=tmp_path / "model") == 0
+    page = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
+    assert f"{row['loss']:.4f}" in page
+    assert "mentions with a positive candidate" not in page

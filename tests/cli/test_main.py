@@ -1,5 +1,6 @@
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -10,6 +11,11 @@ def test_help_names_the_verbs(capsys):
     assert main(["--help"]) == 0
     printed = capsys.readouterr().out
     assert all(verb in printed for verb in VERBS)
+
+
+def test_each_script_is_a_verb_too():
+    scripts = {path.stem for path in Path(__file__).parents[2].glob("*.py")} - {"setup"}
+    assert {"pretrain", "train", "eval"} <= scripts <= set(VERBS)
 
 
 @pytest.mark.parametrize("arguments", [[], ["fly"]])

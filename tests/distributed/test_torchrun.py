@@ -83,13 +83,11 @@ def lines_of(tmp_path):
 
 
 def test_bad_input_is_one_line_of_the_first_rank(torchrun, link_command, tmp_path):
-    started = time.monotonic()
     assert torchrun(2, [*link_command("linked"), "--threshold", "7"]).wait(timeout=300) == 1
     assert lines_of(tmp_path) == ["inference.py: error: --threshold is a probability, between 0 and 1, found 7.0"]
     errors = (tmp_path / "err").read_text()
     assert "exitcode  : 2" in errors  # torchrun's own exit code is 1 whatever its processes' are
     assert (tmp_path / "out").read_text() == ""
-    assert time.monotonic() - started < 60
 
 
 def test_a_killed_rank_is_named_and_torchrun_s_restart_goes_on(torchrun, link_command, tmp_path):

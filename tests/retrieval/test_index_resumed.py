@@ -125,7 +125,7 @@ def test_what_is_left_of_a_build_is_removed(tmp_path):
     (stage,) = hidden_folders(tmp_path)
     (n_bytes,) = list_unfinished(tmp_path).values()
     assert n_bytes == sum(path.stat().st_size for path in stage.iterdir())
-    remove_index(tmp_path)
+    assert remove_index(tmp_path) == [stage.name[1:].removesuffix(".building")]
     assert list_unfinished(tmp_path) == list_unfinished(tmp_path / "nowhere") == {}
     assert hidden_folders(tmp_path) == []
 

@@ -1,6 +1,7 @@
 """``biosyn.json``: what a checkpoint is beside its weights, and the sha256 of every file that goes with it."""
 
 import math
+from collections.abc import Collection
 from dataclasses import asdict, dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path, PurePosixPath
@@ -124,10 +125,17 @@ def _has_known_values(manifest: Manifest) -> bool:
     return numbers and manifest.pooling in POOLINGS and manifest.similarity in SIMILARITIES
 
 
-def is_trained_as(folder: str | Path, trained: dict[str, Any]) -> bool:
-    """Say whether the folder holds a checkpoint whose manifest tells this of its training."""
+def is_trained_as(folder: str | Path, trained: dict[str, Any], *, but: Collection[str] = ()) -> bool:
+    """Say whether the folder holds a checkpoint whose manifest tells this of its training, but for some settings."""
+
+    def compared(told: dict[str, Any]) -> dict[str, Any]:
+        settings = told.get("settings")
+        if not isinstance(settings, dict):
+            return told
+        return {**told, "settings": {key: value for key, value in settings.items() if key not in but}}
+
     try:
-        return load_manifest(folder).trained == trained
+        return compared(load_manifest(folder).trained) == compared(trained)
     except InputError:
         return False
 

@@ -29,7 +29,11 @@ def _parser() -> argparse.ArgumentParser:
     default = CalibrateConfig.__dataclass_fields__
     parser = argparse.ArgumentParser(prog="biosyn calibrate", description=__doc__)
     add = parser.add_argument
-    add("--model_name_or_path", required=True, help="a folder that train.py wrote; its manifest gets the calibration")
+    add(
+        "--model_name_or_path",
+        required=True,
+        help="a folder of ours, not a Hub id; its manifest gets the calibration",
+    )
     add("--dictionary_path", required=True, help="dictionary of the dev set, a line 'cui||name' each")
     add("--data_dir", required=True, help="folder of .concept files, e.g. processed_dev")
     add("--score_mode", choices=SCORE_MODES, default=default["score_mode"].default, help="(default: %(default)s)")

@@ -15,7 +15,7 @@ from biosyn.errors import InputError
 
 logger = logging.getLogger("biosyn")
 
-MODEL_HELP = "a BioSyn model: a folder that train.py wrote, a published checkpoint, or a Hub id"
+MODEL_HELP = "a BioSyn model: a folder that train.py or pretrain.py wrote, a published checkpoint, or a Hub id"
 
 Config = TypeVar("Config")
 
@@ -95,7 +95,8 @@ def add_vectors(parser: argparse.ArgumentParser) -> None:
         "--pooling", choices=POOLINGS, help="a vector is the state at [CLS], or the mean (default: the model's, or cls)"
     )
     add("--similarity", choices=SIMILARITIES, help="of two vectors (default: the model's, or inner)")
-    add("--temperature", type=float, default=1.0, help="scores are divided by it for the loss (default: %(default)s)")
+    text = "scores are divided by it for the loss; 0.05 suits cosines (default: %(default)s)"
+    add("--temperature", type=float, default=1.0, help=text)
 
 
 def add_search_memory(parser: argparse.ArgumentParser) -> None:

@@ -7,6 +7,7 @@ from importlib import import_module
 VERBS = (
     "quickstart",
     "preprocess",
+    "pretrain",
     "train",
     "eval",
     "inference",

@@ -64,4 +64,6 @@ def synonym_nll(score: Tensor, synonym: Tensor, *, excluded: Tensor) -> Tensor:
     >>> round(synonym_nll(torch.zeros(3, 3), one, excluded=torch.eye(3).bool()).item(), 4)
     0.6931
     """
-    return marginal_nll(score.masked_fill(excluded, -torch.inf), synonym & ~excluded)
+    right = synonym & ~excluded
+    rows = right.any(dim=1)  # of a name without a synonym every pair may be excluded: its softmax would be nan
+    return marginal_nll(score.masked_fill(excluded, -torch.inf)[rows], right[rows])

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 from biosyn.report.plots import Row, forest_plot, lines_plot, reliability_plot, risk_plot
 
 MODES = ("hybrid", "dense", "sparse")
+LOGGED = {"loss": "loss", "w": "w", "positive_share": "mentions with a positive candidate"}  # the last two: train.py's
 
 
 class Chart(NamedTuple):
@@ -123,17 +124,15 @@ def training_charts(rows: Sequence[Mapping[str, Any]]) -> list[Chart]:
     trained = [row for row in rows if "loss" in row]
     if trained:
         losses = [row["loss"] for row in trained]
+        keys = [key for key in LOGGED if all(key in row for row in trained)]
         charts.append(
             Chart(
                 "Training loss",
                 lines_plot([row["epoch"] for row in trained], {"loss": losses}, xlabel="epoch", ylabel="loss"),
                 "Line plot of the mean loss of each epoch.",
                 f"From {share(losses[0])} in the first epoch to {share(losses[-1])} in the last of {len(trained)}.",
-                ("epoch", "loss", "w", "mentions with a positive candidate"),
-                tuple(
-                    (str(row["epoch"]), share(row["loss"]), share(row["w"]), share(row["positive_share"]))
-                    for row in trained
-                ),
+                ("epoch", *(LOGGED[key] for key in keys)),
+                tuple((str(row["epoch"]), *(share(row[key]) for key in keys)) for row in trained),
             )
         )
     measured = [row for row in rows if "dev" in row]

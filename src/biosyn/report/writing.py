@@ -52,7 +52,7 @@ def read_train_log(model_folder: str | Path) -> list[dict[str, Any]]:
     Raises
     ------
     InputError
-        If a line is none that train.py writes.
+        If a line is none that train.py or pretrain.py writes.
     """
     path = Path(model_folder) / FILES.training_log
     return [_row(line, path, number) for number, line in read_lines(path)] if path.is_file() else []
@@ -61,10 +61,12 @@ def read_train_log(model_folder: str | Path) -> list[dict[str, Any]]:
 def _row(line: str, path: Path, number: int) -> dict[str, Any]:
     try:
         row = json.loads(line)
-        figures = [row[key] for key in ("loss", "w", "positive_share") if "loss" in row]
+        figures = [row[key] for key in ("loss", "w", "positive_share") if key in row]  # pretrain.py has the loss alone
         dev = [row["dev"][mode]["acc1"] for mode in ("hybrid", "dense", "sparse") if "dev" in row]
         if not all(isinstance(value, int | float) for value in (row["epoch"], *figures, *dev)):
             raise TypeError
     except (ValueError, KeyError, TypeError, RecursionError) as error:
-        raise InputError("is no row of train.py: remove the file, or restore it", path=path, line=number) from error
+        raise InputError(
+            "is no row of a training log: remove the file, or restore it", path=path, line=number
+        ) from error
     return dict(row)

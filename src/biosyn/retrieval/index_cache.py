@@ -84,7 +84,7 @@ def find_indexes(cache_dir: str | Path, key_prefix: str | None = None) -> list[P
 
 
 def remove_index(cache_dir: str | Path, key_prefix: str | None = None) -> list[str]:
-    """Remove one index, or all, and what builders that died have left; return the keys of the removed.
+    """Remove one index, or all, and what builders that died have left; return the keys of both.
 
     The empty lock files stay: removing one under a process that waits for it would let two build at once.
 
@@ -99,8 +99,7 @@ def remove_index(cache_dir: str | Path, key_prefix: str | None = None) -> list[s
         If no index, or more than one, begins so; if one is being built; or if the folder cannot be changed.
     """
     cache_dir = Path(cache_dir)
-    folders = find_indexes(cache_dir, key_prefix)
-    keys = {folder.name for folder in folders}
+    keys = {folder.name for folder in find_indexes(cache_dir, key_prefix)}
     if key_prefix is None and cache_dir.is_dir():  # a builder that died may have left its part only
         parts = (path for pattern in (".*.partial-*", f".*{BUILDING}") for path in cache_dir.glob(pattern))
         keys |= {path.name[1:].partition(".")[0] for path in parts}
@@ -116,7 +115,7 @@ def remove_index(cache_dir: str | Path, key_prefix: str | None = None) -> list[s
             raise InputError("is being built by another process: try again later", path=folder) from error
         except (OSError, NotImplementedError) as error:
             raise InputError(f"cannot be removed: {getattr(error, 'strerror', None) or error}", path=folder) from error
-    return sorted(folder.name for folder in folders)
+    return sorted(keys)
 
 
 def index_folders(cache_dir: Path) -> list[Path]:
