@@ -189,6 +189,16 @@ def test_training_goes_on_from_it_in_its_own_way(make_config, tiny_config, tmp_p
     assert (manifest["pooling"], manifest["similarity"]) == ("mean", "cosine")
 
 
+@pytest.mark.parametrize(("temperature", "warned"), [(1.0, True), (0.05, False)])
+def test_cosines_without_a_temperature_are_warned_of(
+    mean_checkpoint, tiny_config, tmp_path, caplog, temperature, warned
+):
+    from biosyn.train_run import train
+
+    train(tiny_config(tmp_path / "out", model_name_or_path=str(mean_checkpoint), temperature=temperature, epoch=0))
+    assert ("--temperature 0.05 suits them" in caplog.text) is warned
+
+
 def test_a_dev_set_is_measured_before_and_after_each_epoch(make_config, tiny_queries, tiny_dictionary):
     rows = pretrain(make_config(dev_dir=str(tiny_queries), dev_dictionary_path=str(tiny_dictionary)))["epochs"]
     assert [row["epoch"] for row in rows] == [0, 1, 2]

@@ -47,6 +47,8 @@ def train(config: TrainConfig) -> dict[str, Any]:
         similarity=config.similarity,
     )
     biosyn.load_dense_encoder(config.model_name_or_path, revision=config.revision)
+    if biosyn.get_dense_encoder().pooling.is_unit and config.temperature == 1:
+        logger.warning("cosines at a temperature of 1 hardly differ: --temperature 0.05 suits them")
     if config.keep_sparse_weight:
         biosyn.load_sparse_weight(config.model_name_or_path, revision=config.revision)
     biosyn.init_sparse_encoder(dictionary.names)
