@@ -73,6 +73,9 @@ def room_for_vectors(device: torch.device) -> int:
     return free // 2
 
 
+RETURN_MEMORY_EVERY = 10  # steps of a training; each one would cost a tenth of the time, and save hardly more
+
+
 def return_freed_memory() -> None:
     """Give memory that is free again back to the system, where the C library (glibc) would keep it for later.
 

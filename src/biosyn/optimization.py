@@ -1,5 +1,7 @@
 """What changes the parameters: the optimizer, and the encoder's way of keeping activations for it."""
 
+import math
+
 import torch
 from transformers import PreTrainedModel
 
@@ -7,6 +9,22 @@ from biosyn.errors import InputError
 from biosyn.model.rerank_net import RerankNet
 
 SPARSE_WEIGHT_LEARNING_RATE = 0.01
+
+
+def require_finite(loss: float) -> None:
+    """Refuse the mean loss of an epoch that has diverged.
+
+    Raises
+    ------
+    InputError
+        If it is infinite or nan.
+
+    Examples
+    --------
+    >>> require_finite(0.25)
+    """
+    if not math.isfinite(loss):
+        raise InputError(f"the loss is {loss}: the training has diverged, lower --learning_rate")
 
 
 def enable_checkpointing(model: PreTrainedModel) -> None:

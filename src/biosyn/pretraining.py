@@ -19,18 +19,18 @@ from tqdm import tqdm
 from biosyn.checkpoint.training_state import TrainingState
 from biosyn.data.dictionary import DictionaryDataset
 from biosyn.data.synonyms import SynonymSets, neighbour_order
-from biosyn.devices import random_states, return_freed_memory, send, set_random_states
+from biosyn.devices import RETURN_MEMORY_EVERY, random_states, return_freed_memory, send, set_random_states
 from biosyn.encoders.dense import text_vectors
 from biosyn.errors import InputError
 from biosyn.model.biosyn import BioSyn
 from biosyn.model.losses import synonym_nll
 from biosyn.network_state import network_tensors, random_states_of, random_tensors, restore_network
+from biosyn.optimization import require_finite
 from biosyn.retrieval.search import top_names
 from biosyn.retrieval.vectors import Vectors
 from biosyn.schedule import rate_factor, set_rate
 from biosyn.training_log import DevSet
 
-RETURN_MEMORY_EVERY = 10  # steps
 MAX_NEIGHBOURS = 32  # of a concept: the nearest may stand in another group already
 
 
@@ -126,8 +126,7 @@ class Aligner:
         """
         epoch = self.progress = self.progress or self._begin_epoch()
         loss = self._take_steps(epoch, after_step)
-        if not math.isfinite(loss):
-            raise InputError(f"the loss is {loss}: the training has diverged, lower --learning_rate")
+        require_finite(loss)
         self.epochs, self.progress = self.epochs + 1, None
         seconds = epoch.seconds
         return {

@@ -1,6 +1,5 @@
 """Training by synonym marginalization with iterative candidate retrieval (Sung et al., ACL 2020, section 3)."""
 
-import math
 import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
@@ -14,23 +13,21 @@ from tqdm import tqdm
 from biosyn.checkpoint.training_state import TrainingState
 from biosyn.data.candidates import CandidateDataset
 from biosyn.data.dictionary import DictionaryDataset
-from biosyn.devices import random_states, return_freed_memory, set_random_states
+from biosyn.devices import RETURN_MEMORY_EVERY, random_states, return_freed_memory, set_random_states
 from biosyn.distributed.ranks import data_parallel, gradients_shared, is_first, my_share, rank, size, summed
 from biosyn.epoch_progress import EpochProgress
-from biosyn.errors import InputError
 from biosyn.model.biosyn import BioSyn
 from biosyn.model.losses import marginal_nll_sum
 from biosyn.model.rerank_net import RerankNet
 from biosyn.model.together import together
 from biosyn.network_state import network_tensors, random_states_of, random_tensors, restore_network, states_of_ranks
-from biosyn.optimization import enable_checkpointing, make_optimizer
+from biosyn.optimization import enable_checkpointing, make_optimizer, require_finite
 from biosyn.records import Query
 from biosyn.retrieval.iterative import CandidateRetriever
 from biosyn.retrieval.name_pool import NamePool
 from biosyn.retrieval.vectors import SparseRows, Vectors
 from biosyn.training_log import DevSet
 
-RETURN_MEMORY_EVERY = 10  # steps; each one would cost a tenth of the time, and save hardly more
 _TRAIN, _DEV = 0, 1  # the dictionaries of the name pool
 
 
@@ -138,8 +135,7 @@ class Trainer:
         epoch = self.progress = self.progress or self._begin_epoch()
         self.names.forget()  # the steps change the encoder, and need the memory
         loss = self._take_steps(epoch, after_step)
-        if not math.isfinite(loss):
-            raise InputError(f"the loss is {loss}: the training has diverged, lower --learning_rate")
+        require_finite(loss)
         self.biosyn.init_sparse_weight(self.net.sparse_weight.item())
         self.epochs, self.progress = self.epochs + 1, None
         return {"loss": loss, "w": self.biosyn.sparse_weight, **epoch.row()}
