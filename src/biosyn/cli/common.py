@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 from biosyn.cli.ranks import parse_arguments, prefix, require_one_process, tell_error
-from biosyn.config import INDEX_PRECISIONS, POOLINGS, PRECISIONS, SEARCH_MEMORY, SIMILARITIES
+from biosyn.config import INDEX_PRECISIONS, PRECISIONS, SEARCH_MEMORY
 from biosyn.distributed.environment import RankLostError, launched_rank
 from biosyn.errors import InputError
 
@@ -86,17 +86,6 @@ def add_precision(parser: argparse.ArgumentParser, choices: Sequence[str]) -> No
         default="float32",
         help="what the encoder computes in; less than float32 is for GPUs (default: %(default)s)",
     )
-
-
-def add_vectors(parser: argparse.ArgumentParser) -> None:
-    """Add ``--pooling``, ``--similarity`` and ``--temperature``."""
-    add = parser.add_argument
-    add(
-        "--pooling", choices=POOLINGS, help="a vector is the state at [CLS], or the mean (default: the model's, or cls)"
-    )
-    add("--similarity", choices=SIMILARITIES, help="of two vectors (default: the model's, or inner)")
-    text = "scores are divided by it for the loss; 0.05 suits cosines (default: %(default)s)"
-    add("--temperature", type=float, default=1.0, help=text)
 
 
 def add_search_memory(parser: argparse.ArgumentParser) -> None:

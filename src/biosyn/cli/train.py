@@ -5,9 +5,9 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
-from biosyn.cli.common import add_vectors, make_config, run_command
+from biosyn.cli.common import make_config, run_command
 from biosyn.cli.training_flags import add_data, add_numbers, add_run
-from biosyn.config import TrainConfig
+from biosyn.config import POOLINGS, SIMILARITIES, TrainConfig
 from biosyn.distributed.environment import restarts
 
 SETTINGS = (
@@ -42,9 +42,20 @@ def _parser() -> argparse.ArgumentParser:
     )
     add("--keep_sparse_weight", action="store_true", help="start from the w of the BioSyn model given")
     add("--gradient_checkpointing", action="store_true", help="less memory for more time: compute activations twice")
-    add_vectors(parser)
+    _add_vectors(parser)
     add_run(parser)
     return parser
+
+
+def _add_vectors(parser: argparse.ArgumentParser) -> None:
+    """Add ``--pooling``, ``--similarity`` and ``--temperature``."""
+    add = parser.add_argument
+    add(
+        "--pooling", choices=POOLINGS, help="a vector is the state at [CLS], or the mean (default: the model's, or cls)"
+    )
+    add("--similarity", choices=SIMILARITIES, help="of two vectors (default: the model's, or inner)")
+    text = "scores are divided by it for the loss; 0.05 suits cosines (default: %(default)s)"
+    add("--temperature", type=float, default=1.0, help=text)
 
 
 def _train(args: argparse.Namespace) -> dict[str, Any]:
