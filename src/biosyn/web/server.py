@@ -110,9 +110,11 @@ def http_server(backend: Backend) -> HTTPServer:
 
 async def _finish(server: HTTPServer, backend: Backend) -> None:
     """Take no new connection, answer what has been asked, close."""
-    backend.stopping = True  # from here on each answer closes its connection
     await asyncio.sleep(QUIET / 10)  # who has a connection that is not taken yet: it is, before this goes on
     server.stop()
+    # from here on each answer closes its connection; any sooner, and a client would come back by a new one, which the
+    # system resets if it is not taken by the time that nobody listens any more
+    backend.stopping = True
     loop = asyncio.get_running_loop()
     deadline = loop.time() + backend.limits.grace
     quiet_since = loop.time()
