@@ -1,4 +1,4 @@
-# make quickstart | make reproduce-ncbi RAW=DIR | make test | make test-slow | make check. Each makes what it needs; PYTHON picks the interpreter.
+# make quickstart | make reproduce-ncbi RAW=DIR [SEEDS="0 1 2"] | make test | make test-slow | make check. Each makes what it needs; PYTHON picks the interpreter.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -19,7 +19,7 @@ quickstart: $(STAMP)
 
 reproduce-ncbi: $(STAMP)
 	@test -n "$(RAW)" || { echo "say where the corpus is: make reproduce-ncbi RAW=DIR" >&2; exit 2; }
-	$(BIN)/python recipes/reproduce_ncbi.py --raw_dir "$(RAW)" --output_dir reproduced
+	$(BIN)/python recipes/reproduce_ncbi.py --raw_dir "$(RAW)" --output_dir reproduced $(if $(SEEDS),--seeds $(SEEDS))
 
 test: $(STAMP)
 	$(BIN)/python -m pytest -q -rs

@@ -119,13 +119,15 @@ def test_what_cannot_be_gone_on_with_is_begun_anew(tmp_path, whole, change, monk
     assert embed.asked == whole[1]
 
 
-def test_what_is_left_of_a_build_is_removed(tmp_path):
+@pytest.mark.parametrize("digits", [None, 8], ids=["all", "by key"])
+def test_what_is_left_of_a_build_is_removed(tmp_path, digits):
     with pytest.raises(KeyboardInterrupt):
         build(tmp_path, Embed(fail_at=3))
     (stage,) = hidden_folders(tmp_path)
     (n_bytes,) = list_unfinished(tmp_path).values()
     assert n_bytes == sum(path.stat().st_size for path in stage.iterdir())
-    assert remove_index(tmp_path) == [stage.name[1:].removesuffix(".building")]
+    key = stage.name[1:].removesuffix(".building")
+    assert remove_index(tmp_path, digits and key[:digits]) == [key]
     assert list_unfinished(tmp_path) == list_unfinished(tmp_path / "nowhere") == {}
     assert hidden_folders(tmp_path) == []
 

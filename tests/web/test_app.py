@@ -249,6 +249,7 @@ def test_the_card_can_be_checked(get, tiny_dictionary):
         "sha256": hashlib.sha256(tiny_dictionary.read_bytes()).hexdigest(),
     }
     assert len(info["model"]["encoder_sha256"]) == 64
+    assert (info["model"]["pooling"], info["model"]["similarity"]) == ("cls", "inner")
     assert info["search"] == {"kind": "exact"}
 
 

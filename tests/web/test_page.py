@@ -255,6 +255,7 @@ def test_the_card_tells_what_answers(page, server):
     assert facts["Names"] == "40"
     assert facts["Model"] == "tiny"
     assert len(facts["Dictionary, sha256"]) == len(facts["Encoder, sha256"]) == 64
+    assert facts["Vector of a name"] == "the encoder's state at [CLS], compared by inner product"
     assert facts["Search"] == "exact: every name is scored"
 
 

@@ -84,7 +84,7 @@ def add_precision(parser: argparse.ArgumentParser, choices: Sequence[str]) -> No
         "--precision",
         choices=choices,
         default="float32",
-        help="what the encoder computes in; less than float32 is for GPUs (default: %(default)s)",
+        help="what the encoder computes in; less than float32 is for GPUs, or CPUs made for it (default: %(default)s)",
     )
 
 

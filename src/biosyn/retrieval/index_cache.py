@@ -53,7 +53,7 @@ def list_indexes(cache_dir: str | Path) -> list[IndexEntry]:
 
 
 def list_unfinished(cache_dir: str | Path) -> dict[str, int]:
-    """Return key -> bytes of the indexes that are being built, or whose builders died; removing all removes them."""
+    """Return key -> bytes of the indexes that are being built, or whose builders died."""
     found = {}
     for folder in sorted(Path(cache_dir).glob(f".*{BUILDING}")):
         with suppress(OSError):  # finished meanwhile
@@ -74,13 +74,19 @@ def find_indexes(cache_dir: str | Path, key_prefix: str | None = None) -> list[P
         If no index, or more than one, begins so.
     """
     folders = index_folders(Path(cache_dir))
+    keys = _begun_with(key_prefix, {folder.name for folder in folders}, cache_dir)
+    return [folder for folder in folders if folder.name in keys]
+
+
+def _begun_with(key_prefix: str | None, keys: set[str], cache_dir: str | Path) -> set[str]:
+    """Return the one key that begins so, or all; an InputError where none begins so, or more than one."""
     if key_prefix is None:
-        return folders
-    folders = [folder for folder in folders if folder.name.startswith(key_prefix)]
-    if len(folders) != 1:
-        found = "several indexes begin" if folders else "no index begins"
-        raise InputError(f"{found} with '{key_prefix}': see biosyn cache ls", path=cache_dir)
-    return folders
+        return keys
+    found = {key for key in keys if key.startswith(key_prefix)}
+    if len(found) != 1:
+        number = "several indexes begin" if found else "no index begins"
+        raise InputError(f"{number} with '{key_prefix}': see biosyn cache ls", path=cache_dir)
+    return found
 
 
 def remove_index(cache_dir: str | Path, key_prefix: str | None = None) -> list[str]:
@@ -91,7 +97,7 @@ def remove_index(cache_dir: str | Path, key_prefix: str | None = None) -> list[s
     Parameters
     ----------
     key_prefix
-        The first digits of one key; None for every index.
+        The first digits of one key, of a half-built index too; None for every index.
 
     Raises
     ------
@@ -99,10 +105,10 @@ def remove_index(cache_dir: str | Path, key_prefix: str | None = None) -> list[s
         If no index, or more than one, begins so; if one is being built; or if the folder cannot be changed.
     """
     cache_dir = Path(cache_dir)
-    keys = {folder.name for folder in find_indexes(cache_dir, key_prefix)}
-    if key_prefix is None and cache_dir.is_dir():  # a builder that died may have left its part only
-        parts = (path for pattern in (".*.partial-*", f".*{BUILDING}") for path in cache_dir.glob(pattern))
-        keys |= {path.name[1:].partition(".")[0] for path in parts}
+    # a builder that died may have left its part only
+    parts = [path for pattern in (".*.partial-*", f".*{BUILDING}") for path in cache_dir.glob(pattern)]
+    known = {path.name[1:].partition(".")[0] for path in parts} | {folder.name for folder in index_folders(cache_dir)}
+    keys = _begun_with(key_prefix, known, cache_dir)
     for key in sorted(keys):
         folder = cache_dir / key
         try:

@@ -2,12 +2,16 @@
 
 import { element } from "./dom.js";
 
+const POOLINGS = { cls: "the encoder's state at [CLS]", mean: "mean over the encoder's tokens" };
+const SIMILARITIES = { inner: "inner product", cosine: "cosine" };
+
 /** Fill the card. */
 export function showCard({ model, dictionary, search, version }) {
   const count = (number) => number.toLocaleString("en");
   const facts = {
     Model: model.name,
     "Encoder, sha256": model.encoder_sha256,
+    "Vector of a name": `${POOLINGS[model.pooling]}, compared by ${SIMILARITIES[model.similarity]}`,
     "Weight of the sparse score": model.sparse_weight.toFixed(3),
     "Character n-grams": count(model.ngrams),
     ...figures(model.figures),
