@@ -20,7 +20,7 @@ from biosyn.checkpoint.training_state import TrainingState
 from biosyn.data.dictionary import DictionaryDataset
 from biosyn.data.synonyms import SynonymSets, neighbour_order
 from biosyn.devices import RETURN_MEMORY_EVERY, random_states, return_freed_memory, send, set_random_states
-from biosyn.encoders.dense import text_vectors
+from biosyn.encoders.dense import group_vectors
 from biosyn.errors import InputError
 from biosyn.model.biosyn import BioSyn
 from biosyn.model.losses import synonym_nll
@@ -217,8 +217,7 @@ class Aligner:
         equal = send(torch.from_numpy(texts[:, None] == texts), device)  # (T, T); a name and itself, and homonyms
         synonym = send(torch.from_numpy(self.synonyms.is_synonym(of_row)), device)  # (T, T)
         groups, place = self.tokens.in_length_groups(rows)
-        pooling, precision = self.dense.pooling, self.dense.precision
-        vectors = torch.cat([text_vectors(self.dense.model, group, pooling, precision) for group in groups])  # (T, H)
+        vectors = group_vectors(self.dense.model, groups, self.dense.pooling, self.dense.precision)  # (T, H)
         vectors = vectors.index_select(0, send(torch.from_numpy(place), device))
         return synonym_nll(vectors @ vectors.T / self.temperature, synonym, excluded=equal)
 

@@ -3,8 +3,9 @@ import logging
 import numpy as np
 import pytest
 import torch
+from transformers import DistilBertConfig, DistilBertModel
 
-from biosyn.encoders.dense import DenseEncoder, text_vectors
+from biosyn.encoders.dense import DenseEncoder, group_vectors, text_vectors
 
 TEXTS = ["ataxia", "breast cancer", "a", "ataxia telangiectasia syndrome", "ataxia", "cancer-of breast"]
 LONG = "a b c d e f g h i j k l m n o p q r s t u v w x y z"  # [CLS] + 26 + [SEP] = 28 tokens
@@ -144,6 +145,29 @@ def test_text_vectors_keep_the_gradient(tiny_dense):
     assert vectors.shape == (2, 32)
     vectors.sum().backward()
     assert any(parameter.grad is not None for parameter in tiny_dense.model.parameters())
+
+
+def distilbert():
+    return DistilBertModel(DistilBertConfig(vocab_size=2000, dim=32, hidden_dim=64, n_layers=2, n_heads=2)).eval()
+
+
+@pytest.mark.parametrize(("other", "look_ups"), [(None, 1), (distilbert, 3)], ids=["BERT", "DistilBERT"])
+def test_groups_have_the_vectors_and_the_gradient_of_one_after_the_other(tiny_dense, other, look_ups):
+    model = other() if other else tiny_dense.model
+    tokens = tiny_dense.tokenize(TEXTS)
+    groups = [tokens.batch(rows) for rows in (np.array([0, 3]), np.array([1]), np.array([2, 3]))]
+    words = model.get_input_embeddings()
+    found, gradients, counted = [], [], []
+    words.register_forward_hook(lambda *_: counted.append(1))
+    for vectors in (group_vectors(model, groups), torch.cat([text_vectors(model, group) for group in groups])):
+        vectors.square().sum().backward()
+        found.append(vectors.detach())
+        gradients.append([parameter.grad for parameter in model.parameters()])
+        model.zero_grad(set_to_none=True)
+    torch.testing.assert_close(*found, rtol=0, atol=1e-6)
+    torch.testing.assert_close(*gradients, rtol=1e-5, atol=1e-5)
+    assert words.weight.shape in {gradient.shape for gradient in gradients[0] if gradient is not None}
+    assert len(counted) == look_ups + len(groups)
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")

@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 from tqdm import tqdm
-from transformers import PreTrainedModel, PreTrainedTokenizerBase
+from transformers import BertModel, PreTrainedModel, PreTrainedTokenizerBase
 
 from biosyn.devices import autocast, send
 from biosyn.distributed.ranks import is_first, my_share, size, summed
@@ -164,8 +164,32 @@ def text_vectors(model: nn.Module, batch: TokenBatch, pooling: Pooling = CLS, pr
     precision
         What the model computes in, as `DenseEncoder`'s.
     """
+    return group_vectors(model, [batch], pooling, precision)
+
+
+def group_vectors(
+    model: nn.Module, groups: Sequence[TokenBatch], pooling: Pooling = CLS, precision: str = "float32"
+) -> Tensor:
+    """Return the vectors of the texts of several batches, one batch after the other: as `text_vectors`, (T, H)."""
     device = next(model.parameters()).device
-    mask = None if batch.attention_mask is None else send(batch.attention_mask, device)
-    with autocast(device, precision):
-        output = model(input_ids=send(batch.input_ids, device), attention_mask=mask)
-    return pooling(output.last_hidden_state, mask)  # from (B, L or 1, H)
+    ids = [send(group.input_ids, device) for group in groups]
+    masks = [None if group.attention_mask is None else send(group.attention_mask, device) for group in groups]
+    with autocast(device, precision):  # once: it keeps what it has cast of the weights
+        outputs = [
+            model(**given, attention_mask=mask).last_hidden_state
+            for given, mask in zip(_inputs(model, ids), masks, strict=True)
+        ]
+    return torch.cat([pooling(output, mask) for output, mask in zip(outputs, masks, strict=True)])  # of (B, L or 1, H)
+
+
+def _inputs(model: nn.Module, ids: list[Tensor]) -> list[dict[str, Tensor]]:
+    """Return what a model is given of each batch of token ids (B, L).
+
+    A BERT is given their word embeddings, looked up at once for all batches: their gradient is as large as the
+    vocabulary, whatever is looked up, and each look-up would make one, to be added to the others'.
+    """
+    if type(model) is not BertModel or len(ids) == 1:
+        return [{"input_ids": batch} for batch in ids]
+    words = model.get_input_embeddings()(torch.cat([batch.flatten() for batch in ids]))  # (tokens, H)
+    parts = words.split([batch.numel() for batch in ids])
+    return [{"inputs_embeds": part.view(*batch.shape, -1)} for part, batch in zip(parts, ids, strict=True)]

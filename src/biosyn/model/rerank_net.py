@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from biosyn.data.candidates import CandidateBatch
-from biosyn.encoders.dense import text_vectors
+from biosyn.encoders.dense import group_vectors
 from biosyn.encoders.pooling import CLS, Pooling
 
 
@@ -45,8 +45,7 @@ class RerankNet(nn.Module):
     def forward(self, batch: CandidateBatch) -> Tensor:
         """Return the scores of the candidates over the temperature, shape (B, K)."""
         device = self.sparse_weight.device
-        groups = [text_vectors(self.encoder, group, self.pooling, self.precision) for group in batch.groups]
-        vectors = torch.cat(groups)  # (T, H)
+        vectors = group_vectors(self.encoder, batch.groups, self.pooling, self.precision)  # (T, H)
         # index_select, not vectors[rows]: its backward adds in a fixed order, so the same seed gives the same losses
         mentions = vectors.index_select(0, batch.mention_rows.to(device))  # (B, H)
         names = vectors.index_select(0, batch.candidate_rows.flatten().to(device))  # (B * K, H)

@@ -53,7 +53,7 @@ class IndexKey:
     compute
         What the encoder computed in, such as ``bfloat16`` under autocast.
     pooling
-        How vectors are made of the hidden states, and their similarity.
+        How vectors are made of the hidden states, and their similarity, a space between the two.
     """
 
     encoder: str

@@ -84,14 +84,14 @@ class Service:
     def info(self) -> dict[str, Any]:
         """What the model and the dictionary are, for the page's card."""
         biosyn, dictionary = self.linker.biosyn, self.linker.dictionary
-        pooling = biosyn.get_dense_encoder().pooling
+        pooling, similarity = self.linker.index_key.pooling.split()
         return {
             "version": __version__,
             "model": {
                 "name": self.model_name,
                 "encoder_sha256": self.linker.index_key.encoder,
-                "pooling": pooling.mode,
-                "similarity": pooling.similarity,
+                "pooling": pooling,
+                "similarity": similarity,
                 "sparse_weight": biosyn.sparse_weight,
                 "ngrams": len(biosyn.get_sparse_encoder().vocabulary),
                 "max_length": self.linker.index_key.max_length,
