@@ -37,7 +37,7 @@ B = [1, 1, 1, 1, 2, 1, 1, 1, 1, 1, 0, 0]  # 9 right at 1, 10 at 5
 
 def test_two_runs(write_run):
     found = compare([write_run("a", A)], [write_run("b", B)])
-    assert (found["queries"], found["documents"], found["interval"]["drawn"]) == (12, 4, "document")
+    assert (found["queries"], found["documents"], found["interval"]["drawn"]) == (12, 4, "query")
     at_1, at_5 = found["acc1"], found["acc5"]
     assert (at_1["a"], at_1["b"], at_1["difference"]) == (6 / 12, 9 / 12, 3 / 12)
     assert (at_5["a"], at_5["b"]) == (9 / 12, 10 / 12)

@@ -61,7 +61,7 @@ def random_query(chooser, number, documents):
 def world(tmp_path):
     """Function: seed -> a made-up evaluation: predictions, and all that they are held against, in files."""
 
-    def make(seed, *, queries=60, documents=7):
+    def make(seed, *, queries=60, documents=13):
         chooser = random.Random(seed)
         folder = tmp_path / f"world{seed}"
         folder.mkdir()

@@ -69,7 +69,8 @@ def test_documents_whose_queries_are_alike_widen_the_interval():
     assert high - low == pytest.approx(2 * 1.96 * math.sqrt(0.9 * 0.1 / 100), abs=0.01)
 
 
-def test_queries_are_drawn_where_there_is_one_document_only():
-    assert sampling_units(["1", "1", "1"]).tolist() == [0, 1, 2]
-    assert interval_json(["1", "1", "1"])["drawn"] == "query"
-    assert interval_json(["1", "2", "1"])["drawn"] == "document"
+@pytest.mark.parametrize(("documents", "drawn"), [(1, "query"), (9, "query"), (10, "document")])
+def test_queries_are_drawn_where_documents_are_few(documents, drawn):
+    of_query = [str(number % documents) for number in range(40)]
+    n_units = len(set(sampling_units(of_query).tolist()))
+    assert (n_units, interval_json(of_query)["drawn"]) == ({"query": 40, "document": documents}[drawn], drawn)

@@ -71,7 +71,7 @@ def test_the_json_has_every_figure_with_its_denominator_and_interval(world):
     outcomes = world(0).outcomes()
     figures = outcomes.figures(resamples=50)
     written = metrics_json(outcomes, figures)
-    assert (written["queries"], written["documents"], written["topk"], written["left_out"]) == (60, 7, 6, {})
+    assert (written["queries"], written["documents"], written["topk"], written["left_out"]) == (60, 12, 6, {})
     assert written["interval"]["drawn"] == "document"
     for key, figure in figures.items():
         found = written

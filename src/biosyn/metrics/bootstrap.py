@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 RESAMPLES = 10_000
 LEVEL = 0.95
+FEWEST_DOCUMENTS = 10  # that are drawn: what a handful of them would give says nothing of other documents
 SEED = 0
 _DRAWS_AT_A_TIME = 1_000_000  # documents drawn in one block of resamples: 8 MB an array
 
@@ -19,15 +20,22 @@ _DRAWS_AT_A_TIME = 1_000_000  # documents drawn in one block of resamples: 8 MB 
 def sampling_units(documents: Sequence[str]) -> NDArray[np.int64]:
     """Return the number of the unit that each of Q queries belongs to, shape (Q,): its document.
 
-    Where all queries stand in one document, each is a unit of its own: drawing one document tells nothing.
+    Where they stand in fewer than ``FEWEST_DOCUMENTS``, each is a unit of its own.
 
     Examples
     --------
-    >>> sampling_units(["932197", "10021369", "932197"]), sampling_units(["1", "1"])
-    (array([1, 0, 1]), array([0, 1]))
+    >>> sampling_units([f"10021{number}" for number in range(200, 210)] + ["10021207"])
+    array([0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 7])
+    >>> sampling_units(["932197", "10021369", "932197"])
+    array([0, 1, 2])
     """
-    numbers = np.unique(np.asarray(documents, dtype=str), return_inverse=True)[1].reshape(-1)
-    return numbers if numbers.max(initial=0) > 0 else np.arange(len(numbers))
+    if not _are_drawn(documents):
+        return np.arange(len(documents))
+    return np.unique(np.asarray(documents, dtype=str), return_inverse=True)[1].reshape(-1)
+
+
+def _are_drawn(documents: Sequence[str]) -> bool:
+    return len(set(documents)) >= FEWEST_DOCUMENTS
 
 
 def unit_sums(values: NDArray[np.float64], units: NDArray[np.int64]) -> NDArray[np.float64]:
@@ -101,5 +109,5 @@ def percentile_interval(samples: NDArray[np.float64], *, level: float = LEVEL) -
 
 def interval_json(documents: Sequence[str]) -> dict[str, Any]:
     """Return how the intervals of these queries' figures are made, for JSON; see `sampling_units`."""
-    drawn = "document" if len(set(documents)) > 1 else "query"
+    drawn = "document" if _are_drawn(documents) else "query"
     return {"level": LEVEL, "method": "bootstrap, percentile", "drawn": drawn, "resamples": RESAMPLES, "seed": SEED}
