@@ -15,6 +15,16 @@ os.environ["BIOSYN_CACHE"] = tempfile.mkdtemp(prefix="biosyn-test-cache-")  # ne
 atexit.register(shutil.rmtree, os.environ["BIOSYN_CACHE"], ignore_errors=True)
 
 import pytest  # noqa: E402
+from hypothesis import HealthCheck, settings  # noqa: E402
+
+# machines are busy at times; in CI the examples are the same in every run, so that a failure can be had again
+settings.register_profile(
+    "biosyn",
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+    derandomize="BIOSYN_NO_SKIP" in os.environ,
+)
+settings.load_profile("biosyn")
 
 CONCEPTS = {
     "D001260|208900": ("ataxia telangiectasia", "ataxia telangiectasia syndrome", "louis bar syndrome"),

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy import sparse
 
@@ -40,7 +40,6 @@ def test_one_score_may_give_them_all(dense_ratio, expected):
     assert mixed.tolist() == [expected]
 
 
-@settings(deadline=None)
 @given(st.data())
 def test_mixing_equals_the_rule_written_out(data):
     n_names = data.draw(st.integers(1, 12))

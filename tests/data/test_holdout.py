@@ -1,5 +1,5 @@
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from biosyn.data.holdout import hold_out
@@ -78,7 +78,6 @@ def test_too_few_terms_say_so():
 NAMES = st.lists(st.sampled_from(["a", "A", "b", "b-b", "b b", "c", "d", "(d)", "e e", "f"]), min_size=1, unique=True)
 
 
-@settings(deadline=None)  # machines are busy at times
 @given(st.lists(NAMES, max_size=6), st.integers(0, 99))
 def test_no_held_out_name_is_left_and_every_preferred_name_is(rows, seed):
     extra = [Concept((f"X:{row}",), tuple(names), "test") for row, names in enumerate(rows)]

@@ -1,6 +1,6 @@
 import json
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from biosyn.data.ontology import Concept, NameTable, concept_json, distinct_ids, name_table
@@ -45,7 +45,6 @@ def test_concepts_are_written_as_they_stand():
     }
 
 
-@settings(deadline=None)  # machines are busy at times
 @given(st.lists(st.tuples(st.sampled_from("abc"), st.lists(st.sampled_from("123"), min_size=1)), max_size=12))
 def test_every_id_of_every_row_is_kept_once(rows):
     table = NameTable()

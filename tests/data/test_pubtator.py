@@ -248,7 +248,7 @@ def written(documents, end):
     return end.join(lines)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(documents(), st.sampled_from(["\n", "\r\n"]))
 def test_what_is_written_in_this_form_is_read_back_the_same(tmp_path_factory, documents, end):
     path = tmp_path_factory.mktemp("pubtator") / "corpus.txt"

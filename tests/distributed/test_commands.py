@@ -53,9 +53,9 @@ def test_an_evaluation_gives_the_same_figures_and_predictions_and_writes_the_sam
 
 @pytest.fixture
 def link_flags(model_flags, tmp_path):
-    """Function: number of ranks and flags -> the command that links a file of 400 mentions, some of them bad."""
+    """Function: number of ranks and flags -> the command that links a file of 2,000 mentions, some of them bad."""
     chosen = random.Random(3)
-    mentions = [" ".join(chosen.choices(WORDS, k=chosen.randint(1, 3))) for _ in range(400)]
+    mentions = [" ".join(chosen.choices(WORDS, k=chosen.randint(1, 3))) for _ in range(2000)]
     source = tmp_path / "mentions.txt"
     source.write_text("".join(f"{'--' if row % 50 == 49 else text}\n" for row, text in enumerate(mentions)))
 
@@ -102,12 +102,13 @@ def test_a_file_is_linked_to_the_same_bytes_also_when_it_is_killed_and_resumed_b
         assert (tmp_path / name.replace("1", "3")).read_bytes() == (tmp_path / name).read_bytes()
 
 
-def test_a_run_that_is_terminated_says_so_once_and_can_be_resumed(start_ranks, link_flags, tmp_path):
+@pytest.mark.parametrize("told", [(0, 1), (1,)], ids=["both", "one"])  # the other sees only that it has gone
+def test_a_run_that_is_terminated_says_so_once_and_can_be_resumed(start_ranks, link_flags, tmp_path, told):
     processes, results = start_ranks(2, "command", *link_flags(2))
     partial = tmp_path / "linked-2.partial" / "output"
     wait_for(partial, 1000, processes)
-    for process in processes:
-        process.terminate()  # as torchrun does where it is terminated itself
+    for rank in told:
+        processes[rank].terminate()  # as torchrun does where it is terminated itself
     for process in processes:
         process.join(timeout=60)
     ended = [json.loads(result.read_text())["result"] for result in results]

@@ -24,7 +24,7 @@ def _load(path):
 
 
 _web, _metrics = _load(TESTS / "web" / "conftest.py"), _load(TESTS / "metrics" / "conftest.py")
-chromium, page = _web.chromium, _web.page  # one driver for all pages
+chromium, page, start_server = _web.chromium, _web.page, _web.start_server  # one driver for all pages
 world, naive = _metrics.world, _metrics.naive
 
 

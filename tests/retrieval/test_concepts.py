@@ -42,7 +42,7 @@ def problems(draw):
     return mentions.astype(np.float32), names.astype(np.float32), concepts_of, draw(st.integers(1, 14))
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(problems(), st.sampled_from([1, 8]), st.sampled_from([1, 20, 4_000_000]))
 def test_the_concepts_are_those_of_a_full_sort_over_every_name(problem, names_a_concept, max_pairs):
     mentions, names, concepts_of, topk = problem

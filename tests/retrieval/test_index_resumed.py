@@ -164,7 +164,9 @@ import test_index_resumed as t
 def embed(names):
     with open({marker!r}, "a") as file:
         file.write(names[0] + "\\n")
-    time.sleep(0.15)
+    with open({marker!r}) as file:
+        if len(file.readlines()) >= int(sys.argv[1]):
+            time.sleep(300)  # here it is killed
     return t.Embed()(names)
 t.build({cache!r}, embed)
 """
@@ -178,9 +180,9 @@ def test_killed_again_and_again_it_ends_with_the_same_bytes(tmp_path, whole):
     def begun():
         return marker.read_text().splitlines() if marker.exists() else []
 
-    for blocks in (3, 6):  # killed while the third and the sixth block, or what follows each, is embedded
-        process = subprocess.Popen([sys.executable, "-c", program], env=environment)
-        deadline = time.monotonic() + 60
+    for blocks in (3, 6):
+        process = subprocess.Popen([sys.executable, "-c", program, str(blocks)], env=environment)
+        deadline = time.monotonic() + 300
         while len(begun()) < blocks and time.monotonic() < deadline and process.poll() is None:
             time.sleep(0.02)
         process.send_signal(signal.SIGKILL)
@@ -227,7 +229,7 @@ def test_a_real_encoder_killed_twice_gives_the_same_bytes(tmp_path, tiny_checkpo
     }
     for call in (3, 2):  # two blocks are done, and then one more
         command = [sys.executable, "-c", KILLED, str(tiny_checkpoint), str(tmp_path / "cache"), str(call)]
-        assert subprocess.run(command, env=environment, timeout=120).returncode == -signal.SIGKILL
+        assert subprocess.run(command, env=environment, timeout=300).returncode == -signal.SIGKILL
     (stage,) = hidden_folders(tmp_path / "cache")
     assert json.loads((stage / "progress.json").read_text())["done"] == 3 * 7
     index = build_by_model(tiny_checkpoint, tmp_path / "cache")

@@ -28,7 +28,7 @@ def products(mentions, names):
     return dense.numpy(), tfidf.numpy()
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.integers(0, 2**32), st.integers(1, 6), st.integers(1, 30), st.data())
 def test_the_shares_are_those_of_the_full_products_and_add_up_to_the_score(seed, n_mentions, n_names, data):
     generator = np.random.default_rng(seed)

@@ -4,7 +4,7 @@ import sys
 import time
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from biosyn.errors import InputError
@@ -54,7 +54,6 @@ def test_a_long_form_that_doubles_does_not_fill_the_memory():
 TOKENS = st.lists(st.sampled_from(["A", "B", "A,", "A/B", "(A)", "x"]), max_size=3).map(" ".join)
 
 
-@settings(deadline=None)  # machines are busy at times
 @given(TOKENS, st.dictionaries(st.sampled_from(["A", "B", "x"]), TOKENS.filter(bool)))
 def test_the_result_has_single_blanks_and_nothing_left_to_expand_or_a_reason(mention, pairs):
     result = expand(mention, pairs)

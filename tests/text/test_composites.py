@@ -1,7 +1,7 @@
 import time
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from biosyn.text.composites import split_by_names, split_composite
@@ -104,7 +104,6 @@ def test_a_mention_of_100_kb_does_not_hang(start, piece):
 WORDS = st.sampled_from(["breast", "cancer", "of", "the", "both", "and", "or", "and/or", "a,", "x/y", "B2", "-", ","])
 
 
-@settings(deadline=None)  # machines are busy at times
 @given(st.lists(WORDS, max_size=8).map(" ".join), st.integers(1, 4), st.sampled_from("|+"))
 def test_parts_are_as_many_as_ids_or_the_mention_stays(mention, count, separator):
     cui = separator.join(f"D{number}" for number in range(count))
@@ -139,7 +138,6 @@ def test_without_gold_ids_the_names_decide(mention, parts):
     assert split_by_names(mention, NAMES.__contains__) == tuple(parts or [mention])
 
 
-@settings(deadline=None)
 @given(st.lists(WORDS, max_size=8).map(" ".join), st.sets(st.lists(WORDS, max_size=3).map(" ".join)))
 def test_every_part_is_a_name_and_the_whole_is_none(mention, names):
     parts = split_by_names(mention, names.__contains__)

@@ -1,7 +1,7 @@
 import string
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from biosyn.text.preprocess import TextPreprocess
@@ -43,7 +43,6 @@ def test_the_table_is_copied():
     assert preprocess.run("a") == "b"
 
 
-@settings(deadline=None)  # machines are busy at times
 @given(st.text(), st.booleans())
 def test_result_is_tidy(text, keep_pipe):
     result = TextPreprocess(keep_pipe=keep_pipe).run(text)
@@ -52,7 +51,6 @@ def test_result_is_tidy(text, keep_pipe):
     assert result == " ".join(result.split())
 
 
-@settings(deadline=None)  # machines are busy at times
 @given(st.text(alphabet=string.printable))
 def test_a_second_cleaning_changes_nothing(text):
     once = TextPreprocess().run(text)

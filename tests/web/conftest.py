@@ -163,8 +163,8 @@ def chromium(tmp_path_factory):
 
 
 @pytest.fixture
-def page(chromium):
-    """An empty page; the test fails at its end where the page wrote an error to its console."""
+def page(chromium, start_server):
+    """An empty page, closed before the servers; the test fails at its end where it wrote an error to its console."""
     page = Page(chromium)
     yield page
     page.close()

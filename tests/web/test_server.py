@@ -99,8 +99,8 @@ def test_what_takes_too_long_is_given_up(send, caplog):
         assert service.asked.wait(60)
 
     with caplog.at_level(logging.INFO), stopped_by(signal.SIGTERM, when):
-        threading.Timer(2, service.released.set).start()
         asyncio.run(serve(backend_of(service, grace=0.3), sockets, host="127.0.0.1"))
+        service.released.set()
     client.join(60)
     assert answers == []
     assert "1 requests are given up" in caplog.text
@@ -110,7 +110,8 @@ def test_what_takes_too_long_is_given_up(send, caplog):
 def test_stopping_under_load_loses_no_request_that_was_taken(tiny_service, headers, monkeypatch, caplog):
     monkeypatch.setattr("biosyn.web.server.QUIET", 2)  # longer than a client of a busy machine waits for its turn
     sockets, port = open_server()
-    answered, lost, seen, warm = [], [], set(), threading.Semaphore(0)
+    answered, lost, seen = [], [], set()
+    warm = [threading.Semaphore(0) for _ in range(CLIENTS)]
     told_too_early = []
 
     class Recording:
@@ -145,15 +146,16 @@ def test_stopping_under_load_loses_no_request_that_was_taken(tiny_service, heade
                 if was_taken(f"ataxia {client}x{number}", error):
                     lost.append(repr(error))
                 connection.close()
-            warm.release()
+            warm[client].release()
 
     clients = [threading.Thread(target=ask_until_it_ends, args=(client,)) for client in range(CLIENTS)]
 
     def when():
         for client in clients:
             client.start()
-        for _ in range(10 * CLIENTS):
-            assert warm.acquire(timeout=60)
+        for semaphore in warm:
+            for _ in range(10):
+                assert semaphore.acquire(timeout=60)
 
     with stopped_by(signal.SIGTERM, when):
         asyncio.run(serve(backend_of(Recording()), sockets, host="127.0.0.1"))

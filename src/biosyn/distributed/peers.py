@@ -36,6 +36,17 @@ class Peers(NamedTuple):
                 return False
         return self.rank == min(set(self.local()) - set(gone), default=self.rank)
 
+    def tell_terminated(self) -> None:
+        """Let the others know that this rank ends because it was told to."""
+        with suppress(RuntimeError):
+            self.store.set("terminated", "")
+
+    def were_terminated(self) -> bool:
+        """Say whether a rank has ended because it was told to."""
+        with suppress(RuntimeError):
+            return bool(self.store.check(["terminated"]))
+        return False
+
     def tell(self) -> None:
         """Let the others know that this rank tells what happened."""
         with suppress(RuntimeError):

@@ -60,6 +60,8 @@ def joined(device: str) -> Iterator[None]:
 def _end(peers: Peers, error: BaseException) -> NoReturn:
     """Say in one line which rank is lost; an error that has nothing to do with that goes on."""
     gone = peers.lost()
+    if isinstance(error, _TerminatedError) and not gone:
+        peers.tell_terminated()  # one that was waiting for this rank may see only that it has gone
     disconnected = isinstance(error, dist.DistError) or "by peer" in str(error)  # of gloo it is a plain RuntimeError
     if not (gone or disconnected or isinstance(error, _TerminatedError)):
         raise error
@@ -67,10 +69,10 @@ def _end(peers: Peers, error: BaseException) -> NoReturn:
         time.sleep(LOOK_FOR)  # or else the rank that tells it would count this one among the lost
         raise RankLostError from error
     peers.tell()
+    if peers.were_terminated():
+        raise RankLostError("terminated") from error
     lost = "rank " + " and rank ".join(map(str, gone)) if gone else "a rank on another machine"
-    if gone or not isinstance(error, _TerminatedError):
-        raise RankLostError(f"{lost} of {len(peers.places)} died, which ends the others") from error
-    raise RankLostError("terminated") from error
+    raise RankLostError(f"{lost} of {len(peers.places)} died, which ends the others") from error
 
 
 def _terminate(*_: object) -> NoReturn:

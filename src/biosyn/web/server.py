@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 QUIET = 0.2  # seconds without a request in flight, after which a stopping server ends
+LOOKS = 10  # in that time
 SLACK = 1 << 20  # bytes of a body that is too large and still read, so that its sender sees why
 
 
@@ -110,18 +111,17 @@ def http_server(backend: Backend) -> HTTPServer:
 
 async def _finish(server: HTTPServer, backend: Backend) -> None:
     """Take no new connection, answer what has been asked, close."""
-    await asyncio.sleep(QUIET / 10)  # who has a connection that is not taken yet: it is, before this goes on
+    await asyncio.sleep(QUIET / LOOKS)  # who has a connection that is not taken yet: it is, before this goes on
     server.stop()
     # from here on each answer closes its connection; any sooner, and a client would come back by a new one, which the
     # system resets if it is not taken by the time that nobody listens any more
     backend.stopping = True
     loop = asyncio.get_running_loop()
     deadline = loop.time() + backend.limits.grace
-    quiet_since = loop.time()
-    while loop.time() < min(deadline, quiet_since + QUIET):
-        await asyncio.sleep(QUIET / 10)
-        if backend.active:
-            quiet_since = loop.time()
+    quiet = 0  # looks in a row that saw no request; not time, which passes for a process that stands still, too
+    while loop.time() < deadline and quiet < LOOKS:
+        await asyncio.sleep(QUIET / LOOKS)
+        quiet = 0 if backend.active else quiet + 1
     if backend.active:
         logger.warning("%d requests are given up", backend.active)
     await server.close_all_connections()

@@ -87,7 +87,7 @@ def test_missing_abstracts_are_named(raw):
 FIELD = st.text(st.characters(exclude_categories=("Cs", "Cc", "Z"), exclude_characters="|"), min_size=1, max_size=8)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.dictionaries(FIELD, st.lists(st.integers(1, 10**6).map(str), min_size=1, max_size=3, unique=True)))
 def test_what_is_written_in_this_layout_is_read_back_the_same(tmp_path_factory, genes):
     folder = tmp_path_factory.mktemp("bc2gn")

@@ -141,7 +141,7 @@ def test_what_is_no_collection_is_named(write, text, message):
 WORD = st.text(st.characters(exclude_categories=("C", "Z"), exclude_characters="|"), min_size=1, max_size=8)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.lists(st.tuples(WORD, st.from_regex(r"[A-Z]\d{1,6}", fullmatch=True)), max_size=5), st.sampled_from("xj"))
 def test_what_is_written_in_this_form_is_read_back_the_same(tmp_path_factory, rows, form):
     text, annotations = "", []

@@ -82,7 +82,7 @@ def test_a_missing_list_or_corpus_is_named(raw):
         read_medmentions(raw / "missing", "full", report=ReadingReport())
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.data())
 def test_every_document_comes_in_the_split_that_lists_it(tmp_path_factory, data):
     folder = tmp_path_factory.mktemp("medmentions")

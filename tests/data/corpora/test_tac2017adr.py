@@ -118,7 +118,7 @@ NAMES = st.text(st.characters(min_codepoint=33, max_codepoint=0x24F, exclude_cha
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.dictionaries(NAMES, st.lists(st.integers(10**7, 10**8 - 1).map(str), unique=True, max_size=3), max_size=5))
 def test_what_is_written_in_this_layout_is_read_back_the_same(tmp_path_factory, reactions):
     path = tmp_path_factory.mktemp("tac") / "DRUG.xml"

@@ -21,7 +21,8 @@ something else
 13|a|
 """
 WORD = st.text(
-    st.characters(codec="utf-8", exclude_characters="\n\r\t|\ufeff", exclude_categories=["Zs", "Cc"]), min_size=1
+    st.characters(codec="utf-8", exclude_characters="|\ufeff", exclude_categories=["Zs", "Zl", "Zp", "Cc"]),
+    min_size=1,
 )
 
 

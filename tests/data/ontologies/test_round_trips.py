@@ -30,7 +30,7 @@ def same(read, written):
     return [(list(concept.ids), list(concept.names)) for concept in read[0]] == written
 
 
-quick = settings(deadline=None, max_examples=40)
+quick = settings(max_examples=40)
 
 
 @quick
