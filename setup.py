@@ -34,7 +34,7 @@ setup(
     package_data={
         "biosyn": ["py.typed"],
         "biosyn.web": ["*.html", "*.json", "static/*"],
-        "biosyn.report": ["*.html", "*.css", "*.js"],
+        "biosyn.evaluation.report": ["*.html", "*.css", "*.js"],
     },
     install_requires=[
         "torch>=2.6",
@@ -50,6 +50,8 @@ setup(
     extras_require=EXTRAS,
     entry_points={
         "console_scripts": ["biosyn = biosyn.cli.main:main"],
-        "spacy_factories": ["biosyn_linker = biosyn.spacy_linker:make_linker"],  # add_pipe finds it without an import
+        "spacy_factories": [
+            "biosyn_linker = biosyn.linking.spacy_component:make_linker"
+        ],  # add_pipe finds it without an import
     },
 )

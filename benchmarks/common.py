@@ -15,8 +15,8 @@ from typing import Any
 
 import torch
 
-from biosyn.checkpoint.manifest import library_versions
 from biosyn.data.dictionary import DictionaryDataset
+from biosyn.files import library_versions
 
 MAX_LENGTH = 25
 Way = Callable[[], object]

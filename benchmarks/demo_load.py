@@ -22,7 +22,7 @@ from urllib.parse import quote
 from common import report, sample_names
 
 from biosyn.config import DemoConfig
-from biosyn.inference import load_linker
+from biosyn.linking.loading import load_linker
 from biosyn.web.limits import Limits
 from biosyn.web.server import demo
 

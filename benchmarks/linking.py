@@ -22,12 +22,12 @@ from typing import Any
 from common import own_peak_megabytes, report
 
 from biosyn.config import LinkConfig
-from biosyn.data.mention_files.formats import MentionFile, Wanted
-from biosyn.data.mention_files.units import ID, NAME, SCORE, Link
+from biosyn.linking.file import link_file, link_units, survey
 from biosyn.linking.partial_output import PartialOutput
-from biosyn.linking.preparation import Preparation
-from biosyn.linking.run import link_file, link_units, survey
 from biosyn.linking.share import link_steps
+from biosyn.mention_files.formats import MentionFile, Wanted
+from biosyn.mention_files.units import ID, NAME, SCORE, Link
+from biosyn.text.cleaning import Preparation
 
 SIZES = (10_000, 100_000)
 PER_DOCUMENT = 10  # about what a PubMed abstract has

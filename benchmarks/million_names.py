@@ -24,16 +24,16 @@ from common import own_peak_megabytes, report
 from numpy.typing import NDArray
 
 from biosyn.data.queries import QueryDataset
+from biosyn.index.approximate import ApproximateSearch, open_ann
+from biosyn.index.approximate_build import build_ann
+from biosyn.index.build import open_or_build
+from biosyn.index.cache import index_folders
+from biosyn.index.dictionary_index import DictionaryIndex
+from biosyn.index.key import IndexKey, dictionary_sha256, tfidf_sha256
+from biosyn.index.known_dictionaries import open_dictionary
 from biosyn.model.biosyn import BioSyn
 from biosyn.records import split_mention
-from biosyn.retrieval.ann import ApproximateSearch, open_ann
-from biosyn.retrieval.ann_build import build_ann
 from biosyn.retrieval.held_queries import changed
-from biosyn.retrieval.index import DictionaryIndex
-from biosyn.retrieval.index_build import open_or_build
-from biosyn.retrieval.index_cache import index_folders
-from biosyn.retrieval.index_files import IndexKey, dictionary_sha256, tfidf_sha256
-from biosyn.retrieval.known_dictionaries import open_dictionary
 from biosyn.retrieval.recall import recall_at
 from biosyn.retrieval.search import TopNames, top_names
 from biosyn.retrieval.vectors import Vectors

@@ -14,7 +14,7 @@ from pathlib import Path
 from common import alternate, argument_parser, report, sample_names
 from transformers import AutoTokenizer
 
-from biosyn.inference import load_linker
+from biosyn.linking.loading import load_linker
 
 ROOT = Path(__file__).parents[1]
 BARE = """

@@ -15,7 +15,8 @@ import torch
 from common import forget_peak, own_peak_megabytes, report
 from numpy.typing import NDArray
 
-from biosyn.retrieval.index import (
+from biosyn.index.arrays import ArrayWriter
+from biosyn.index.dictionary_index import (
     ARRAYS,
     COLUMNS,
     CUIS,
@@ -27,8 +28,9 @@ from biosyn.retrieval.index import (
     OFFSETS,
     VALUES,
     DictionaryIndex,
+    write_header,
 )
-from biosyn.retrieval.index_files import ArrayWriter, IndexKey, write_header
+from biosyn.index.key import IndexKey
 from biosyn.retrieval.search import top_names
 from biosyn.retrieval.vectors import SparseRows, Vectors
 

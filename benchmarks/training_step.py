@@ -17,7 +17,6 @@ from common import MAX_LENGTH, alternate, argument_parser, peak_megabytes, print
 from torch import Tensor
 from transformers import AutoModel, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
 
-from biosyn.data.candidates import CandidateDataset
 from biosyn.data.dictionary import DictionaryDataset
 from biosyn.data.queries import QueryDataset
 from biosyn.encoders.dense import DenseEncoder
@@ -27,6 +26,7 @@ from biosyn.model.rerank_net import RerankNet
 from biosyn.optimization import make_optimizer
 from biosyn.quickstart import packaged_encoder
 from biosyn.retrieval.iterative import CandidateRetriever
+from biosyn.training.candidates import CandidateDataset
 
 MENTIONS, TOPK = 16, 20
 

@@ -171,7 +171,7 @@ def tiny_config(tiny_encoder, tiny_dictionary, tiny_queries):
 @pytest.fixture(scope="session")
 def tiny_checkpoint(tmp_path_factory, tiny_config):
     """Folder of a checkpoint trained for one epoch on the tiny corpus; w is near 1."""
-    from biosyn.train_run import train
+    from biosyn.training.train import train
 
     folder = tmp_path_factory.mktemp("tiny_checkpoint")
     train(tiny_config(folder, initial_sparse_weight=1.0))
@@ -193,8 +193,8 @@ def mean_checkpoint(tmp_path_factory, tiny_encoder, tiny_dictionary):
 @pytest.fixture(scope="session")
 def calibrated_checkpoint(tmp_path_factory, tiny_checkpoint, tiny_dictionary, tiny_queries):
     """A copy of the tiny checkpoint, calibrated on the tiny corpus."""
-    from biosyn.calibration import calibrate
     from biosyn.config import CalibrateConfig
+    from biosyn.evaluation.calibrate import calibrate
 
     folder = shutil.copytree(tiny_checkpoint, tmp_path_factory.mktemp("calibrated") / "model")
     data = {"dictionary_path": str(tiny_dictionary), "data_dir": str(tiny_queries)}
@@ -268,7 +268,7 @@ def write_queries(tmp_path):
 def forked():
     """Function: text of a program -> the process that runs it, forked from a server that has imported torch once."""
     server = multiprocessing.get_context("forkserver")
-    server.set_forkserver_preload(["biosyn.linking.run", "biosyn.train_run"])
+    server.set_forkserver_preload(["biosyn.linking.file", "biosyn.training.train"])
 
     def start(program):
         process = server.Process(target=exec, args=(program, {}))
@@ -317,6 +317,6 @@ def fail_the_move(monkeypatch):
                 raise OSError(28, "No space left on device")
             rename(source, target)
 
-        monkeypatch.setattr("biosyn.data.corpus_folder.os.rename", failing)
+        monkeypatch.setattr("biosyn.corpora.folder.os.rename", failing)
 
     return call

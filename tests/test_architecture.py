@@ -23,40 +23,40 @@ RANKS = {
     "biosyn.whole_folders": 1,
     "biosyn.distributed": 1,  # who does what of several processes
     "biosyn.devices": 2,
-    "biosyn.confidence": 2,
+    "biosyn.retrieval.confidence": 2,
     "biosyn.text": 2,  # string -> string
     "biosyn.metrics": 3,  # predictions -> figures
     "biosyn.encoders": 3,  # strings -> vectors
     "biosyn.data": 4,  # files -> rows; data.candidates holds the tokens of its rows
     "biosyn.provenance": 2,  # files -> what a reader can check them by
     "biosyn.checkpoint": 4,  # files -> encoders
-    "biosyn.outcomes": 5,  # predictions, and what they are held against -> what metrics takes
+    "biosyn.evaluation.references": 5,  # predictions, and what they are held against -> what metrics takes
     "biosyn.retrieval": 5,  # vectors -> candidate rows
     "biosyn.report": 6,  # figures and predictions -> a page
     "biosyn.model": 6,  # scores, loss, and the facade over all of the above
-    "biosyn.preprocessing": 7,  # the verbs
-    "biosyn.dictionary_building": 7,
+    "biosyn.corpora.preprocess": 7,  # the verbs
+    "biosyn.ontologies.build": 7,
     "biosyn.convert": 7,
-    "biosyn.inference": 7,
-    "biosyn.indexing": 7,
-    "biosyn.evaluation": 7,
-    "biosyn.comparison": 7,
+    "biosyn.linking.mention": 7,
+    "biosyn.linking.loading": 7,
+    "biosyn.evaluation.evaluate": 7,
+    "biosyn.evaluation.compare": 7,
     "biosyn.linking": 8,  # inference on a whole file
-    "biosyn.spacy_linker": 8,  # as the commands: a way in for users
-    "biosyn.calibration": 8,  # as training: a model and its outcomes on queries
-    "biosyn.training_log": 8,  # dev accuracy is evaluation
+    "biosyn.linking.spacy_component": 8,  # as the commands: a way in for users
+    "biosyn.evaluation.calibrate": 8,  # as training: a model and its outcomes on queries
+    "biosyn.training.log": 8,  # dev accuracy is evaluation
     "biosyn.network_state": 2,
     "biosyn.schedule": 2,
     "biosyn.epoch_progress": 5,
     "biosyn.optimization": 7,
     "biosyn.epochs": 9,
-    "biosyn.training_identity": 9,
-    "biosyn.training": 9,
-    "biosyn.pretraining": 9,
-    "biosyn.training_session": 10,  # what the two runs share
-    "biosyn.train_run": 11,
+    "biosyn.training.identity": 9,
+    "biosyn.training.trainer": 9,
+    "biosyn.training.pretrain": 9,
+    "biosyn.training.run": 10,  # what the two runs share
+    "biosyn.training.train": 11,
     "biosyn.pretrain_run": 11,
-    "biosyn.ablation": 12,  # both verbs, again and again
+    "biosyn.training.ablate": 12,  # both verbs, again and again
     "biosyn.quickstart": 12,  # all the verbs in a row
     "biosyn.web": 12,
     "biosyn.cli": 13,

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 import torch
 
-from biosyn.devices import random_states, resolve_device, room_for_vectors, set_random_states, set_seed
+from biosyn.devices import resolve_device, room_for_vectors, set_seed
 from biosyn.errors import InputError
+from biosyn.training.states import random_states, set_random_states
 
 HAS_CUDA = torch.cuda.is_available()
 HAS_MPS = torch.backends.mps.is_available()

@@ -8,7 +8,7 @@ __version__ = "0.1.0"
 # Imported on first use (PEP 562), so that `import biosyn` and `--help` do not wait for torch.
 _HOMES = {
     "BioSyn": "biosyn.model.biosyn",
-    "CandidateDataset": "biosyn.data.candidates",
+    "CandidateDataset": "biosyn.training.candidates",
     "DenseEncoder": "biosyn.encoders.dense",
     "DictionaryDataset": "biosyn.data.dictionary",
     "InputError": "biosyn.errors",

@@ -7,6 +7,7 @@ import re
 
 NO_CONCEPT = "-1"
 _SEPARATOR = re.compile(r"[|+]")
+_PREFIX = re.compile(r"(?:OMIM|MESH):")
 
 
 def split_ids(cui: str) -> tuple[str, ...]:
@@ -78,3 +79,26 @@ def shares_any(gold_cui: str, name_cui: str) -> bool:
     (True, False)
     """
     return not name_ids(name_cui).isdisjoint(set(split_ids(gold_cui)) - {NO_CONCEPT})
+
+
+def strip_prefixes(cui: str) -> str:
+    """Take every ``OMIM:`` and ``MESH:`` out of an id field; other prefixes belong to the id.
+
+    Examples
+    --------
+    >>> strip_prefixes("OMIM:208900|MESH:D001260"), strip_prefixes("HP:0000001")
+    ('208900|D001260', 'HP:0000001')
+    """
+    return _PREFIX.sub("", cui)
+
+
+def distinct_ids(*fields: str) -> tuple[str, ...]:
+    """Return the single ids of some id fields, in order, without prefixes; a line end inside an id becomes a blank.
+
+    Examples
+    --------
+    >>> distinct_ids("MESH:D001260", "OMIM:208900|MESH:D001260", "")
+    ('D001260', '208900')
+    """
+    ids = (" ".join(part.split()) for field in fields for part in split_ids(strip_prefixes(field)))
+    return tuple(dict.fromkeys(ids))

@@ -3,7 +3,6 @@
 import ctypes
 import random
 import sys
-from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
 
 import numpy as np
@@ -13,6 +12,8 @@ from torch import Tensor
 from biosyn.distributed.environment import local_rank
 from biosyn.distributed.ranks import size
 from biosyn.errors import InputError
+
+RETURN_MEMORY_EVERY = 10  # steps of a training; each one would cost a tenth of the time, and save hardly more
 
 
 def resolve_device(name: str) -> torch.device:
@@ -73,9 +74,6 @@ def room_for_vectors(device: torch.device) -> int:
     return free // 2
 
 
-RETURN_MEMORY_EVERY = 10  # steps of a training; each one would cost a tenth of the time, and save hardly more
-
-
 def return_freed_memory() -> None:
     """Give memory that is free again back to the system, where the C library (glibc) would keep it for later.
 
@@ -92,30 +90,3 @@ def set_seed(seed: int) -> None:
     random.seed(seed)
     np.random.seed(seed % 2**32)
     torch.manual_seed(seed)
-
-
-def random_states(device: torch.device) -> dict[str, Tensor]:
-    """Return the states of the generators that a training draws from: torch's, on the CPU and on the device.
-
-    Python's and NumPy's are not among them: nothing in a training draws from those.
-
-    Examples
-    --------
-    >>> list(random_states(torch.device("cpu")))
-    ['cpu']
-    """
-    states = {"cpu": torch.get_rng_state()}
-    if device.type == "cuda":
-        states["cuda"] = torch.cuda.get_rng_state(device)
-    elif device.type == "mps":
-        states["mps"] = torch.mps.get_rng_state()
-    return states
-
-
-def set_random_states(device: torch.device, states: Mapping[str, Tensor]) -> None:
-    """Set the generators to what `random_states` gave; one of a device that gave none stays as it is seeded."""
-    torch.set_rng_state(states["cpu"])
-    if device.type in states and device.type == "cuda":
-        torch.cuda.set_rng_state(states["cuda"], device)
-    elif device.type in states and device.type == "mps":
-        torch.mps.set_rng_state(states["mps"])

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 from torch import Tensor
 
-from biosyn.data.candidates import CandidateDataset
+from biosyn.training.candidates import CandidateDataset
 
 
 @dataclass

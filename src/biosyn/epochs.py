@@ -3,15 +3,15 @@
 from collections.abc import Callable
 from typing import Any, Protocol
 
-from biosyn.checkpoint.kept_states import KeptStates
 from biosyn.checkpoint.training_state import TrainingState
-from biosyn.training_log import TrainLog
+from biosyn.training.log import TrainLog
+from biosyn.training.states import KeptStates
 
 SaveModels = Callable[[dict[str, Any]], object]
 
 
 class Trains(Protocol):
-    """What is run: see `biosyn.training.Trainer`."""
+    """What is run: see `biosyn.training.trainer.Trainer`."""
 
     epochs: int
 

@@ -10,10 +10,16 @@ import tempfile
 import zlib
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from platform import python_version
 from typing import Any, cast
 
+from biosyn import __version__
 from biosyn.errors import InputError
+
+# what a vector depends on
+LIBRARIES = ("torch", "transformers", "tokenizers", "scikit-learn", "numpy")
 
 
 class _Watched(io.FileIO):
@@ -201,3 +207,32 @@ def remove_stages(*targets: Path) -> None:
     for target in targets:
         for stage in target.glob(".partial-*"):
             shutil.rmtree(stage, ignore_errors=True)
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """Return the JSON object of the file; anything else is an InputError."""
+    try:
+        values = json.loads("\n".join(line for _, line in read_lines(path)))
+    except json.JSONDecodeError as error:
+        raise InputError(f"is not valid JSON ({error.msg})", path=path, line=error.lineno) from error
+    except RecursionError as error:
+        raise InputError("is not JSON of ours: it is nested too deeply", path=path) from error
+    if not isinstance(values, dict):
+        raise InputError("is not a JSON object", path=path)
+    return values
+
+
+def library_versions() -> dict[str, str]:
+    """Return the versions of this program, of Python and of what the vectors depend on."""
+    found = {"biosyn": __version__, "python": python_version()}
+    for name in LIBRARIES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:  # a vendored or renamed build
+            found[name] = "unknown"
+    return found
+
+
+def canonical_json(value: Any) -> bytes:
+    """Return the one way to write a JSON value: sorted keys, no blanks, ASCII."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True).encode()

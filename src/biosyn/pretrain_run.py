@@ -8,10 +8,10 @@ from biosyn.data.dictionary import DictionaryDataset
 from biosyn.devices import resolve_device, set_seed
 from biosyn.files import require_writable
 from biosyn.model.biosyn import BioSyn
-from biosyn.pretraining import Aligner
-from biosyn.training_identity import output_folder
-from biosyn.training_log import DevSet, load_dev_set
-from biosyn.training_session import train_epochs
+from biosyn.training.identity import output_folder
+from biosyn.training.log import DevSet, load_dev_set
+from biosyn.training.pretrain import Aligner
+from biosyn.training.run import train_epochs
 
 logger = logging.getLogger(__name__)
 

@@ -6,13 +6,13 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from biosyn.config import InferenceConfig, TrainConfig
-from biosyn.data.holdout import hold_out
+from biosyn.corpora.hpo import hold_out
+from biosyn.corpora.preprocess import preprocess_corpus
 from biosyn.data.hpo import default_obo, read_hpo
 from biosyn.errors import InputError, missing_extra
 from biosyn.files import sha256_of
-from biosyn.inference import infer
-from biosyn.preprocessing import preprocess_corpus
-from biosyn.train_run import train
+from biosyn.linking.mention import infer
+from biosyn.training.train import train
 
 logger = logging.getLogger(__name__)
 

@@ -6,8 +6,9 @@ import json
 import pytest
 
 from biosyn.cli.preprocess import main
-from biosyn.data.corpora import bc5cdr, published
-from biosyn.data.corpus_folder import FILES, FOLDERS, TRAINDEV
+from biosyn.corpora import bc5cdr
+from biosyn.corpora.folder import FILES, FOLDERS, TRAINDEV
+from biosyn.data.corpora import published
 from biosyn.data.queries import read_queries
 
 DICTIONARY = """MESH:D1|OMIM:208900||Ataxia Telangiectasia

@@ -116,7 +116,7 @@ def test_the_interrupt_key_ends_with_130_and_no_traceback(arguments, capsys, mon
     def interrupt(config):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("biosyn.train_run.train", interrupt)
+    monkeypatch.setattr("biosyn.training.train.train", interrupt)
     assert main(arguments()) == 130
     assert capsys.readouterr().err == "train.py: stopped\n"
 
@@ -125,7 +125,7 @@ def test_an_error_of_our_own_keeps_its_traceback(arguments, monkeypatch):
     def fail(config):
         raise KeyError("ours")
 
-    monkeypatch.setattr("biosyn.train_run.train", fail)
+    monkeypatch.setattr("biosyn.training.train.train", fail)
     with pytest.raises(KeyError, match="ours"):
         main(arguments())
 

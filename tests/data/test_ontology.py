@@ -3,7 +3,9 @@ import json
 from hypothesis import given
 from hypothesis import strategies as st
 
-from biosyn.data.ontology import Concept, NameTable, concept_json, distinct_ids, name_table
+from biosyn.concept_ids import distinct_ids
+from biosyn.data.dictionary import NameTable, name_table
+from biosyn.data.ontology import Concept, concept_json
 from biosyn.text.preprocess import TextPreprocess
 
 

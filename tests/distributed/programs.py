@@ -107,7 +107,7 @@ def encodings(folder):
     from biosyn.distributed import ranks
     from biosyn.distributed.running import joined
     from biosyn.encoders.dense import BATCH_SIZES, DenseEncoder
-    from biosyn.retrieval.name_pool import NamePool
+    from biosyn.training.name_pool import NamePool
 
     BATCH_SIZES["cpu"] = 8
     encoder = DenseEncoder(*load_encoder(Path(folder), torch.device("cpu")))
@@ -135,7 +135,7 @@ def candidates(folder, dictionary_path, queries_folder):
     from biosyn.encoders.dense import BATCH_SIZES, DenseEncoder
     from biosyn.encoders.sparse import SparseEncoder
     from biosyn.retrieval.iterative import CandidateRetriever
-    from biosyn.retrieval.name_pool import NamePool
+    from biosyn.training.name_pool import NamePool
 
     BATCH_SIZES["cpu"] = 8
     dictionary, queries = DictionaryDataset(dictionary_path), QueryDataset(queries_folder).queries

@@ -5,13 +5,13 @@ import gzip
 import pytest
 
 from biosyn.cli.preprocess import main
+from biosyn.corpora.ncbi_disease import FILES
+from biosyn.data.bad_entries import ReadingReport
 from biosyn.data.concepts import ConceptTable, read_concepts
-from biosyn.data.corpora.ncbi_disease import FILES
 from biosyn.data.dictionary import DictionaryDataset
-from biosyn.data.ontologies.medic import medic_concepts
-from biosyn.data.ontologies.source import Source
-from biosyn.data.reading import ReadingReport
-from biosyn.dictionary_building import build_dictionary
+from biosyn.ontologies.build import build_dictionary
+from biosyn.ontologies.medic import medic_concepts
+from biosyn.ontologies.source import Source
 from biosyn.text.preprocess import TextPreprocess
 
 pytest.importorskip("pyab3p", reason="pyab3p has no wheel for this machine")

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from biosyn.data.mention_files.units import Link
 from biosyn.errors import InputError
 from biosyn.linking.partial_output import PartialOutput
+from biosyn.mention_files.units import Link
 
 IDENTITY = {"input": "a", "model": {"w": 1.5}}
 ERROR = {"place": "x:1", "problem": "p", "record": "r\ud800"}

@@ -10,8 +10,8 @@ import pytest
 
 import biosyn.linking.steps
 from biosyn.cli.inference import main
-from biosyn.inference import Linker
-from biosyn.train_run import train
+from biosyn.model.linker import Linker
+from biosyn.training.train import train
 
 # A step is eight mentions: there are many to be killed in.
 PROGRAM = """

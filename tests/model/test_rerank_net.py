@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 import torch
 
-from biosyn.data.candidates import CandidateDataset
 from biosyn.encoders.pooling import Pooling
 from biosyn.model.losses import marginal_nll
 from biosyn.model.rerank_net import RerankNet
+from biosyn.training.candidates import CandidateDataset
 
 MENTIONS = ["ataxia", "cancer of breast", "anemic", "ataxia telangiectasia"]
 NAMES = ["ataxia", "ataxia syndrome", "breast cancer", "cancer", "ovarian cancer disease", "anemia", "a b c d e f g h"]

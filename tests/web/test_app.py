@@ -7,7 +7,7 @@ from urllib.parse import quote
 import pytest
 
 from biosyn.config import InferenceConfig
-from biosyn.inference import infer
+from biosyn.linking.mention import infer
 from biosyn.web.backend import Backend
 from biosyn.web.base import HEADERS
 from biosyn.web.limits import Limits

@@ -266,7 +266,7 @@ def test_the_card_tells_what_answers(page, server):
 def test_the_card_tells_how_well_an_approximate_search_finds(
     page, start_server, make_backend, tiny_dictionary, tmp_path
 ):
-    from biosyn.retrieval.ann_build import build_ann
+    from biosyn.index.approximate_build import build_ann
     from biosyn.web.service import Service
 
     backend = make_backend(tiny_dictionary)

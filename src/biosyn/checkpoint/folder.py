@@ -14,12 +14,12 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from biosyn.checkpoint.card import is_own_card, model_card
 from biosyn.checkpoint.encoder import no_bars, save_tokenizer
-from biosyn.checkpoint.files import FILES, read_json, require
-from biosyn.checkpoint.manifest import Manifest, library_versions, load_manifest, write_manifest
-from biosyn.confidence import Calibration
+from biosyn.checkpoint.files import FILES, require
+from biosyn.checkpoint.manifest import Manifest, load_manifest, write_manifest
 from biosyn.encoders.sparse import SparseEncoder
 from biosyn.errors import InputError
-from biosyn.files import sha256_of, staged_folder, write_json, write_text
+from biosyn.files import library_versions, read_json, sha256_of, staged_folder, write_json, write_text
+from biosyn.retrieval.confidence import Calibration
 
 
 def save_checkpoint(

@@ -3,24 +3,18 @@
 import math
 from collections.abc import Collection
 from dataclasses import asdict, dataclass, field
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path, PurePosixPath
-from platform import python_version
 from typing import Any
 
-from biosyn import __version__
-from biosyn.checkpoint.files import FILES, read_json, require
-from biosyn.confidence import Calibration
+from biosyn.checkpoint.files import FILES, require
 from biosyn.config import POOLINGS, SIMILARITIES
 from biosyn.errors import InputError
-from biosyn.files import sha256_of, write_json
+from biosyn.files import read_json, sha256_of, write_json
+from biosyn.retrieval.confidence import Calibration
 
 FORMAT_VERSION = 3
 # 1 had no figures, no libraries and no sha256 of the files; 2 no pooling but cls, and no similarity but inner
 READABLE_VERSIONS = (1, 2, 3)
-
-# what a vector depends on
-LIBRARIES = ("torch", "transformers", "tokenizers", "scikit-learn", "numpy")
 
 
 @dataclass(frozen=True)
@@ -59,17 +53,6 @@ class Manifest:
     files: dict[str, str] = field(default_factory=dict)
     calibration: dict[str, Any] = field(default_factory=dict)
     format_version: int = FORMAT_VERSION
-
-
-def library_versions() -> dict[str, str]:
-    """Return the versions of this program, of Python and of what the vectors depend on."""
-    found = {"biosyn": __version__, "python": python_version()}
-    for name in LIBRARIES:
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:  # a vendored or renamed build
-            found[name] = "unknown"
-    return found
 
 
 def write_manifest(folder: Path, manifest: Manifest) -> None:

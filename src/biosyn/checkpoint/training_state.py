@@ -8,10 +8,9 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from biosyn.checkpoint.files import read_json
 from biosyn.distributed.ranks import json_from_first, tensors_from_first
 from biosyn.errors import InputError
-from biosyn.files import sha256_of, write_json
+from biosyn.files import read_json, sha256_of, write_json
 from biosyn.whole_folders import sync, whole_folder
 
 FORMAT_VERSION = 1

@@ -23,11 +23,11 @@ from tokenizers.models import WordPiece
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from biosyn.checkpoint.encoder import no_bars, save_tokenizer
-from biosyn.checkpoint.files import FILES, read_json
+from biosyn.checkpoint.files import FILES
 from biosyn.checkpoint.published import COUNTING, WEIGHTING
 from biosyn.encoders.sparse import SparseEncoder
 from biosyn.errors import InputError
-from biosyn.files import staged_folder, write_json, write_lines
+from biosyn.files import read_json, staged_folder, write_json, write_lines
 
 PICKLE_PROTOCOL = 3  # the newest that spells every class out in one opcode, GLOBAL; Python 3.7's own
 

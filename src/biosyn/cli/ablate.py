@@ -52,7 +52,7 @@ def _ablate(args: argparse.Namespace) -> dict[str, Any]:
     training = make_config(TrainConfig, args)
     args.train_dir, args.revision = (args.train_dir,), None  # of the evaluation: what was seen, and no Hub
     evaluation = make_config(EvalConfig, args)
-    from biosyn.ablation import ablate  # here, so that --help does not wait for torch
+    from biosyn.training.ablate import ablate  # here, so that --help does not wait for torch
 
     return {"output_dir": training.output_dir, "rows": ablate(training, evaluation, dense_ratios=args.dense_ratios)}
 

@@ -33,8 +33,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def _cache(args: argparse.Namespace) -> dict[str, Any]:
     # here, so that --help does not wait for numpy
-    from biosyn.retrieval.index_cache import find_indexes, list_indexes, list_unfinished, remove_index
-    from biosyn.retrieval.index_files import default_cache_dir
+    from biosyn.index.cache import default_cache_dir, find_indexes, list_indexes, list_unfinished, remove_index
 
     folder = Path(args.cache_dir) if args.cache_dir else default_cache_dir()
     if args.action == "rm":
@@ -59,8 +58,8 @@ def _cache(args: argparse.Namespace) -> dict[str, Any]:
 
 
 def _verified(folder: Path) -> str:
+    from biosyn.index.dictionary_index import DictionaryIndex
     from biosyn.retrieval.ann_files import ann_folders, read_ann_header, verify_ann
-    from biosyn.retrieval.index import DictionaryIndex
 
     index = DictionaryIndex.open(folder)
     index.verify()

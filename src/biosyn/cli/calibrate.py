@@ -47,7 +47,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def _calibrate(args: argparse.Namespace) -> dict[str, Any]:
     config = make_config(CalibrateConfig, args)
-    from biosyn.calibration import calibrate  # here, so that --help does not wait for torch
+    from biosyn.evaluation.calibrate import calibrate  # here, so that --help does not wait for torch
 
     return calibrate(config)
 

@@ -29,7 +29,7 @@ def _parser() -> argparse.ArgumentParser:
 def _compare(args: argparse.Namespace) -> dict[str, Any]:
     if args.runs and (len(args.runs) != 2 or args.a or args.b):
         raise InputError("give two runs, A and B, or --a RUN ... --b RUN ...")
-    from biosyn.comparison import compare  # here, so that --help does not wait for numpy
+    from biosyn.evaluation.compare import compare  # here, so that --help does not wait for numpy
 
     return compare(args.runs[:1] or args.a, args.runs[1:] or args.b)
 

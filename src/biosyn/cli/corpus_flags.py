@@ -3,9 +3,9 @@
 import argparse
 
 from biosyn.cli.common import add_quiet
-from biosyn.data.corpora import bc2gn, bc5cdr, medmentions, ncbi_disease, tac2017adr
-from biosyn.data.corpora.bioc_corpus import ID_KEYS
-from biosyn.data.corpus_folder import SPLITS
+from biosyn.corpora import bc2gn, bc5cdr, medmentions, ncbi_disease, tac2017adr
+from biosyn.corpora.bioc import ID_KEYS
+from biosyn.corpora.folder import SPLITS
 from biosyn.text.abbreviations import ABBREVIATION_METHODS
 
 

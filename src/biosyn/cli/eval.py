@@ -67,7 +67,7 @@ def _eval(args: argparse.Namespace) -> dict[str, Any]:
     args.train_dir = tuple(args.train_dir)
     config = make_config(EvalConfig, args)
     from biosyn.distributed.running import joined  # here, so that --help does not wait for torch
-    from biosyn.evaluation import evaluate
+    from biosyn.evaluation.evaluate import evaluate
 
     with joined(config.device):
         return evaluate(config)

@@ -42,7 +42,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def _build(args: argparse.Namespace) -> dict[str, Any]:
     config = make_config(IndexConfig, args)
-    from biosyn.indexing import build_index  # here, so that --help does not wait for torch
+    from biosyn.linking.loading import build_index  # here, so that --help does not wait for torch
 
     return build_index(config)
 

@@ -61,7 +61,7 @@ def _infer(args: argparse.Namespace) -> dict[str, Any]:
         return link(args)
     config = make_config(InferenceConfig, args)
     from biosyn.distributed.running import joined  # here, so that --help does not wait for torch
-    from biosyn.inference import infer
+    from biosyn.linking.mention import infer
 
     with joined(config.device):
         return infer(config)

@@ -58,7 +58,7 @@ def link(args: argparse.Namespace) -> dict[str, Any]:
     args.resume = args.resume or restarts() > 0
     config = make_config(LinkConfig, args)
     from biosyn.distributed.running import joined  # here, so that --help does not wait for torch
-    from biosyn.linking.run import link_file
+    from biosyn.linking.file import link_file
 
     with joined(config.device):
         return link_file(config)

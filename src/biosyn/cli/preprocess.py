@@ -5,12 +5,12 @@ from collections.abc import Sequence
 from typing import Any
 
 from biosyn.cli.common import add_quiet, run_command, show_progress
-from biosyn.cli.corpora import add_corpora
+from biosyn.cli.preprocess_corpora import add_corpora
 from biosyn.cli.preprocess_dictionary import add_dictionary
-from biosyn.data.corpus_folder import require_replaceable
-from biosyn.data.holdout import hold_out
+from biosyn.corpora.folder import require_replaceable
+from biosyn.corpora.hpo import hold_out
+from biosyn.corpora.preprocess import preprocess_corpus
 from biosyn.data.hpo import default_obo, read_hpo
-from biosyn.preprocessing import preprocess_corpus
 
 
 def main(argv: Sequence[str] | None = None) -> int:

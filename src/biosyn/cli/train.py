@@ -62,7 +62,7 @@ def _train(args: argparse.Namespace) -> dict[str, Any]:
     args.resume = args.resume or restarts() > 0  # what torchrun starts again goes on
     config = make_config(TrainConfig, args)
     from biosyn.distributed.running import joined  # here, so that --help does not wait for torch
-    from biosyn.train_run import train
+    from biosyn.training.train import train
 
     with joined(config.device):
         return train(config)

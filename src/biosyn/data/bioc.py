@@ -3,10 +3,10 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from biosyn.data.bioc_json import json_document, json_pieces
-from biosyn.data.bioc_records import BiocDocument
-from biosyn.data.bioc_xml import xml_document, xml_pieces
 from biosyn.files import open_binary
+from biosyn.mention_files.bioc_documents import BiocDocument
+from biosyn.mention_files.bioc_json import json_document, json_pieces
+from biosyn.mention_files.bioc_xml import xml_document, xml_pieces
 
 
 def read_bioc(path: str | Path) -> Iterator[BiocDocument]:

@@ -3,7 +3,7 @@
 import random
 from collections.abc import Mapping, Sequence
 
-from biosyn.data.concept_files import Document
+from biosyn.data.documents import Document
 from biosyn.errors import InputError
 
 

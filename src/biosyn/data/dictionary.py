@@ -1,9 +1,10 @@
 """The dictionary: the names a mention can be mapped to, and their concept ids."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 from biosyn.concept_ids import split_ids
+from biosyn.data.ontology import Concept
 from biosyn.errors import InputError
 from biosyn.files import read_lines
 from biosyn.records import Name
@@ -96,3 +97,67 @@ def _parse_name(line: str, path: Path, number: int) -> Name:
     if not separator or not name or not split_ids(cui):
         raise InputError(f"expected 'cui||name', found '{line[:80]}'", path=path, line=number)
     return Name(name, cui)
+
+
+class NameTable:
+    """Distinct names in order of first sight, each with the ids of every row it stands in.
+
+    It iterates over the dictionary's lines, ``cui||name``.
+
+    Examples
+    --------
+    >>> table = NameTable()
+    >>> table.add("ataxia", ["D1"]); table.add("chorea", ["D2"]); table.add("ataxia", ["D3", "D1"])
+    >>> list(table), table.homonyms
+    (['D1|D3||ataxia', 'D2||chorea'], 1)
+    """
+
+    def __init__(self) -> None:
+        # The tuple is the row's own, shared by all names of the row: a name costs its text and one slot.
+        self._ids: dict[str, tuple[str, ...]] = {}
+        self._homonyms: set[str] = set()
+
+    def __len__(self) -> int:
+        return len(self._ids)
+
+    def __iter__(self) -> Iterator[str]:
+        return (f"{'|'.join(ids)}||{name}" for name, ids in self._ids.items())
+
+    @property
+    def homonyms(self) -> int:
+        """How many names stand in two or more rows, rows of the same ids counted once."""
+        return len(self._homonyms)
+
+    def add(self, name: str, ids: Iterable[str]) -> None:
+        """Add a cleaned name, or ids to a known one; an empty name is left out.
+
+        Parameters
+        ----------
+        ids
+            Of the row that the name stands in. A tuple is kept as it is: its ids must be distinct.
+        """
+        if not name:
+            return
+        row = ids if isinstance(ids, tuple) else tuple(dict.fromkeys(ids))
+        known = self._ids.setdefault(name, row)
+        if known != row:
+            self._ids[name] = tuple(dict.fromkeys((*known, *row)))
+            self._homonyms.add(name)
+
+    def ids(self) -> frozenset[str]:
+        """Return every single id of the table, those of a composite ``x+y`` apart."""
+        fields = {cui for ids in self._ids.values() for cui in ids}
+        return frozenset(cui for field in fields for cui in split_ids(field))
+
+    def lines(self) -> list[str]:
+        """Return the dictionary's lines at once."""
+        return list(self)
+
+
+def name_table(concepts: Iterable[Concept], clean: Callable[[str], str]) -> NameTable:
+    """Clean every name of an ontology and merge the equal ones."""
+    table = NameTable()
+    for concept in concepts:
+        for name in concept.names:
+            table.add(clean(name), concept.ids)
+    return table

@@ -4,11 +4,11 @@ from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 
-from biosyn.data.ontologies.obo import obo_concepts
-from biosyn.data.ontologies.source import Source
+from biosyn.data.bad_entries import ReadingReport
 from biosyn.data.ontology import Concept
-from biosyn.data.reading import ReadingReport
 from biosyn.errors import InputError, missing_extra
+from biosyn.ontologies.obo import obo_concepts
+from biosyn.ontologies.source import Source
 
 
 def default_obo() -> Path:

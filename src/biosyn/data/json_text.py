@@ -5,8 +5,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import IO, TypeVar
 
-from biosyn.data.json_spans import Node, TruncatedError, parse_key, parse_separator, parse_value, skip_blanks
 from biosyn.errors import InputError
+from biosyn.mention_files.json_places import Node, TruncatedError, parse_key, parse_separator, parse_value, skip_blanks
 
 BLOCK = 1 << 16  # bytes read at a time
 

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from biosyn.concept_ids import NO_CONCEPT, split_ids
-from biosyn.data.concept_files import query_problem
-from biosyn.data.reading import BadEntryError
+from biosyn.data.bad_entries import BadEntryError
+from biosyn.data.documents import query_problem
 from biosyn.records import Query
 
 _OFFSET = re.compile(r"\d{1,9}", re.ASCII)

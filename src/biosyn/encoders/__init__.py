@@ -1,1 +1,5 @@
-"""Names to vectors: the sparse (TF-IDF) and the dense (BERT) encoder."""
+"""Names in, vectors out.
+
+In: lists of texts. Out: the sparse TF-IDF rows of `sparse.py`, (N, V), and the dense vectors of `dense.py`, (N, H).
+Start with `sparse.py`; `dense.py` builds on `tokens.py` (each text is tokenized once) and `pooling.py`.
+"""

@@ -7,14 +7,14 @@ from typing import Any, NamedTuple
 
 from biosyn import __version__
 from biosyn.config import DOCUMENT_FORMATS, LinkConfig
-from biosyn.data.mention_files.formats import MentionFile, Wanted, format_of
-from biosyn.data.mention_files.units import ID, NAME, PROBABILITY, SCORE
 from biosyn.data.typos import read_typos
 from biosyn.errors import InputError
 from biosyn.files import sha256_of
-from biosyn.linking.preparation import Preparation
+from biosyn.mention_files.formats import MentionFile, Wanted, format_of
+from biosyn.mention_files.units import ID, NAME, PROBABILITY, SCORE
 from biosyn.model.linker import Linker
 from biosyn.text.abbreviations import AbbreviationFinder, abbreviation_finder
+from biosyn.text.cleaning import Preparation
 from biosyn.text.preprocess import TextPreprocess
 
 

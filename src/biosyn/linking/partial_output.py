@@ -14,7 +14,7 @@ from filelock import FileLock, Timeout
 
 from biosyn.errors import InputError
 from biosyn.files import require_writable
-from biosyn.linking.state import Done, LinkState
+from biosyn.linking.journal import Done, LinkState
 
 logger = logging.getLogger(__name__)
 

@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 
-from biosyn.data.mention_files.units import Link
 from biosyn.distributed.ranks import gathered_json, rank
 from biosyn.linking.steps import LinkTexts
+from biosyn.mention_files.units import Link
 
 
 def link_steps(texts: Sequence[Sequence[str]], link: LinkTexts) -> list[list[Link]]:

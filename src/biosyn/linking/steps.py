@@ -3,10 +3,10 @@
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
-from biosyn.data.mention_files.units import Link, Mention, Unit
 from biosyn.errors import InputError
-from biosyn.linking.preparation import Preparation, mention_problem
-from biosyn.linking.state import LinkState
+from biosyn.linking.journal import LinkState
+from biosyn.mention_files.units import Link, Mention, Unit
+from biosyn.text.cleaning import Preparation, mention_problem
 from biosyn.text.preprocess import has_content
 
 MENTIONS = 512

@@ -5,8 +5,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from biosyn.metrics.figures import Measure
-from biosyn.metrics.reliability import with_outcomes
+from biosyn.evaluation.figures import Measure
+from biosyn.evaluation.reliability import with_outcomes
 
 
 class RiskPoint(NamedTuple):

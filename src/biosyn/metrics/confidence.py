@@ -7,11 +7,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from biosyn.concept_ids import shares_any
+from biosyn.evaluation.figures import figures_of
+from biosyn.evaluation.outcomes import Outcomes
+from biosyn.evaluation.reliability import expected_calibration_error, reliability_table
 from biosyn.metrics.abstention import RiskPoint, answer_measures, area_under_risk, risk_coverage
 from biosyn.metrics.accuracy import hits_at
-from biosyn.metrics.figures import figures_of
-from biosyn.metrics.outcomes import Outcomes
-from biosyn.metrics.reliability import expected_calibration_error, reliability_table
 from biosyn.records import QueryPrediction
 
 POINTS = 100  # of the risk-coverage curve that are written

@@ -3,9 +3,9 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from biosyn.evaluation.figures import Figure
+from biosyn.evaluation.outcomes import FigureKey, Outcomes
 from biosyn.metrics.bootstrap import interval_json
-from biosyn.metrics.figures import Figure
-from biosyn.metrics.outcomes import FigureKey, Outcomes
 
 SHOWN_OF_PROTOCOLS = ("acc1", "acc5", "acc10", "acc20", "mrr", "recall_topk", "recall_dictionary")
 

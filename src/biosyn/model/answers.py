@@ -3,9 +3,9 @@
 from typing import Any
 
 from biosyn.concept_ids import NO_CONCEPT
-from biosyn.confidence import is_unsure
 from biosyn.model.explain import ExplainedCandidate, Explanation
 from biosyn.records import Candidate, ConceptPrediction, MentionPrediction
+from biosyn.retrieval.confidence import is_unsure
 from biosyn.retrieval.vectors import Vectors
 
 NGRAMS_SHOWN = 10

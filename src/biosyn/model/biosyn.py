@@ -15,20 +15,20 @@ from biosyn.checkpoint.encoder import load_encoder
 from biosyn.checkpoint.files import FILES
 from biosyn.checkpoint.folder import save_checkpoint
 from biosyn.checkpoint.manifest import Manifest, load_manifest
-from biosyn.checkpoint.reading import open_checkpoint, open_encoder
-from biosyn.confidence import Calibration
+from biosyn.checkpoint.opening import open_checkpoint, open_encoder
 from biosyn.config import MAX_LENGTH, SEARCH_MEMORY
 from biosyn.data.dictionary import DictionaryDataset
 from biosyn.encoders.dense import DenseEncoder
 from biosyn.encoders.pooling import Pooling
 from biosyn.encoders.sparse import SparseEncoder
 from biosyn.encoders.tokens import TokenizedTexts
-from biosyn.model.dictionary_index import dictionary_index
+from biosyn.index.dictionary_index import DictionaryIndex
+from biosyn.index.known_dictionaries import open_dictionary
+from biosyn.model.embedded_dictionary import dictionary_index
 from biosyn.model.linker import Linker
-from biosyn.retrieval.index import DictionaryIndex
-from biosyn.retrieval.known_dictionaries import open_dictionary
+from biosyn.retrieval.confidence import Calibration
+from biosyn.retrieval.score_parts import Shares, score_shares
 from biosyn.retrieval.search import TopNames, top_names
-from biosyn.retrieval.shares import Shares, score_shares
 from biosyn.retrieval.vectors import NameVectors, SparseRows, Vectors
 
 

@@ -2,8 +2,8 @@
 
 from biosyn.data.dictionary import DictionaryDataset
 from biosyn.records import Candidate
+from biosyn.retrieval.score_parts import Shares
 from biosyn.retrieval.search import TopNames
-from biosyn.retrieval.shares import Shares
 
 
 def to_candidates(found: TopNames, shares: Shares, dictionary: DictionaryDataset) -> list[tuple[Candidate, ...]]:

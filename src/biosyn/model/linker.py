@@ -8,21 +8,21 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from biosyn.confidence import DEPTH, Calibration
 from biosyn.config import INFERENCE_TOPK
 from biosyn.data.concepts import ConceptTable
 from biosyn.data.dictionary import DictionaryDataset
 from biosyn.data.ontology import Concept
 from biosyn.encoders.sparse import SparseEncoder
 from biosyn.errors import InputError
+from biosyn.index.approximate import Search, open_ann
+from biosyn.index.dictionary_index import DictionaryIndex
 from biosyn.model.candidates import to_candidates
 from biosyn.model.explain import Explanation, OtherNames, explain_candidates
-from biosyn.records import ConceptCandidate, ConceptPrediction, MentionPrediction
-from biosyn.retrieval.ann import Search, open_ann
+from biosyn.records import ConceptCandidate, ConceptPrediction, MentionPrediction, Query, QueryPrediction, split_mention
 from biosyn.retrieval.concepts import ConceptHit, top_concepts
-from biosyn.retrieval.index import DictionaryIndex
+from biosyn.retrieval.confidence import DEPTH, Calibration
+from biosyn.retrieval.score_parts import Shares
 from biosyn.retrieval.search import TopNames
-from biosyn.retrieval.shares import Shares
 from biosyn.retrieval.vectors import NameVectors, Vectors
 from biosyn.text.preprocess import TextPreprocess, has_content
 from biosyn.text.trace import trace_cleaning, trace_splitting
@@ -308,3 +308,22 @@ def clean_mention(mention: str) -> str:
     except UnicodeEncodeError as error:
         raise InputError(f"the mention {mention[:80]!r} is no valid Unicode: give it in UTF-8") from error
     return cleaned
+
+
+def predict(
+    biosyn: Model, queries: Sequence[Query], dictionary: DictionaryDataset, names: NameVectors, *, topk: int
+) -> list[QueryPrediction]:
+    """Return the candidates of each query's mentions; a mention that comes twice is searched once.
+
+    Parameters
+    ----------
+    names
+        The dictionary's vectors; the halves that they have decide the score mode.
+    """
+    parts = [split_mention(query) for query in queries]
+    texts = list(dict.fromkeys(part for mentions in parts for part in mentions))
+    by_text = {found.mention: found for found in link_texts(biosyn, texts, names, dictionary, topk=topk)}
+    return [
+        QueryPrediction(query, tuple(by_text[part] for part in mentions))
+        for query, mentions in zip(queries, parts, strict=True)
+    ]

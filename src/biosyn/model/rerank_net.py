@@ -1,11 +1,23 @@
 """The trained part: one encoder for mentions and names, and the weight w of the sparse score."""
 
+from typing import NamedTuple
+
 import torch
 from torch import Tensor, nn
 
-from biosyn.data.candidates import CandidateBatch
 from biosyn.encoders.dense import group_vectors
 from biosyn.encoders.pooling import CLS, Pooling
+from biosyn.encoders.tokens import TokenBatch
+
+
+class CandidateBatch(NamedTuple):
+    """B mentions and their K candidates; each distinct name stands once, in groups of like length."""
+
+    groups: tuple[TokenBatch, ...]  # together T texts
+    mention_rows: Tensor  # (B,) int64, rows of the T texts
+    candidate_rows: Tensor  # (B, K) int64, rows of the T texts
+    sparse_score: Tensor  # (B, K) float32
+    target: Tensor  # (B, K) float32, 1 for a synonym
 
 
 class RerankNet(nn.Module):

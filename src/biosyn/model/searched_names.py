@@ -2,7 +2,7 @@
 
 import torch
 
-from biosyn.data.hiding import Hidden
+from biosyn.evaluation.hidden import Hidden
 from biosyn.model.biosyn import BioSyn
 from biosyn.retrieval.vectors import NameVectors
 

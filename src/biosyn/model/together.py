@@ -9,12 +9,12 @@ from torch import Tensor
 from biosyn.data.dictionary import DictionaryDataset
 from biosyn.distributed.ranks import size, summed
 from biosyn.encoders.sparse import SparseEncoder
+from biosyn.index.dictionary_index import DictionaryIndex
 from biosyn.model.biosyn import BioSyn
 from biosyn.model.linker import Model
-from biosyn.retrieval.index import DictionaryIndex
+from biosyn.retrieval.score_parts import Shares
 from biosyn.retrieval.search import TopNames
 from biosyn.retrieval.share import top_names_of_blocks, top_names_of_share
-from biosyn.retrieval.shares import Shares
 from biosyn.retrieval.vectors import NameVectors, Vectors
 
 

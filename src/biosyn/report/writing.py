@@ -10,13 +10,13 @@ from biosyn.checkpoint.files import FILES
 from biosyn.concept_ids import split_ids
 from biosyn.data.concepts import ConceptTable
 from biosyn.errors import InputError
+from biosyn.evaluation.outcomes import Outcomes
+from biosyn.evaluation.references import References
+from biosyn.evaluation.report.errors import error_rows
+from biosyn.evaluation.report.page import Subject, report_html
 from biosyn.files import read_lines, write_text
-from biosyn.metrics.outcomes import Outcomes
 from biosyn.ontology_links import holds_genes
-from biosyn.outcomes import References
 from biosyn.records import QueryPrediction
-from biosyn.report.errors import error_rows
-from biosyn.report.page import Subject, report_html
 
 logger = logging.getLogger(__name__)
 

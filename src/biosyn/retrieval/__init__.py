@@ -1,1 +1,6 @@
-"""Vectors to candidate rows: exact top-k search in bounded memory."""
+"""Vectors in, rows and scores out.
+
+In: vectors of mentions and names. Out: for each mention the rows of its best names, with their scores, ties broken by
+row. Start with `search.py`; `concepts.py` ranks concepts instead of names, `confidence.py` turns scores into
+probabilities.
+"""

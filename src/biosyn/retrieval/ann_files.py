@@ -8,13 +8,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from biosyn.checkpoint.files import read_json
-from biosyn.checkpoint.manifest import library_versions
 from biosyn.errors import InputError
-from biosyn.files import sha256_of, write_json
-from biosyn.retrieval.faiss_index import GRAPH, LISTS, FaissSettings, require_faiss
-from biosyn.retrieval.index import DictionaryIndex
-from biosyn.retrieval.index_files import DIGEST_LENGTH, HEADER, canonical_json
+from biosyn.files import canonical_json, library_versions, read_json, sha256_of, write_json
+from biosyn.index.dictionary_index import HEADER, DictionaryIndex
+from biosyn.index.faiss_index import GRAPH, LISTS, FaissSettings, require_faiss
+from biosyn.index.key import DIGEST_LENGTH
 
 FORMAT = "biosyn approximate index"
 FORMAT_VERSION = 1

@@ -3,10 +3,8 @@
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from biosyn.checkpoint.files import read_json
-from biosyn.checkpoint.manifest import library_versions
 from biosyn.errors import InputError
-from biosyn.files import write_json
+from biosyn.files import library_versions, read_json, write_json
 
 PROGRESS = "progress.json"
 

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from biosyn.errors import InputError
-from biosyn.retrieval.index import DictionaryIndex
+from biosyn.index.dictionary_index import DictionaryIndex
 
 COPY_BLOCK = 16_384  # rows copied at a time
 

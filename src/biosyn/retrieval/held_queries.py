@@ -3,8 +3,6 @@
 import random
 from collections.abc import Callable, Sequence
 
-CHANGES: tuple[Callable[[str, random.Random], str], ...]
-
 
 def held_queries(names: Sequence[str], count: int, *, seed: int) -> list[str]:
     """Return ``count`` names drawn at random, each changed in one way: a typing error, a word less, or another order.
@@ -52,4 +50,10 @@ def _last_word_first(name: str, drawn: random.Random) -> str:
     return " ".join(words[-1:] + words[:-1])
 
 
-CHANGES = (_two_letters_swapped, _a_letter_less, _a_letter_twice, _a_word_less, _last_word_first)
+CHANGES: tuple[Callable[[str, random.Random], str], ...] = (
+    _two_letters_swapped,
+    _a_letter_less,
+    _a_letter_twice,
+    _a_word_less,
+    _last_word_first,
+)

@@ -11,11 +11,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from biosyn.checkpoint.manifest import library_versions
 from biosyn.errors import InputError
-from biosyn.retrieval.build_progress import Progress, read_progress, write_progress
-from biosyn.retrieval.dense_build import DenseFill, Embed, stored_vectors
-from biosyn.retrieval.index import (
+from biosyn.files import library_versions
+from biosyn.index.arrays import TEXT_BLOCK, ArrayWriter, allocate, map_array, release, text_blocks
+from biosyn.index.dictionary_index import (
     ARRAYS,
     COLUMNS,
     CUIS,
@@ -28,9 +27,11 @@ from biosyn.retrieval.index import (
     TEXTS,
     VALUES,
     DictionaryIndex,
+    write_header,
 )
-from biosyn.retrieval.index_files import TEXT_BLOCK, ArrayWriter, IndexKey, allocate, text_blocks, write_header
-from biosyn.retrieval.mapped_arrays import map_array, release
+from biosyn.index.key import IndexKey
+from biosyn.retrieval.build_progress import Progress, read_progress, write_progress
+from biosyn.retrieval.dense_build import DenseFill, Embed, stored_vectors
 
 if TYPE_CHECKING:
     from scipy import sparse

@@ -8,13 +8,13 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from biosyn.config import SEARCH_MEMORY
-from biosyn.data.candidates import CandidateDataset, label_candidates, mix_candidates, pair_scores
 from biosyn.data.dictionary import DictionaryDataset
 from biosyn.encoders.sparse import SparseEncoder
 from biosyn.encoders.tokens import TokenizedTexts
 from biosyn.records import Query
 from biosyn.retrieval.share import top_names_of_share
 from biosyn.retrieval.vectors import SparseRows, Vectors
+from biosyn.training.candidates import CandidateDataset, label_candidates, mix_candidates, pair_scores
 
 
 class CandidateRetriever:

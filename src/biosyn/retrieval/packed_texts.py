@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from biosyn.errors import InputError
-from biosyn.retrieval.mapped_arrays import release
+from biosyn.index.arrays import release
 
 BLOCK = 16_384  # strings read at a time when all are gone through
 

@@ -2,7 +2,7 @@
 
 import time
 
-from biosyn.retrieval.ann import Search
+from biosyn.index.approximate import Search
 from biosyn.retrieval.search import TopNames
 from biosyn.retrieval.vectors import Vectors
 

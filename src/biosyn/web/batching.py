@@ -6,15 +6,15 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Generic, TypeVar
 
-Question = TypeVar("Question")
-Answer = TypeVar("Answer")
+Asked = TypeVar("Asked")
+Answered = TypeVar("Answered")
 
 
 class QueueFullError(Exception):
     """Too much is waiting already: the question was not taken."""
 
 
-class Batcher(Generic[Question, Answer]):
+class Batcher(Generic[Asked, Answered]):
     """Collects questions and answers them batch by batch; for one event loop.
 
     The first question of a quiet moment waits for others for a while. Under load no time is lost: what has come
@@ -36,7 +36,7 @@ class Batcher(Generic[Question, Answer]):
 
     def __init__(
         self,
-        answer: Callable[[Sequence[Question]], Sequence[Answer]],
+        answer: Callable[[Sequence[Asked]], Sequence[Answered]],
         *,
         size: int,
         window: float,
@@ -48,7 +48,7 @@ class Batcher(Generic[Question, Answer]):
         self._window = window
         self._capacity = capacity
         self._on_batch = on_batch
-        self._waiting: deque[tuple[Question, asyncio.Future[Answer]]] = deque()
+        self._waiting: deque[tuple[Asked, asyncio.Future[Answered]]] = deque()
         self._task: asyncio.Task[None] | None = None
         # One, as the encoder is not made for more; others may give it work of their own, which takes its turn.
         self.thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="model")
@@ -58,7 +58,7 @@ class Batcher(Generic[Question, Answer]):
         """How many questions wait."""
         return len(self._waiting)
 
-    async def ask(self, questions: Sequence[Question]) -> list[Answer]:
+    async def ask(self, questions: Sequence[Asked]) -> list[Answered]:
         """Return the answers, when they are there.
 
         Raises
@@ -69,7 +69,7 @@ class Batcher(Generic[Question, Answer]):
         if len(self._waiting) + len(questions) > self._capacity:
             raise QueueFullError
         loop = asyncio.get_running_loop()
-        futures: list[asyncio.Future[Answer]] = [loop.create_future() for _ in questions]
+        futures: list[asyncio.Future[Answered]] = [loop.create_future() for _ in questions]
         self._waiting.extend(zip(questions, futures, strict=True))
         if self._task is None or self._task.done():
             self._task = loop.create_task(self._work())
@@ -84,7 +84,7 @@ class Batcher(Generic[Question, Answer]):
             self._on_batch(len(batch))
             await self._answer_batch([question for question, _ in batch], [future for _, future in batch])
 
-    async def _answer_batch(self, questions: list[Question], futures: list["asyncio.Future[Answer]"]) -> None:
+    async def _answer_batch(self, questions: list[Asked], futures: list["asyncio.Future[Answered]"]) -> None:
         loop = asyncio.get_running_loop()
         try:
             answers = await loop.run_in_executor(self.thread, self._answer, questions)

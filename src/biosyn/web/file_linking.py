@@ -6,13 +6,13 @@ from typing import Any
 
 from biosyn.concept_ids import split_name_ids
 from biosyn.config import LinkConfig
-from biosyn.data.mention_files.units import Link, Mention, Unit
 from biosyn.errors import InputError
+from biosyn.linking.file import survey
 from biosyn.linking.job import Job, open_job
-from biosyn.linking.preparation import mention_problem
-from biosyn.linking.run import survey
-from biosyn.linking.state import LinkState
+from biosyn.linking.journal import LinkState
 from biosyn.linking.steps import LinkTexts, run_step, steps
+from biosyn.mention_files.units import Link, Mention, Unit
+from biosyn.text.cleaning import mention_problem
 from biosyn.web.service import Service
 
 

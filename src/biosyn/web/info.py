@@ -4,7 +4,7 @@ import asyncio
 from pathlib import Path
 
 from biosyn.web.base import Base
-from biosyn.web.normalize import ReadyBase
+from biosyn.web.handlers import ReadyBase
 
 OPENAPI = Path(__file__).with_name("openapi.json")
 

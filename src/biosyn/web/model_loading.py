@@ -5,8 +5,8 @@ from pathlib import Path
 from biosyn.config import DemoConfig
 from biosyn.data.dictionary import require_names
 from biosyn.devices import resolve_device
+from biosyn.index.known_dictionaries import open_dictionary
 from biosyn.model.biosyn import BioSyn
-from biosyn.retrieval.known_dictionaries import open_dictionary
 from biosyn.web.loading import Loading, counted
 from biosyn.web.service import CONCEPTS, Question, Service
 

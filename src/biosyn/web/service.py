@@ -6,10 +6,10 @@ from typing import Any, NamedTuple
 
 from biosyn import __version__
 from biosyn.concept_ids import split_name_ids
-from biosyn.data.mention_files.units import Link
 from biosyn.errors import InputError
 from biosyn.files import sha256_of
-from biosyn.linking.run import best_links
+from biosyn.linking.file import best_links
+from biosyn.mention_files.units import Link
 from biosyn.model.answers import answer_json, concept_answer_json, concepts_json, embeddings_json
 from biosyn.model.explain import OtherNames
 from biosyn.model.linker import Linker, clean_mention

@@ -1,6 +1,6 @@
 """Where a mention stands in its document, for corpora that do not say."""
 
-from biosyn.data.reading import ReadingReport
+from biosyn.data.bad_entries import ReadingReport
 
 NOWHERE = "-1"
 

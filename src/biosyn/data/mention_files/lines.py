@@ -4,7 +4,8 @@ from collections.abc import Iterator, Sequence
 from io import BufferedReader
 from pathlib import Path
 
-from biosyn.data.mention_files.units import (
+from biosyn.data.raw_lines import raw_lines
+from biosyn.mention_files.units import (
     NOT_UTF8,
     Link,
     Mention,
@@ -15,7 +16,6 @@ from biosyn.data.mention_files.units import (
     plain_unit,
     split_line,
 )
-from biosyn.data.raw_lines import raw_lines
 
 
 def line_units(stream: BufferedReader, path: str | Path, *, keys: Sequence[str]) -> Iterator[Unit]:

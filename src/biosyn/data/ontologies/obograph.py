@@ -10,10 +10,11 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from biosyn.data.ontologies.obo import SCOPES, is_live, term_names
-from biosyn.data.ontologies.source import Source
-from biosyn.data.ontology import Concept, distinct_ids
+from biosyn.concept_ids import distinct_ids
+from biosyn.data.ontology import Concept
 from biosyn.errors import InputError
+from biosyn.ontologies.obo import SCOPES, is_live, term_names
+from biosyn.ontologies.source import Source
 
 _BASE = "http://purl.obolibrary.org/obo/"
 _TERM = re.compile(r"https?://.*[/#]([A-Za-z]\w*?)_(\w+)")

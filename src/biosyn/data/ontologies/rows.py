@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import groupby
 from typing import Generic, NamedTuple, TypeVar
 
-from biosyn.data.ontologies.source import Source
+from biosyn.ontologies.source import Source
 
 Content = TypeVar("Content")
 

@@ -1,0 +1,28 @@
+"""BC5CDR, the chemicals and diseases of BioCreative V (Li et al. 2016), in PubTator form."""
+
+from pathlib import Path
+
+from biosyn.corpora.pubtator import read_splits
+from biosyn.corpora.raw import raw_files
+from biosyn.data.bad_entries import ReadingReport
+from biosyn.data.documents import Document
+from biosyn.data.pubtator_mentions import PubTatorForm
+
+FILES = {
+    "train": "CDR_TrainingSet.PubTator.txt",
+    "dev": "CDR_DevelopmentSet.PubTator.txt",
+    "test": "CDR_TestSet.PubTator.txt",
+}
+TYPES = ("disease", "chemical")
+
+
+def read_bc5cdr(raw_dir: str | Path, kind: str, *, report: ReadingReport) -> dict[str, list[Document]]:
+    """Read the mentions of one type. The ids are MeSH's; a mention of several concepts may carry its parts.
+
+    Raises
+    ------
+    InputError
+        If a file is missing or has a bad line.
+    """
+    form = PubTatorForm(parts=True, relations=True, types=frozenset({kind}))
+    return read_splits(raw_files(raw_dir, FILES), form=form, report=report)

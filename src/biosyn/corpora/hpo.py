@@ -1,0 +1,86 @@
+"""Mentions out of an ontology alone: one synonym of a well-described term is held out and must be linked back."""
+
+import random
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import NamedTuple
+
+from biosyn.data.documents import Document
+from biosyn.data.ontology import Concept
+from biosyn.errors import InputError
+from biosyn.records import Query
+from biosyn.text.preprocess import TextPreprocess
+
+MIN_SYNONYMS = 3
+# Half for the test: it is cheap to measure, and its figure is what a user looks at
+SHARES = {"train": 0.4, "dev": 0.1, "test": 0.5}
+
+
+class HeldOut(NamedTuple):
+    """The concepts without the held-out names, and those names as a corpus of one document a split."""
+
+    concepts: list[Concept]
+    corpus: dict[str, list[Document]]
+
+
+class _Mention(NamedTuple):
+    row: int
+    name: str
+
+
+def hold_out(concepts: Sequence[Concept], *, seed: int) -> HeldOut:
+    """Hold out one synonym of each concept that has three or more, and deal these mentions out 40 / 10 / 50.
+
+    Preferred names stay. A synonym is held out only if, after cleaning, it is the sole name of its kind in the whole
+    ontology: so none of the held-out names is left in the dictionary, under its own concept or another.
+
+    Raises
+    ------
+    InputError
+        If there are too few such concepts to fill the three splits.
+    """
+    chooser = random.Random(seed)
+    mentions = _choose(concepts, TextPreprocess().run, chooser)
+    kept = list(concepts)
+    for row, name in mentions:
+        kept[row] = replace(kept[row], names=tuple(other for other in kept[row].names if other != name))
+    corpus = {split: [_document(split, part, concepts)] for split, part in _deal(mentions, chooser).items()}
+    return HeldOut(kept, corpus)
+
+
+def _choose(concepts: Sequence[Concept], clean: Callable[[str], str], chooser: random.Random) -> list[_Mention]:
+    seen = Counter(clean(name) for concept in concepts for name in concept.names)
+    mentions = []
+    for row, concept in enumerate(concepts):
+        synonyms = concept.names[1:]
+        fit = [name for name in synonyms if clean(name) and seen[clean(name)] == 1 and "|" not in name]
+        if len(synonyms) >= MIN_SYNONYMS and fit:
+            mentions.append(_Mention(row, chooser.choice(fit)))
+    return mentions
+
+
+def _deal(mentions: Sequence[_Mention], chooser: random.Random) -> dict[str, list[_Mention]]:
+    """Shuffle, cut by the shares, and give each split back in the order of the ontology."""
+    shuffled = chooser.sample(mentions, len(mentions))
+    first = round(len(mentions) * SHARES["train"])
+    second = first + round(len(mentions) * SHARES["dev"])
+    parts = {"train": shuffled[:first], "dev": shuffled[first:second], "test": shuffled[second:]}
+    if not all(parts.values()):
+        raise InputError(
+            f"only {len(mentions)} terms have {MIN_SYNONYMS} or more synonyms and one of them to hold out: "
+            "too few for train, dev and test"
+        )
+    return {split: sorted(part) for split, part in parts.items()}
+
+
+def _document(split: str, mentions: Sequence[_Mention], concepts: Sequence[Concept]) -> Document:
+    """Write the mentions as a text, one a line, so that they have offsets like those of any corpus."""
+    pmid = f"holdout_{split}"
+    queries, start = [], 0
+    for row, name in mentions:
+        end = start + len(name)
+        cui = "|".join(concepts[row].ids)
+        queries.append(Query(name, cui, pmid=pmid, start=str(start), end=str(end), type="Synonym"))
+        start = end + 1
+    return Document(pmid, "".join(f"{query.mention}\n" for query in queries), tuple(queries))

@@ -1,0 +1,180 @@
+"""From raw corpora and ontologies to the files that training and evaluation read."""
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import chain
+from pathlib import Path
+from typing import NamedTuple
+
+from tqdm import tqdm
+
+from biosyn.concept_ids import NO_CONCEPT, split_ids, strip_prefixes
+from biosyn.corpora.folder import SPLITS, TRAINDEV, move_into_place, require_replaceable
+from biosyn.data.dictionary import NameTable, name_table
+from biosyn.data.documents import Document, write_documents
+from biosyn.data.ontology import CONCEPTS_FILE, Concept, concept_json
+from biosyn.errors import InputError
+from biosyn.files import staged_folder, write_lines
+from biosyn.records import Query
+from biosyn.text.abbreviations import AbbreviationFinder, expand, no_abbreviations
+from biosyn.text.composites import split_composite
+from biosyn.text.preprocess import TextPreprocess
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Cleaning:
+    """What is done to a corpus's mentions beyond the rules that hold for every text.
+
+    Attributes
+    ----------
+    typos
+        Misspelled token -> right spelling, lower case.
+    find_abbreviations
+        Document text in, short form -> long form out.
+    remove_cuiless
+        Leave out a query with an id that its split's dictionary does not know; else its id becomes ``-1``.
+    split_composites
+        Cut a mention of several ids into as many parts where it can be cut; not where two ids describe one thing.
+    """
+
+    typos: Mapping[str, str] = field(default_factory=dict)
+    find_abbreviations: AbbreviationFinder = no_abbreviations
+    remove_cuiless: bool = True
+    split_composites: bool = True
+
+
+class _Split(NamedTuple):
+    """A split after preprocessing: the raw and the processed documents, and the split's own dictionary."""
+
+    raw: Sequence[Document]
+    processed: list[Document]
+    dictionary: list[str]
+
+
+def preprocess_corpus(
+    corpus: Mapping[str, Sequence[Document]],
+    concepts: Sequence[Concept],
+    output_dir: str | Path,
+    *,
+    cleaning: Cleaning | None = None,
+    progress: bool = False,
+) -> dict[str, dict[str, int]]:
+    """Write a corpus and its ontology in BioSyn's files: queries, dictionaries, concepts.
+
+    Everything is written beside its place and moved there at the end, so that an error leaves nothing half-written.
+    Folders and files of an earlier run are replaced.
+
+    Parameters
+    ----------
+    corpus
+        ``train``, ``dev`` and ``test`` documents, or one or two of the three: for the others nothing is written.
+    concepts
+        The ontology, which becomes the train dictionary. The dev dictionary adds the processed train queries,
+        the test dictionary those of dev too, as far as they are there.
+
+    Returns
+    -------
+    dict
+        Counts by split: documents, queries, queries left out, dictionary names; and the ontology's concepts.
+
+    Raises
+    ------
+    InputError
+        If there is no split, a document stands in two splits, or ``output_dir`` holds something under one of our
+        names that we did not write.
+    """
+    cleaning = cleaning or Cleaning()
+    names = [name for name in SPLITS if name in corpus]
+    _require_distinct({name: corpus[name] for name in names})
+    require_replaceable(output_dir)
+    table = name_table(concepts, TextPreprocess().run)
+    splits: dict[str, _Split] = {}
+    for name in names:
+        known = table.ids()
+        documents = tqdm(corpus[name], desc=name, unit="document", disable=not progress)
+        processed = [process_document(document, known, cleaning) for document in documents]
+        splits[name] = _Split(corpus[name], processed, table.lines())
+        if not _count(processed):
+            logger.warning("%s: no query is left: are the dictionary's ids those of the corpus?", name)
+        _add_queries(table, processed)
+    with staged_folder(output_dir) as stage:
+        _write(stage, splits, concepts)
+        move_into_place(stage, Path(output_dir))
+    return _summary(splits, len(concepts))
+
+
+def process_document(document: Document, known_ids: frozenset[str], cleaning: Cleaning) -> Document:
+    """Clean the mentions of a document: abbreviations, composites, text, ids, in this order."""
+    pairs = cleaning.find_abbreviations(document.text)
+    clean = TextPreprocess(cleaning.typos, keep_pipe=True)
+    queries = []
+    for query in document.queries:
+        mention, cui = expand(query.mention, pairs), query.cui
+        if cleaning.split_composites:
+            mention, cui = split_composite(mention, cui)
+        cui = strip_prefixes(cui)
+        ids = split_ids(cui)
+        if not ids or not known_ids.issuperset(ids):
+            cui = NO_CONCEPT
+        queries.append(query._replace(mention=clean.run(mention), cui=cui))
+    return document._replace(queries=tuple(query for query in queries if _is_kept(query, cleaning.remove_cuiless)))
+
+
+def _is_kept(query: Query, remove_cuiless: bool) -> bool:
+    if not query.mention.strip("| "):
+        logger.warning("document %s: a mention at %s is punctuation only and is left out", query.pmid, query.start)
+        return False
+    return query.cui != NO_CONCEPT or not remove_cuiless
+
+
+def _add_queries(table: NameTable, documents: Sequence[Document]) -> None:
+    """Add processed queries to the dictionary; a composite ``a|b`` enters as the one name "a b".
+
+    Its ids are cut at ``|`` only, so ``x+y`` stays one id there: a candidate that is right for neither x nor y alone.
+    """
+    clean = TextPreprocess()
+    for document in documents:
+        for query in document.queries:
+            if query.cui != NO_CONCEPT:
+                table.add(clean.run(query.mention), query.cui.split("|"))
+
+
+def _write(stage: Path, splits: Mapping[str, _Split], concepts: Sequence[Concept]) -> None:
+    for name, split in splits.items():
+        write_documents(stage / name, split.raw)
+        write_documents(stage / f"processed_{name}", split.processed)
+        write_lines(stage / f"{name}_dictionary.txt", split.dictionary)
+    if "train" in splits:
+        both = [splits[name].processed for name in ("train", "dev") if name in splits]
+        write_documents(stage / TRAINDEV, chain.from_iterable(both))
+    write_lines(stage / CONCEPTS_FILE, map(concept_json, concepts))
+
+
+def _summary(splits: Mapping[str, _Split], concepts: int) -> dict[str, dict[str, int]]:
+    raw = {name: _count(split.raw) for name, split in splits.items()}
+    queries = {name: _count(split.processed) for name, split in splits.items()}
+    return {
+        "documents": {name: len(split.raw) for name, split in splits.items()},
+        "queries": queries,
+        "queries_left_out": {name: raw[name] - queries[name] for name in splits},
+        "dictionary_names": {name: len(split.dictionary) for name, split in splits.items()},
+        "ontology": {"concepts": concepts},
+    }
+
+
+def _count(documents: Sequence[Document]) -> int:
+    return sum(len(document.queries) for document in documents)
+
+
+def _require_distinct(corpus: Mapping[str, Sequence[Document]]) -> None:
+    if not corpus:
+        raise InputError("the corpus has no split: give train, dev or test")
+    seen: dict[str, str] = {}
+    for name, documents in corpus.items():
+        for document in documents:
+            other = seen.setdefault(document.pmid, name)
+            if other != name:
+                raise InputError(f"document '{document.pmid}' stands in {other} and in {name}: take one of them out")

@@ -1,0 +1,149 @@
+"""The verb of biosyn calibrate: a dev set in, the probability that the best concept is right out, into the manifest."""
+
+import logging
+import random
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any, NamedTuple
+
+from biosyn.checkpoint.folder import record_calibration
+from biosyn.checkpoint.manifest import load_manifest
+from biosyn.concept_ids import shares_any
+from biosyn.config import CalibrateConfig
+from biosyn.data.queries import QueryDataset
+from biosyn.devices import resolve_device
+from biosyn.errors import InputError
+from biosyn.evaluation.hidden import Hidden, open_hidden
+from biosyn.evaluation.reliability import expected_calibration_error, reliability_table
+from biosyn.index.known_dictionaries import open_dictionary
+from biosyn.metrics.abstention import area_under_risk
+from biosyn.model.biosyn import BioSyn
+from biosyn.model.linker import predict
+from biosyn.model.searched_names import embed_searched
+from biosyn.provenance import describe_data
+from biosyn.records import QueryPrediction
+from biosyn.retrieval.confidence import DEPTH, Calibration, Features, features_of, sigmoid
+
+logger = logging.getLogger(__name__)
+
+FOLDS = 10
+
+
+class Sample(NamedTuple):
+    """A mention of the dev set: its document, its features, and whether its best concept is right."""
+
+    document: str
+    features: Features
+    right: bool
+
+
+def calibrate(config: CalibrateConfig) -> dict[str, Any]:
+    """Run biosyn calibrate: fit, cross-validate, record in the manifest; return its JSON result.
+
+    Raises
+    ------
+    InputError
+        If a file is missing or bad, the model is no checkpoint of ours, or the mentions do not allow a fit.
+    """
+    device = resolve_device(config.device)
+    queries = QueryDataset(config.data_dir).queries
+    dictionary = open_dictionary(config.dictionary_path, cache_dir=config.cache_dir)
+    searched = open_hidden(dictionary, share=config.hide_concepts, seed=config.seed)
+    load_manifest(config.model_name_or_path)  # before the minutes that the embedding takes
+    biosyn = BioSyn.from_pretrained(
+        config.model_name_or_path, device=device, precision=config.precision, search_memory=config.search_memory
+    )
+    names = embed_searched(
+        biosyn,
+        searched,
+        score_mode=config.score_mode,
+        cache_dir=config.cache_dir,
+        index_precision=config.index_precision,
+        show_progress=config.show_progress,
+    )
+    topk = min(DEPTH, len(searched.dictionary))
+    samples = samples_of(predict(biosyn, queries, searched.dictionary, names, topk=topk))
+    report = reliability_json(samples, cross_validated(samples, seed=config.seed))
+    fitted_on = {**_describe(config, searched, len(queries)), "ece": report["ece"]}
+    calibration = replace(fit(samples), fitted_on=fitted_on)
+    record_calibration(config.model_name_or_path, config.score_mode, calibration)
+    logger.info("recorded for the %s score in the checkpoint's manifest and model card", config.score_mode)
+    return {"score_mode": config.score_mode, **calibration.to_json(), **report}
+
+
+def samples_of(predictions: Sequence[QueryPrediction]) -> list[Sample]:
+    """Return a sample for each mention, those of a composite query one by one."""
+    return [
+        Sample(
+            found.query.pmid,
+            features_of(mention.mention, mention.candidates),
+            shares_any(found.query.cui, mention.candidates[0].cui),
+        )
+        for found in predictions
+        for mention in found.mentions
+    ]
+
+
+def fit(samples: Sequence[Sample]) -> Calibration:
+    """Fit the logistic model: standardized features, L2 penalty of 1 on their weights, none on the intercept.
+
+    Raises
+    ------
+    InputError
+        If all mentions are right, or none is.
+    """
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.preprocessing import StandardScaler
+
+    right = [sample.right for sample in samples]
+    if len(set(right)) < 2:
+        raise InputError(
+            f"{'all' if all(right) else 'none'} of the {len(right)} mentions are right, which leaves nothing to fit: "
+            "give a larger dev set, or hide concepts"
+        )
+    scaler = StandardScaler()
+    values = scaler.fit_transform([sample.features for sample in samples])  # (M, F)
+    model = LogisticRegression(C=1.0, max_iter=1000).fit(values, right)
+    weights = model.coef_[0] / scaler.scale_  # (F,), for the features as they are
+    return Calibration(float(model.intercept_[0] - weights @ scaler.mean_), Features(*weights.tolist()))
+
+
+def cross_validated(samples: Sequence[Sample], *, seed: int) -> list[float]:
+    """Return for each mention the probability by a model that has not seen its document.
+
+    Raises
+    ------
+    InputError
+        If there is one document only, or the others of a fold do not allow a fit.
+    """
+    documents = sorted({sample.document for sample in samples})
+    if len(documents) < 2:
+        raise InputError("all mentions are of one document: cross-validation needs two or more")
+    random.Random(seed).shuffle(documents)
+    fold_of = {document: number % FOLDS for number, document in enumerate(documents)}
+    models = {
+        fold: fit([sample for sample in samples if fold_of[sample.document] != fold]) for fold in set(fold_of.values())
+    }
+    return [sigmoid(models[fold_of[sample.document]].log_odds(sample.features)) for sample in samples]
+
+
+def reliability_json(samples: Sequence[Sample], probabilities: Sequence[float]) -> dict[str, Any]:
+    """Return ECE, reliability table and AURC; for comparison the ECE of the softmax share taken for a probability."""
+    right = [sample.right for sample in samples]
+    table = reliability_table(probabilities, right)
+    share = [sigmoid(sample.features.log_odds) for sample in samples]
+    return {
+        "mentions": len(samples),
+        "right": sum(right),
+        "documents": len({sample.document for sample in samples}),
+        "ece": expected_calibration_error(table),
+        "ece_of_softmax_share": expected_calibration_error(reliability_table(share, right)),
+        "aurc": area_under_risk(probabilities, right),
+        "reliability": [row._asdict() for row in table],
+    }
+
+
+def _describe(config: CalibrateConfig, searched: Hidden, mentions: int) -> dict[str, Any]:
+    data = describe_data(config.data_dir, config.dictionary_path, mentions=mentions, names=len(searched.dictionary))
+    hidden = {"hidden_concepts": searched.concepts, "seed": config.seed} if searched.concepts else {}
+    return {**data, **hidden}

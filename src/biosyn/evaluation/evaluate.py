@@ -1,0 +1,162 @@
+"""Evaluation: candidates for each query of a folder, Acc@k, and the predictions as upstream writes them."""
+
+import logging
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from biosyn.checkpoint.folder import record_figures
+from biosyn.checkpoint.manifest import load_manifest
+from biosyn.config import EvalConfig
+from biosyn.data.dictionary import require_names
+from biosyn.data.queries import QueryDataset
+from biosyn.devices import resolve_device
+from biosyn.distributed.ranks import is_first
+from biosyn.evaluation.hidden import Hidden, open_hidden
+from biosyn.evaluation.outcomes import Outcomes
+from biosyn.evaluation.predictions import PREDICTIONS_FILE, predictions_file_json
+from biosyn.evaluation.references import outcomes_of, read_references
+from biosyn.evaluation.report.page import Subject
+from biosyn.files import require_writable, write_json
+from biosyn.index.known_dictionaries import open_dictionary
+from biosyn.metrics.accuracy import accuracy_at_k
+from biosyn.metrics.confidence import confidence_json
+from biosyn.metrics.summary import metrics_json, metrics_table
+from biosyn.model.biosyn import BioSyn
+from biosyn.model.linker import predict, require_calibration
+from biosyn.model.searched_names import embed_searched
+from biosyn.model.together import together
+from biosyn.provenance import describe_data, describe_model
+from biosyn.records import QueryPrediction
+from biosyn.report.plots import require_matplotlib
+from biosyn.report.writing import read_train_log, write_report
+
+logger = logging.getLogger(__name__)
+METRICS_FILE = "metrics.json"
+
+
+def evaluate(config: EvalConfig) -> dict[str, Any]:
+    """Run eval.py: return its JSON result, ``acc1`` .. ``accK`` and what they were measured on.
+
+    Raises
+    ------
+    InputError
+        If a file is missing or bad, the device is not there, or the output folder cannot be written.
+    """
+    device = resolve_device(config.device)
+    queries = QueryDataset(config.data_dir, config.filter_composite, config.filter_duplicate).queries
+    dictionary = open_dictionary(config.dictionary_path, cache_dir=config.cache_dir)
+    searched = open_hidden(dictionary, share=config.hide_concepts, seed=config.seed)
+    dictionary = searched.dictionary
+    require_names(dictionary, config.topk)
+    references = read_references(queries, dictionary, data_dir=config.data_dir, train_dirs=config.train_dir)
+    output_dir = Path(config.output_dir)
+    if is_first():
+        require_writable(output_dir)
+    training = _open_report(config)
+    if config.record_as is not None:
+        load_manifest(config.model_name_or_path)  # before the minutes that the embedding takes
+    biosyn = BioSyn.from_pretrained(
+        config.model_name_or_path,
+        revision=config.revision,
+        max_length=config.max_length,
+        device=device,
+        precision=config.precision,
+        search_memory=config.search_memory,
+    )
+    if config.threshold is not None:
+        require_calibration(biosyn, config.score_mode)
+
+    names = embed_searched(
+        biosyn,
+        searched,
+        score_mode=config.score_mode,
+        cache_dir=config.cache_dir,
+        index_precision=config.index_precision,
+        show_progress=config.show_progress,
+    )
+    predictions = predict(together(biosyn), queries, dictionary, names, topk=config.topk)
+    if not is_first():  # every rank has found the same
+        return {}
+    accuracy = accuracy_at_k(predictions, config.topk)
+    for k in sorted({1, min(5, config.topk)}):
+        logger.info("acc@%d=%s", k, accuracy[f"acc{k}"])
+    outcomes = outcomes_of(predictions, references, topk=config.topk)
+    metrics = _write_metrics(config, predictions, outcomes, searched, output_dir / METRICS_FILE)
+    if config.report:
+        subject = _subject(config, metrics)
+        write_report(
+            output_dir, subject, metrics, predictions, outcomes=outcomes, references=references, training=training
+        )
+    if config.save_predictions:
+        path = output_dir / PREDICTIONS_FILE
+        write_json(path, predictions_file_json(predictions, accuracy))
+        logger.info("predictions are in %s", path)
+    if config.record_as is not None:
+        _record(config, accuracy, mentions=len(queries), names=len(dictionary))
+    return {"queries": len(queries), "names": len(dictionary), "score_mode": config.score_mode, **accuracy}
+
+
+def _write_metrics(
+    config: EvalConfig,
+    predictions: Sequence[QueryPrediction],
+    outcomes: Outcomes,
+    searched: Hidden,
+    path: Path,
+) -> dict[str, Any]:
+    """Write every figure with its interval, log them as a table, and return what was written."""
+    figures = outcomes.figures()
+    settings = {
+        "score_mode": config.score_mode,
+        "names": len(searched.dictionary),
+        "filters": _filters(config),
+    }
+    hidden = {"hidden_concepts": searched.concepts, "seed": config.seed} if searched.concepts else {}
+    metrics = {**settings, **hidden, **metrics_json(outcomes, figures)}
+    if predictions[0].mentions[0].probability is not None:
+        metrics["confidence"] = confidence_json(predictions, outcomes, threshold=config.threshold)
+    write_json(path, metrics)
+    for line in metrics_table(outcomes, figures):
+        logger.info("%s", line)
+    logger.info("the figures are in %s", path)
+    return metrics
+
+
+def _open_report(config: EvalConfig) -> list[dict[str, Any]]:
+    """Return the rows of the training log for the report, if one is wanted; what it needs is asked for early."""
+    if not config.report:
+        return []
+    require_matplotlib()
+    return read_train_log(config.model_name_or_path)
+
+
+def _subject(config: EvalConfig, metrics: Mapping[str, Any]) -> Subject:
+    """Return what the report says of the run."""
+    settings = {
+        "score": config.score_mode,
+        "dictionary": f"{Path(config.dictionary_path).name}, {metrics['names']} names",
+        "candidates of a mention": metrics["topk"],
+        "concepts hidden": metrics.get("hidden_concepts"),
+        "threshold": config.threshold,
+        "filters": ", ".join(metrics["filters"]),
+    }
+    shown = {name: str(value) for name, value in settings.items() if value not in (None, "")}
+    model = describe_model(config.model_name_or_path, config.revision)["name"]
+    return Subject(str(model), Path(config.data_dir).resolve().name, shown)
+
+
+def _record(config: EvalConfig, accuracy: dict[str, float], *, mentions: int, names: int) -> None:
+    """Add Acc@1 and Acc@5 to the checkpoint's manifest, beside the other score modes' on the same data."""
+    data_set = str(config.record_as)
+    data = describe_data(config.data_dir, config.dictionary_path, mentions=mentions, names=names)
+    data["filters"] = _filters(config)
+    earlier = load_manifest(config.model_name_or_path).figures.get(data_set, {})
+    if any(earlier.get(key) != value for key, value in data.items()):
+        earlier = data  # measured on something else: its figures do not belong beside these
+    figures = {key: accuracy[key] for key in ("acc1", "acc5") if key in accuracy}
+    record_figures(config.model_name_or_path, data_set, {**earlier, config.score_mode: figures})
+    logger.info("recorded as '%s' in the checkpoint's manifest and model card", data_set)
+
+
+def _filters(config: EvalConfig) -> list[str]:
+    return [name for name in ("filter_composite", "filter_duplicate") if getattr(config, name)]

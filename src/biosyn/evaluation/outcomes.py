@@ -1,0 +1,125 @@
+"""What came of each query of an evaluation, and every figure that is made of it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from biosyn.evaluation.figures import Figure, Measure, figures_of
+from biosyn.evaluation.slices import Slice
+from biosyn.metrics.accuracy import hits_at, reciprocal_ranks
+from biosyn.metrics.bootstrap import RESAMPLES, SEED, sampling_units
+
+FigureKey = tuple[str, ...]
+"""``("protocols", "lenient", "acc1")`` or ``("slices", "mention", "seen", "acc1")``."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcomes:
+    """What came of each of Q queries, in their order; every part is of the same queries, or none is made.
+
+    Attributes
+    ----------
+    documents
+        The document of each query.
+    topk
+        K, the candidates of a mention.
+    ranks
+        Where each query is right by the lenient protocol, from 1; 0 for nowhere. Shape (Q,).
+    in_topk, in_dictionary
+        Whether a gold id is among the ids of a candidate, and of any name of the dictionary. Bool, (Q,).
+    strict
+        Whether the best names are right by the strict protocol, bool, (Q,). None where that cannot be known.
+    refined
+        Which queries the refined protocol keeps, bool, (Q,). None without training queries.
+    slices
+        A label a query.
+    left_out
+        What is missing from the figures -> why, in words.
+
+    Raises
+    ------
+    ValueError
+        If a part has another number of queries than there are documents, there is no query, or parts contradict each
+        other: a rank beyond K, a hit that is not in the top K, one that is not in the dictionary, a strict one that is
+        not a lenient one.
+    """
+
+    documents: tuple[str, ...]
+    topk: int
+    ranks: NDArray[np.int64]
+    in_topk: NDArray[np.bool_]
+    in_dictionary: NDArray[np.bool_]
+    strict: NDArray[np.bool_] | None = None
+    refined: NDArray[np.bool_] | None = None
+    slices: tuple[Slice, ...] = ()
+    left_out: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if not self.documents:
+            raise ValueError("no queries to evaluate")
+        for name in ("ranks", "in_topk", "in_dictionary", "strict", "refined"):
+            part = getattr(self, name)
+            if part is not None and part.shape != (len(self.documents),):
+                raise ValueError(f"{name}: {part.shape} for {len(self.documents)} queries")
+        for part in self.slices:
+            if len(part.labels) != len(self.documents):
+                raise ValueError(f"slice {part.name}: {len(part.labels)} labels for {len(self.documents)} queries")
+        everyone = np.ones(len(self), dtype=np.bool_)
+        _require_order("ranks are between 0 and K", everyone, (self.ranks >= 0) & (self.ranks <= self.topk))
+        _require_order("a hit is in the top K", self.ranks > 0, self.in_topk)
+        _require_order("what is found is in the dictionary", self.in_topk, self.in_dictionary)
+        if self.strict is not None:
+            _require_order("a strict hit is a lenient one", self.strict, self.ranks == 1)
+
+    def __len__(self) -> int:
+        return len(self.documents)
+
+    @property
+    def units(self) -> NDArray[np.int64]:
+        """The sampling unit of each query, (Q,)."""
+        return sampling_units(self.documents)
+
+    def measures(self) -> dict[FigureKey, Measure]:
+        """Return what every figure is a mean of, in the order in which they are shown."""
+        everyone = np.ones(len(self), dtype=np.bool_)
+        found: dict[FigureKey, Measure] = {}
+        for name, values in self._lenient().items():
+            found["protocols", "lenient", name] = Measure(values, everyone)
+        if self.strict is not None:
+            found["protocols", "strict", "acc1"] = Measure(self.strict.astype(np.float64), everyone)
+        if self.refined is not None:
+            for name, values in self._lenient().items():
+                found["protocols", "refined", name] = Measure(values, self.refined)
+        for part in self.slices:
+            for label in sorted(set(part.labels)):
+                members = np.array([other == label for other in part.labels], dtype=np.bool_)
+                for name, values in self._of_slices().items():
+                    found["slices", part.name, label, name] = Measure(values, members)
+        return found
+
+    def figures(self, *, resamples: int = RESAMPLES, seed: int = SEED) -> dict[FigureKey, Figure]:
+        """Return every figure, all intervals from the same resamples of documents."""
+        return figures_of(self.measures(), self.units, resamples=resamples, seed=seed)
+
+    def _lenient(self) -> dict[str, NDArray[np.float64]]:
+        accuracy = {f"acc{k}": hits_at(self.ranks, k).astype(np.float64) for k in range(1, self.topk + 1)}
+        return {
+            **accuracy,
+            "mrr": reciprocal_ranks(self.ranks),
+            "recall_topk": self.in_topk.astype(np.float64),
+            "recall_dictionary": self.in_dictionary.astype(np.float64),
+        }
+
+    def _of_slices(self) -> dict[str, NDArray[np.float64]]:
+        found = {f"acc{k}": hits_at(self.ranks, k).astype(np.float64) for k in sorted({1, min(5, self.topk)})}
+        if self.strict is not None:
+            found["strict_acc1"] = self.strict.astype(np.float64)
+        return found
+
+
+def _require_order(rule: str, smaller: NDArray[np.bool_], larger: NDArray[np.bool_]) -> None:
+    wrong = np.flatnonzero(smaller > larger)
+    if len(wrong):
+        raise ValueError(f"query {wrong[0]} breaks the rule: {rule}")

@@ -1,0 +1,175 @@
+"""From predictions to outcomes: what they are held against is gathered here, the arithmetic is in `biosyn.metrics`."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from biosyn.concept_ids import name_ids
+from biosyn.data.concepts import ConceptTable
+from biosyn.data.dictionary import DictionaryDataset
+from biosyn.data.ontology import CONCEPTS_FILE
+from biosyn.data.queries import read_queries
+from biosyn.errors import InputError
+from biosyn.evaluation.outcomes import Outcomes
+from biosyn.evaluation.protocols import found_at_all, gold_ids, refined_members, strict_hits
+from biosyn.evaluation.slices import (
+    Slice,
+    by_abbreviation,
+    by_composite,
+    by_concept_seen,
+    by_homonym,
+    by_mention_seen,
+    by_tokens,
+)
+from biosyn.metrics.accuracy import query_ranks
+from biosyn.records import Name, Query, QueryPrediction, split_mention
+
+PROCESSED = "processed_"
+
+
+class References(NamedTuple):
+    """What predictions are held against: the queries, the dictionary, and what there is beside them.
+
+    Attributes
+    ----------
+    train
+        Training queries; None without ``--train_dir``.
+    raw_mentions
+        The mentions before preprocessing, one a query; None where they are not found.
+    concepts
+        Those of the dictionary's names; None without ``concepts.jsonl``.
+    """
+
+    queries: list[Query]
+    dictionary: DictionaryDataset
+    train: list[Query] | None
+    raw_mentions: list[str] | None
+    concepts: ConceptTable | None
+
+
+def read_references(
+    queries: list[Query],
+    dictionary: DictionaryDataset,
+    *,
+    data_dir: str | Path,
+    train_dirs: Sequence[str | Path] = (),
+) -> References:
+    """Read what lies beside the queries of ``data_dir`` and beside the dictionary; several ``train_dirs`` count as one.
+
+    Raises
+    ------
+    InputError
+        If a folder of training queries is missing or bad, or ``concepts.jsonl`` is bad.
+    """
+    train = [query for folder in train_dirs for query in read_queries(folder)] if train_dirs else None
+    has_concepts = dictionary.path.with_name(CONCEPTS_FILE).exists()
+    concepts = ConceptTable.beside(dictionary.path) if has_concepts else None
+    return References(queries, dictionary, train, raw_mentions(queries, data_dir), concepts)
+
+
+def outcomes_of(predictions: Sequence[QueryPrediction], references: References, *, topk: int) -> Outcomes:
+    """Return what came of each query; figures that need what is not there are left out, and said to be.
+
+    Raises
+    ------
+    ValueError
+        If a query has no prediction of its own, or a mention has other than K candidates: no figure is made of those.
+    """
+    queries, train = references.queries, references.train
+    require_complete(predictions, queries, topk=topk)
+    counts = None if references.concepts is None else _concepts_of_best(predictions, references.concepts)
+    refined = None if train is None else refined_members(queries, train)
+    return Outcomes(
+        documents=tuple(query.pmid for query in queries),
+        topk=topk,
+        ranks=query_ranks(predictions),
+        in_topk=found_at_all(predictions),
+        in_dictionary=_in_dictionary(queries, references.dictionary),
+        strict=None if counts is None else strict_hits(predictions, counts),
+        refined=refined if refined is not None and refined.any() else None,
+        slices=_slices(references, counts),
+        left_out=_left_out(references, refined),
+    )
+
+
+def _slices(references: References, counts: list[list[int]] | None) -> tuple[Slice, ...]:
+    queries, train, raw = references.queries, references.train, references.raw_mentions
+    found = [by_composite(queries), by_tokens(queries)]
+    if raw is not None:
+        found.append(by_abbreviation(queries, raw))
+    if counts is not None:
+        found.append(by_homonym(counts))
+    if train is not None:
+        found += [by_mention_seen(queries, train), by_concept_seen(queries, train)]
+    return tuple(found)
+
+
+def _left_out(references: References, refined: NDArray[np.bool_] | None) -> dict[str, str]:
+    found = {}
+    if references.raw_mentions is None:
+        found["abbreviation"] = "no folder of the mentions before preprocessing beside the queries"
+    if references.concepts is None:
+        found["strict, homonym"] = f"no {CONCEPTS_FILE} beside the dictionary"
+    if refined is None:
+        found["refined, mention, concept"] = "no --train_dir"
+    elif not refined.any():
+        found["refined"] = "no query is left: each stands in --train_dir"
+    return found
+
+
+def _in_dictionary(queries: Sequence[Query], dictionary: DictionaryDataset) -> NDArray[np.bool_]:
+    known = frozenset(cui for field in set(dictionary.cuis) for cui in name_ids(field))
+    return np.array([not known.isdisjoint(gold_ids(query.cui)) for query in queries], dtype=np.bool_)
+
+
+def require_complete(predictions: Sequence[QueryPrediction], queries: Sequence[Query], *, topk: int) -> None:
+    """Refuse predictions that are not one for each query, in order, with K candidates for every mention.
+
+    Raises
+    ------
+    ValueError
+        The first query that is amiss is named.
+    """
+    if len(predictions) != len(queries):
+        raise ValueError(f"{len(predictions)} predictions of {len(queries)} queries")
+    for number, (found, query) in enumerate(zip(predictions, queries, strict=True)):
+        if found.query != query or [mention.mention for mention in found.mentions] != split_mention(query):
+            raise ValueError(f"prediction {number} is not of query {number}, '{query.mention}'")
+        if any(len(mention.candidates) != topk for mention in found.mentions):
+            raise ValueError(f"query {number}, '{query.mention}', has not {topk} candidates for each mention")
+
+
+def raw_mentions(queries: Sequence[Query], data_dir: str | Path) -> list[str] | None:
+    """Return the mentions as they stood before preprocessing: of the folder ``X`` beside ``processed_X``, by place.
+
+    None where there is no such folder, it lacks a query's place, or has two mentions at one.
+    """
+    folder = Path(data_dir).resolve()
+    name = folder.name.removeprefix(PROCESSED)
+    if name in ("", folder.name) or not folder.with_name(name).is_dir():
+        return None
+    try:
+        rows = read_queries(folder.with_name(name))
+    except InputError:  # something else of the same name
+        return None
+    by_place = {_place(query): query.mention for query in rows}
+    if len(by_place) < len(rows):  # two at one place, or corpora without places
+        return None
+    found = [by_place.get(_place(query)) for query in queries]
+    return [mention for mention in found if mention is not None] if None not in found else None
+
+
+def _place(query: Query) -> tuple[str, str, str]:
+    return query.pmid, query.start, query.end
+
+
+def _concepts_of_best(predictions: Sequence[QueryPrediction], concepts: ConceptTable) -> list[list[int]]:
+    """Return for each query, for each part, how many concepts its best name belongs to."""
+    best = [[mention.candidates[0] for mention in found.mentions] for found in predictions]
+    counts = {(name.name, name.cui): 0 for names in best for name in names}
+    for key in counts:
+        counts[key] = len(concepts.concepts_of(Name(*key)))
+    return [[counts[name.name, name.cui] for name in names] for names in best]

@@ -1,0 +1,115 @@
+"""The page itself: one file with its style, script and plots in it, which asks for nothing and runs nothing else."""
+
+import base64
+import hashlib
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from importlib.resources import files
+from typing import Any, NamedTuple
+
+from biosyn import __version__
+from biosyn.evaluation.report.charts import (
+    FIGURE_COLUMNS,
+    Chart,
+    accuracy_chart,
+    confidence_charts,
+    figure_cells,
+    slices_chart,
+    training_charts,
+)
+from biosyn.evaluation.report.errors import ErrorRow
+from biosyn.report.error_classes import CLASSES
+
+MAX_ERRORS = 2000  # rows of the table; a browser filters them in no time
+HEADLINE = {
+    "acc1": "Acc@1",
+    "acc5": "Acc@5",
+    "mrr": "MRR",
+    "recall_topk": "gold id in the top K",
+    "recall_dictionary": "gold id in the dictionary",
+}
+ANSWERS = {
+    "coverage": "answered, of all",
+    "accuracy_answered": "right, of the answered",
+    "accuracy": "right or rightly -1, of all",
+    "nil_precision": "without a concept, of those answered -1",
+    "nil_recall": "answered -1, of those without a concept",
+}
+
+
+class Subject(NamedTuple):
+    """What the page is about; ``settings`` are shown as they are."""
+
+    model: str
+    data: str
+    settings: Mapping[str, str]
+
+
+def report_html(
+    subject: Subject,
+    metrics: Mapping[str, Any],
+    errors: Sequence[ErrorRow],
+    training: Sequence[Mapping[str, Any]] = (),
+) -> str:
+    """Return the page.
+
+    Parameters
+    ----------
+    metrics
+        The content of ``metrics.json``.
+    errors
+        Every query that is not right at 1.
+    training
+        The rows of ``train_log.jsonl``, where there is one.
+    """
+    from tornado.template import Template
+
+    parts = {name: (files(__package__) / name).read_text(encoding="utf-8") for name in ("style.css", "filter.js")}
+    counts = Counter(row.error_class for row in errors)
+    page = Template((files(__package__) / "page.html").read_text(encoding="utf-8"), autoescape="xhtml_escape")
+    raw = page.generate(
+        subject=subject,
+        metrics=metrics,
+        headline=_headline(metrics),
+        figure_columns=FIGURE_COLUMNS,
+        charts=_charts(metrics, training),
+        confidence=metrics.get("confidence"),
+        answers=_answers(metrics),
+        errors=errors[:MAX_ERRORS],
+        total_errors=len(errors),
+        classes=[(name, counts[name], meaning) for name, meaning in CLASSES.items() if counts[name]],
+        style=parts["style.css"],
+        script=parts["filter.js"],
+        policy=_policy(style=parts["style.css"], script=parts["filter.js"]),
+        version=__version__,
+    )
+    return raw.decode()
+
+
+def _headline(metrics: Mapping[str, Any]) -> list[tuple[str, ...]]:
+    return [
+        (f"{protocol} {title}", *figure_cells(figures[name]))
+        for protocol, figures in metrics["protocols"].items()
+        for name, title in HEADLINE.items()
+        if name in figures
+    ]
+
+
+def _charts(metrics: Mapping[str, Any], training: Sequence[Mapping[str, Any]]) -> list[Chart]:
+    promised = confidence_charts(metrics["confidence"]) if "confidence" in metrics else []
+    return [accuracy_chart(metrics), slices_chart(metrics), *promised, *training_charts(training)]
+
+
+def _answers(metrics: Mapping[str, Any]) -> list[tuple[str, ...]]:
+    figures = metrics.get("confidence", {}).get("answers", {})
+    return [(ANSWERS[name], *figure_cells(figure)) for name, figure in figures.items()]
+
+
+def _policy(*, style: str, script: str) -> str:
+    """Return a content security policy: nothing from anywhere, but for this very style and script, and the plots."""
+    hashes = {
+        name: base64.b64encode(hashlib.sha256(content.encode()).digest()).decode()
+        for name, content in (("style", style), ("script", script))
+    }
+    allowed = "".join(f"; {name}-src 'sha256-{digest}'" for name, digest in hashes.items())
+    return f"default-src 'none'; img-src data:; base-uri 'none'; form-action 'none'{allowed}"

@@ -1,0 +1,171 @@
+"""Making an approximate index of a dictionary index, and measuring what it finds."""
+
+import logging
+import os
+import shutil
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from scipy import sparse
+
+from biosyn.errors import InputError
+from biosyn.index.approximate import ApproximateSearch
+from biosyn.index.cache import locked
+from biosyn.index.dictionary_index import DictionaryIndex
+from biosyn.index.faiss_index import SAMPLE, FaissIndex, FaissSettings, require_faiss
+from biosyn.retrieval.ann_files import (
+    CANDIDATES,
+    FAISS_FILE,
+    PREFIX,
+    PROJECTION,
+    AnnHeader,
+    AnnKey,
+    faiss_settings,
+    read_ann_header,
+    verify_ann,
+    write_ann_header,
+)
+from biosyn.retrieval.held_queries import held_queries
+from biosyn.retrieval.projection import JointVectors, fit_projection
+from biosyn.retrieval.recall import measure_recall
+from biosyn.retrieval.search import TopNames, top_names
+from biosyn.retrieval.vectors import NameVectors, Vectors
+
+logger = logging.getLogger(__name__)
+
+BLOCK = 16_384  # names whose joint vectors are made at a time
+SAMPLE_A_LIST = 40  # names that the middle of a list is learned from
+QUERIES = 500  # that the recall is measured with
+TOLD_EVERY = 10  # blocks
+
+EmbedQueries = Callable[[list[str]], Vectors]
+
+
+def build_ann(
+    index: DictionaryIndex,
+    *,
+    sparse_weight: float,
+    embed: EmbedQueries,
+    memory: int,
+    settings: FaissSettings | None = None,
+) -> AnnHeader:
+    """Make the approximate index of a dictionary index for w, or find it made; return its header.
+
+    It is built under the dictionary index's lock in a folder of its own, measured, and renamed into place.
+
+    Parameters
+    ----------
+    embed
+        Gives the vectors of texts: those that the recall is measured with.
+    memory
+        Of the exact search that it is measured against, in MB.
+    settings
+        None takes what suits the number of names.
+
+    Raises
+    ------
+    InputError
+        If FAISS is missing, the dictionary index is not on disk, or its folder cannot be written to.
+    """
+    require_faiss()
+    if index.folder is None:
+        raise InputError("an approximate index lies beside the dictionary's on disk: give a --cache_dir to write to")
+    settings = settings or faiss_settings(len(index))
+    key = AnnKey(index.key.digest(), sparse_weight, settings, candidates=CANDIDATES[settings.kind])
+    folder = index.folder / key.folder_name()
+    try:
+        with locked(index.folder.parent, index.folder.name):
+            for left in index.folder.glob(f".{PREFIX}*"):  # by a builder that died
+                shutil.rmtree(left)
+            if (header := _made(folder)) is not None:
+                return header
+            _build(index, key, folder, embed=embed, memory=memory)
+            return read_ann_header(folder)
+    except OSError as error:
+        raise InputError(f"cannot be written: {error.strerror or error}", path=folder) from error
+
+
+def _made(folder: Path) -> AnnHeader | None:
+    """Return the header of an approximate index that is there and sound; a damaged one is removed."""
+    if not folder.is_dir():
+        return None
+    try:
+        header = read_ann_header(folder)
+        verify_ann(folder, header)
+    except InputError as error:
+        logger.warning("%s", error)
+        shutil.rmtree(folder)
+        return None
+    return header
+
+
+def _build(index: DictionaryIndex, key: AnnKey, folder: Path, *, embed: EmbedQueries, memory: int) -> None:
+    stage = folder.with_name(f".{folder.name}.partial-{os.getpid()}")
+    stage.mkdir()
+    try:
+        started = time.perf_counter()
+        faiss, joint, projection, shape = _made_of(index.vectors(streamed_above=0), key)
+        faiss.save(stage / FAISS_FILE)
+        np.save(stage / PROJECTION, projection, allow_pickle=False)
+        seconds = round(time.perf_counter() - started, 1)
+        logger.info("the approximate index is made in %.0f s; measuring its recall", seconds)
+        header = AnnHeader(key, shape, {}, {})
+        measured = _measured(index, faiss, joint, header, embed=embed, memory=memory)
+        write_ann_header(stage, key, shape, {**measured, "build_seconds": seconds})
+        os.rename(stage, folder)  # noqa: PTH104 (the folder appears whole or not at all)
+    finally:
+        shutil.rmtree(stage, ignore_errors=True)
+
+
+def _measured(
+    index: DictionaryIndex,
+    faiss: FaissIndex,
+    joint: JointVectors,
+    header: AnnHeader,
+    *,
+    embed: EmbedQueries,
+    memory: int,
+) -> dict[str, float]:
+    queries = embed(held_queries(index.names, QUERIES, seed=header.key.seed))
+    names, weight = index.vectors(queries.device), header.key.sparse_weight
+
+    def exact(mentions: Vectors, topk: int) -> TopNames:
+        return top_names(mentions, names, topk=topk, sparse_weight=weight, memory=memory)
+
+    search = ApproximateSearch(faiss, joint, names, header, exact).search
+    return measure_recall(search, exact, queries, n_names=names.count)
+
+
+def _made_of(names: NameVectors, key: AnnKey) -> tuple[FaissIndex, JointVectors, NDArray[np.float32], tuple[int, int]]:
+    """Return what finds the names, what makes its vectors, the axes of the TF-IDF, and the shape of what is in it."""
+    faiss, joint, projection = _trained(names, key)
+    return faiss, joint, projection, (names.count, _add_all(faiss, joint, names))
+
+
+def _trained(names: NameVectors, key: AnnKey) -> tuple[FaissIndex, JointVectors, NDArray[np.float32]]:
+    """Learn from a sample of the names what the vectors are projected on, and what FAISS has to learn."""
+    wanted = max(SAMPLE, SAMPLE_A_LIST * key.faiss.size)
+    drawn = np.random.default_rng(key.seed).choice(names.count, min(wanted, names.count), replace=False)
+    sample = names.take(torch.from_numpy(np.sort(drawn)))
+    assert sample.sparse is not None
+    parts = tuple(part.numpy() for part in (sample.sparse.values, sample.sparse.columns, sample.sparse.offsets))
+    rows = sparse.csr_matrix(parts, shape=(sample.count, sample.sparse.n_columns))
+    projection = fit_projection(rows, dimensions=key.dimensions, seed=key.seed)
+    joint = JointVectors(projection, key.sparse_weight)
+    return FaissIndex.train(key.faiss, joint.of_names(sample), seed=key.seed), joint, projection
+
+
+def _add_all(faiss: FaissIndex, joint: JointVectors, names: NameVectors) -> int:
+    """Add every name; return the numbers of a joint vector."""
+    width = 0
+    for number, start in enumerate(range(0, names.count, BLOCK), 1):
+        vectors = joint.of_names(names.slice(start, start + BLOCK))  # (n, H + D)
+        faiss.add(vectors)
+        width = vectors.shape[1]
+        if number % TOLD_EVERY == 0:
+            logger.info("%d of %d names are in the approximate index", start + len(vectors), names.count)
+    return width

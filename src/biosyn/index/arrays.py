@@ -1,0 +1,163 @@
+"""Array files mapped into memory: checked when opened, and given back when a part has been read."""
+
+import hashlib
+import mmap
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from tokenize import TokenError
+from types import TracebackType
+from typing import Any
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+
+from biosyn.errors import InputError
+
+OFFSETS_BLOCK = 1 << 20  # offsets checked at a time
+CHECKSUM_BLOCK = 4 << 20  # bytes
+TEXT_BLOCK = 16_384  # names turned to bytes at a time
+
+
+def map_array(path: Path, size: int | None, dtype: np.dtype[Any], shape: Iterable[int | None]) -> NDArray[Any]:
+    """Map an array file whose size, type and shape are known, private to this process, so that torch may take it.
+
+    Parameters
+    ----------
+    size
+        Of the whole file, in bytes.
+    shape
+        None stands for a length that nothing tells.
+
+    Raises
+    ------
+    InputError
+        If the file is another one.
+    """
+    expected = list(shape)
+    try:
+        found = path.stat().st_size
+        if found != size:
+            raise InputError(f"is damaged ({found} bytes, not {size}): remove the index", path=path)
+        array = np.lib.format.open_memmap(path, mode="c")  # never a pickle: an object array is a ValueError
+    except OSError as error:
+        raise InputError(f"cannot be read: {error.strerror}", path=path) from error
+    except InputError:
+        raise
+    except (ValueError, TypeError, KeyError, EOFError, SyntaxError, OverflowError, MemoryError, TokenError) as error:
+        raise InputError(f"is damaged ({str(error).partition(chr(10))[0]}): remove the index", path=path) from error
+    fits = len(array.shape) == len(expected) and all(
+        length in (None, found_length) for length, found_length in zip(expected, array.shape, strict=True)
+    )
+    if array.dtype != dtype or not fits or np.isfortran(array):
+        raise InputError(f"is damaged ({array.dtype} of shape {array.shape}): remove the index", path=path)
+    return array
+
+
+def release(*arrays: NDArray[Any]) -> None:
+    """Give back the memory of what has been read of mapped arrays; it is read from the file again when needed.
+
+    Pages that were read count as memory of the process until the system is short of it. Arrays that are not mapped stay
+    as they are, and so does everything on a system without ``madvise``.
+    """
+    for array in arrays:
+        mapping: Any = array.base  # of a memmap: the mapping itself
+        if isinstance(mapping, mmap.mmap) and hasattr(mapping, "madvise"):
+            mapping.madvise(mmap.MADV_DONTNEED)
+
+
+def offsets_fit(offsets: NDArray[np.int64], end: int) -> bool:
+    """Say whether offsets begin at 0, never fall, and stop at the end of their array; read a block at a time.
+
+    Examples
+    --------
+    >>> offsets_fit(np.array([0, 2, 2, 5]), 5), offsets_fit(np.array([0, 3, 2, 5]), 5)
+    (True, False)
+    """
+    last = 0
+    for start in range(0, len(offsets), OFFSETS_BLOCK):
+        block = offsets[start : start + OFFSETS_BLOCK]
+        if block[0] < last or np.any(block[1:] < block[:-1]):
+            return False
+        last = int(block[-1])
+        release(offsets)
+    return len(offsets) > 0 and offsets[0] == 0 and last == end
+
+
+# -- texts as one blob
+
+
+def text_blocks(texts: Sequence[str]) -> Iterator[tuple[bytes, NDArray[np.int64]]]:
+    """Yield the UTF-8 of some texts after another and where each ends, counted from the start of the first block."""
+    total = 0
+    for start in range(0, len(texts), TEXT_BLOCK):
+        encoded = [text.encode() for text in texts[start : start + TEXT_BLOCK]]
+        ends = total + np.cumsum([len(text) for text in encoded], dtype=np.int64)
+        total = int(ends[-1])
+        yield b"".join(encoded), ends
+
+
+# -- array files
+
+
+class ArrayWriter:
+    """Writes a one-dimensional ``.npy`` file piece by piece, its length not known before the end."""
+
+    def __init__(self, path: Path, dtype: DTypeLike):
+        self._dtype = np.dtype(dtype)
+        self._length = 0
+        self._file = path.open("wb")
+        self._write_header()
+        self._start = self._file.tell()
+
+    def append(self, values: NDArray[Any]) -> None:
+        """Add values, cast to the file's type."""
+        self._file.write(np.ascontiguousarray(values, dtype=self._dtype).data)
+        self._length += len(values)
+
+    def _write_header(self) -> None:
+        header = {"descr": self._dtype.str, "fortran_order": False, "shape": (self._length,)}
+        np.lib.format.write_array_header_1_0(self._file, header)
+
+    def __enter__(self) -> "ArrayWriter":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        with self._file:
+            if kind is None:
+                self._file.seek(0)
+                self._write_header()  # NumPy leaves room in it for a first axis that grows
+                if self._file.tell() != self._start:
+                    raise RuntimeError("NumPy's header grew with the length of the array")
+                self._file.flush()
+                os.fsync(self._file.fileno())
+
+
+def allocate(path: Path, shape: tuple[int, int], dtype: DTypeLike) -> "np.memmap[Any, np.dtype[Any]]":
+    """Make a ``.npy`` file of zeros and map it for writing.
+
+    The zeros are really written: a full disk is an OSError here, and not the death of the process at the first
+    touch of a page that has no place.
+    """
+    dtype = np.dtype(dtype)
+    with path.open("wb") as file:
+        header = {"descr": dtype.str, "fortran_order": False, "shape": shape}
+        np.lib.format.write_array_header_1_0(file, header)
+        left = shape[0] * shape[1] * dtype.itemsize
+        zeros = bytes(min(left, CHECKSUM_BLOCK))
+        while left:
+            left -= file.write(zeros[:left])
+        file.flush()
+        os.fsync(file.fileno())
+    return np.lib.format.open_memmap(path, mode="r+")  # type: ignore[no-any-return, no-untyped-call, unused-ignore]
+
+
+def checksums(path: Path) -> list[str]:
+    """Return the blake2b (128 bits, hexadecimal) of every 4 MiB of a file, the last one shorter."""
+    sums = []
+    with path.open("rb") as file:
+        while block := file.read(CHECKSUM_BLOCK):
+            sums.append(hashlib.blake2b(block, digest_size=16).hexdigest())
+    return sums

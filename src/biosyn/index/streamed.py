@@ -1,0 +1,84 @@
+"""The vectors of a dictionary that is larger than the memory it may take: read from disk when they are asked for."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from biosyn.errors import InputError
+from biosyn.index.arrays import release
+from biosyn.retrieval.vectors import SparseRows, Vectors
+
+
+class StreamedVectors:
+    """N texts whose vectors lie on disk; what is taken of them is a copy on the device, and nothing stays behind.
+
+    A search reads the whole file once for each block of mentions, so it wants many mentions at a time.
+
+    Parameters
+    ----------
+    mapped
+        The vectors as they are mapped; their TF-IDF's columns may be int32, as they are stored.
+    arrays
+        The mapped arrays themselves, whose pages are given back after each reading.
+    device
+        Where the copies are made.
+    """
+
+    def __init__(self, mapped: Vectors, arrays: Sequence[NDArray[Any]], *, device: torch.device | str = "cpu"):
+        self._mapped = mapped
+        self._arrays = arrays
+        self.device = torch.device(device)
+
+    @property
+    def count(self) -> int:
+        """N, the number of texts."""
+        return self._mapped.count
+
+    @property
+    def score_mode(self) -> str:
+        """As that of `Vectors`."""
+        return self._mapped.score_mode
+
+    @property
+    def hidden(self) -> int:
+        """H, or 0."""
+        return self._mapped.hidden
+
+    @property
+    def n_columns(self) -> int:
+        """V, or 0."""
+        return self._mapped.n_columns
+
+    @property
+    def bytes_a_row(self) -> int:
+        """What a row of a block takes: float32 numbers, int64 columns, and the block as it is on disk."""
+        rows = self._mapped.sparse
+        nonzero = 0 if rows is None else len(rows.values) // max(1, rows.count) + 1
+        return 6 * self.hidden + 24 * nonzero
+
+    def slice(self, start: int, stop: int) -> Vectors:
+        """Return texts ``start`` to ``stop``, which may lie past the end."""
+        return self._copied(self._mapped.slice(start, stop))
+
+    def take(self, rows: Tensor) -> Vectors:
+        """Return the texts at the given rows, int64 of shape (R,)."""
+        return self._copied(self._mapped.take(rows.cpu()))
+
+    def _copied(self, rows: Vectors) -> Vectors:
+        dense = None
+        if rows.dense is not None:
+            on_cpu = self.device.type == "cpu"  # a GPU makes float32 of them itself: half the bytes to send
+            dense = rows.dense.to(self.device, torch.float32 if on_cpu else rows.dense.dtype, copy=True)
+        sparse = None if rows.sparse is None else self._copied_rows(rows.sparse)
+        release(*self._arrays)
+        return Vectors(dense, sparse)
+
+    def _copied_rows(self, rows: SparseRows) -> SparseRows:
+        columns = rows.columns.to(self.device, torch.int64, copy=True)
+        if len(columns) and not (columns.min() >= 0 and columns.max() < rows.n_columns):  # torch would read elsewhere
+            raise InputError("the TF-IDF of a dictionary index is damaged: remove the index")
+        offsets, values = (part.to(self.device, copy=True) for part in (rows.offsets, rows.values))
+        return SparseRows(offsets, columns, values, rows.n_columns)

@@ -1,0 +1,164 @@
+"""The spaCy component ``biosyn_linker``: gives the entities of a pipeline their concept ids.
+
+spaCy finds it by an entry point: ``nlp.add_pipe("biosyn_linker", config={"model": ..., "dictionary": ...})``.
+"""
+
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from biosyn.concept_ids import split_name_ids
+from biosyn.config import INFERENCE_TOPK
+from biosyn.errors import InputError, missing_extra
+from biosyn.files import write_json
+from biosyn.linking.loading import load_linker
+from biosyn.model.answers import predictions_json
+from biosyn.model.linker import Linker
+from biosyn.records import MentionPrediction
+from biosyn.text.preprocess import has_content
+
+try:
+    from spacy.language import Language
+    from spacy.tokens import Doc, Span
+    from spacy.util import minibatch
+except ImportError as error:
+    raise missing_extra("spacy", "spacy") from error
+
+SETTINGS_FILE = "settings.json"
+BATCH_SIZE = 256  # documents whose entities are linked in one call
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What the component is made of, and all that is saved of it: paths, not the model."""
+
+    model: str
+    dictionary: str
+    topk: int = INFERENCE_TOPK
+    device: str = "auto"
+    cache_dir: str | None = None
+    revision: str | None = None
+
+    def absolute(self) -> "Settings":
+        """Return them with absolute paths; a model that is no folder here is a Hub id and stays."""
+        changes = {
+            field: str(Path(value).absolute())
+            for field in ("model", "dictionary", "cache_dir")
+            if (value := getattr(self, field)) is not None and (field != "model" or Path(value).exists())
+        }
+        return Settings(**{**asdict(self), **changes})
+
+
+@Language.factory(
+    "biosyn_linker",
+    default_config={"topk": INFERENCE_TOPK, "device": "auto", "cache_dir": None, "revision": None},
+    requires=["doc.ents"],
+    assigns=["token.ent_kb_id", "span._.biosyn_candidates"],
+)
+def make_linker(
+    nlp: Language,
+    name: str,
+    model: str,
+    dictionary: str,
+    topk: int,
+    device: str,
+    cache_dir: str | None,
+    revision: str | None,
+) -> "BiosynLinker":
+    """Make the component; model and dictionary are loaded with the first text."""
+    return BiosynLinker(Settings(model, dictionary, topk, device, cache_dir, revision))
+
+
+class BiosynLinker:
+    """Links the entities of documents: ``ent.kb_id_`` and ``ent._.biosyn_candidates``.
+
+    ``kb_id_`` is the first id of the best name, and empty where the entity holds no letter or digit. The candidates are
+    dicts as inference.py prints them, all ids of a name among them, so that spaCy can store them with a document.
+    """
+
+    def __init__(self, settings: Settings):
+        self.settings = settings
+        self._linker: Linker | None = None
+        if not Span.has_extension("biosyn_candidates"):
+            Span.set_extension("biosyn_candidates", default=())
+
+    def __call__(self, doc: Doc) -> Doc:
+        """Link the entities of one document."""
+        self._annotate([doc])
+        return doc
+
+    def pipe(self, stream: Iterable[Doc], *, batch_size: int = BATCH_SIZE) -> Iterator[Doc]:
+        """Link the entities of many documents, those of a batch in one call and equal ones once."""
+        for docs in minibatch(stream, batch_size):
+            self._annotate(docs)
+            yield from docs
+
+    def configure(self, **changes: Any) -> None:
+        """Change settings by name, for example ``model`` after the folder has been moved."""
+        self.settings = Settings(**{**asdict(self.settings), **changes})
+        self._linker = None
+
+    def _annotate(self, docs: Sequence[Doc]) -> None:
+        entities = [entity for doc in docs for entity in doc.ents]
+        texts = list(dict.fromkeys(entity.text for entity in entities if has_content(entity.text)))
+        found = {prediction.mention: prediction for prediction in self._link(texts)}
+        for entity in entities:
+            _set(entity, found.get(entity.text))
+
+    def _link(self, texts: Sequence[str]) -> list[MentionPrediction]:
+        if not texts:
+            return []
+        if self._linker is None:
+            self._linker = self._load()
+        return self._linker.link(texts, topk=self.settings.topk)
+
+    def _load(self) -> Linker:
+        settings = self.settings
+        return load_linker(
+            settings.model,
+            settings.dictionary,
+            topk=settings.topk,
+            device=settings.device,
+            revision=settings.revision,
+            cache_dir=settings.cache_dir,
+        )
+
+    # -- saving: what spaCy calls
+
+    def to_bytes(self, *, exclude: Sequence[str] = ()) -> bytes:
+        """Return the settings, with absolute paths."""
+        return json.dumps(asdict(self.settings.absolute())).encode()
+
+    def from_bytes(self, content: bytes, *, exclude: Sequence[str] = ()) -> "BiosynLinker":
+        """Take the settings of `to_bytes`; the model is loaded with the next text."""
+        self.configure(**json.loads(content))
+        return self
+
+    def to_disk(self, path: str | Path, *, exclude: Sequence[str] = ()) -> None:
+        """Write the settings into a folder."""
+        Path(path).mkdir(parents=True, exist_ok=True)
+        write_json(Path(path) / SETTINGS_FILE, asdict(self.settings.absolute()))
+
+    def from_disk(self, path: str | Path, *, exclude: Sequence[str] = ()) -> "BiosynLinker":
+        """Take the settings of `to_disk`.
+
+        Raises
+        ------
+        InputError
+            If they cannot be read.
+        """
+        file = Path(path) / SETTINGS_FILE
+        try:
+            return self.from_bytes(file.read_bytes())
+        except (OSError, ValueError, TypeError) as error:
+            raise InputError("is no file of settings: save the pipeline anew", path=file) from error
+
+
+def _set(entity: Span, prediction: MentionPrediction | None) -> None:
+    candidates = () if prediction is None else tuple(predictions_json(prediction))
+    kb_id = split_name_ids(candidates[0]["id"])[0] if candidates else ""
+    for token in entity:  # doc.ents are made of the tokens: what is set on a Span alone is lost
+        token.ent_kb_id_ = kb_id
+    entity._.biosyn_candidates = candidates

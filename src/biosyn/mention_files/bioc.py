@@ -1,0 +1,97 @@
+"""BioC XML and JSON: the links become infons of the annotations."""
+
+from collections.abc import Iterator, Sequence
+from io import BufferedReader
+from pathlib import Path
+from typing import Any
+
+from biosyn.errors import InputError
+from biosyn.mention_files.bioc_documents import BiocAnnotation, BiocDocument, annotation_problem
+from biosyn.mention_files.bioc_json import JsonPiece, json_document, json_pieces
+from biosyn.mention_files.bioc_xml import add_infons, to_bytes, xml_document, xml_pieces
+from biosyn.mention_files.json_places import insert, new_members
+from biosyn.mention_files.units import Link, Mention, Unit, added_texts, already_linked, bad_unit, plain_unit
+
+
+def bioc_xml_units(
+    stream: BufferedReader, path: str | Path, *, types: frozenset[str] | None, keys: Sequence[str]
+) -> Iterator[Unit]:
+    """Yield a unit a document, and units for what stands around them; ``types`` None means all."""
+    for piece in xml_pieces(stream, path):
+        if isinstance(piece, bytes):
+            yield plain_unit(piece)
+        else:
+            try:
+                document = xml_document(piece, path)
+            except InputError as error:
+                yield bad_unit(to_bytes(piece), str(path), str(error).removeprefix(f"{path}: "))
+            else:
+                yield _xml_unit(piece, document, path, types, keys)
+
+
+def bioc_json_units(
+    stream: BufferedReader, path: str | Path, *, types: frozenset[str] | None, keys: Sequence[str]
+) -> Iterator[Unit]:
+    """Yield a unit a document, and units for what stands around them; ``types`` None means all."""
+    for piece in json_pieces(stream, path):
+        if piece.node is None:
+            yield plain_unit(piece.text.encode())
+        else:
+            try:
+                document = json_document(piece.node, path)
+            except InputError as error:
+                yield bad_unit(piece.text.encode(), str(path), str(error).removeprefix(f"{path}: "))
+            else:
+                yield _json_unit(piece, document, path, types, keys)
+
+
+def _xml_unit(
+    element: Any, document: BiocDocument, path: str | Path, types: frozenset[str] | None, keys: Sequence[str]
+) -> Unit:
+    annotations, mentions = _mentions(document, path, types)
+
+    def render(links: Sequence[Link | None]) -> bytes:
+        for annotation, link in zip(annotations, links, strict=True):
+            if link:
+                add_infons(annotation.source, added_texts(link, keys))
+        return to_bytes(element)
+
+    return Unit(mentions, render, document.text)
+
+
+def _json_unit(
+    piece: JsonPiece, document: BiocDocument, path: str | Path, types: frozenset[str] | None, keys: Sequence[str]
+) -> Unit:
+    annotations, mentions = _mentions(document, path, types)
+
+    def render(links: Sequence[Link | None]) -> bytes:
+        additions = [
+            _json_addition(piece.text, annotation, added_texts(link, keys))
+            for annotation, link in zip(annotations, links, strict=True)
+            if link
+        ]
+        return insert(piece.text, additions).encode()
+
+    return Unit(mentions, render, document.text)
+
+
+def _json_addition(text: str, annotation: BiocAnnotation, infons: dict[str, str]) -> tuple[int, str]:
+    node = annotation.source
+    if "infons" in node.value:
+        return new_members(text, node.value["infons"], infons)
+    return new_members(text, node, {"infons": infons})
+
+
+def _mentions(
+    document: BiocDocument, path: str | Path, types: frozenset[str] | None
+) -> tuple[list[BiocAnnotation], tuple[Mention, ...]]:
+    """Return the annotations that are wanted, and their mentions in the same order."""
+    annotations, mentions = [], []
+    for passage in document.passages:
+        for annotation in passage.annotations:
+            if types is None or annotation.infons.get("type") in types:
+                place = f"{path}: document '{document.id[:60]}', annotation '{annotation.id[:60]}'"
+                problem = annotation_problem(annotation, passage) or already_linked(annotation.infons)
+                annotations.append(annotation)
+                mentions.append(Mention(annotation.text or "", place, problem))
+    return annotations, tuple(mentions)

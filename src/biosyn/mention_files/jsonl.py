@@ -1,0 +1,63 @@
+"""One JSON object a line; the links become members after the object's own, which stay to the letter."""
+
+from collections.abc import Iterator, Sequence
+from io import BufferedReader
+from pathlib import Path
+
+from biosyn.data.raw_lines import raw_lines
+from biosyn.mention_files.json_places import Node, insert, new_members, parse_value, skip_blanks
+from biosyn.mention_files.units import (
+    NOT_UTF8,
+    Link,
+    Mention,
+    Unit,
+    added_fields,
+    already_linked,
+    bad_unit,
+    decoded,
+    plain_unit,
+)
+
+
+def jsonl_units(stream: BufferedReader, path: str | Path, *, field: str, keys: Sequence[str]) -> Iterator[Unit]:
+    """Yield a unit a line; the mention is the object's member ``field``."""
+    for number, raw in raw_lines(stream, path):
+        place = f"{path}:{number}"
+        text = decoded(raw, number)
+        if text is None:
+            yield bad_unit(raw, place, NOT_UTF8)
+        elif not text.strip():
+            yield plain_unit(raw)
+        else:
+            try:
+                node = _object(text, field)
+            except ValueError as error:
+                yield bad_unit(raw, place, str(error))
+            else:
+                mark = raw[: len(raw) - len(text.encode())]
+                yield _unit(Mention(node.value[field].value, place), text, node, mark, keys)
+
+
+def _object(text: str, field: str) -> Node:
+    """Return the line's object; a ValueError where it is none or has not the mention."""
+    try:
+        node = parse_value(text)
+        if skip_blanks(text, node.end) < len(text):
+            raise ValueError("something follows the object")
+    except ValueError as error:
+        raise ValueError(f"is no JSON object a line: {error}") from error
+    if not isinstance(node.value, dict):
+        raise ValueError("is no JSON object a line")
+    if field not in node.value or not isinstance(node.value[field].value, str):
+        raise ValueError(f"has no text '{field}': name the member that holds the mention with --field")
+    if problem := already_linked(node.value):
+        raise ValueError(problem)
+    return node
+
+
+def _unit(mention: Mention, text: str, node: Node, mark: bytes, keys: Sequence[str]) -> Unit:
+    def render(links: Sequence[Link | None]) -> bytes:
+        added = [new_members(text, node, added_fields(links[0], keys))] if links[0] else []
+        return mark + insert(text, added).encode()
+
+    return Unit((mention,), render)

@@ -1,0 +1,124 @@
+"""PubTator: the id goes into the sixth column; every other line and column stays as it is.
+
+This reader keeps lines, so that relations, further columns and whatever else stands in real files survive.
+`biosyn.corpora.pubtator` reads the same format as a corpus, and is strict.
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+from io import BufferedReader
+from pathlib import Path
+from typing import NamedTuple
+
+from biosyn.data.raw_lines import raw_lines
+from biosyn.errors import InputError
+from biosyn.mention_files.units import NOT_UTF8, Link, Mention, Unit, added_texts, decoded, split_line
+
+TITLE = re.compile(r"([^|\t]*)\|t\|(.*)", re.DOTALL)
+_ABSTRACT = re.compile(r"([^|\t]*)\|a\|(.*)", re.DOTALL)
+_ID_COLUMN = 5
+
+
+class _Line(NamedTuple):
+    """A line: its bytes, its text, and the mention in it, if any."""
+
+    raw: bytes
+    text: str
+    mention: Mention | None = None
+
+
+def pubtator_units(
+    stream: BufferedReader, path: str | Path, *, types: frozenset[str] | None, keys: Sequence[str]
+) -> Iterator[Unit]:
+    """Yield a unit a document, which ends where the next title begins.
+
+    Parameters
+    ----------
+    types
+        The only ones to link; None means all.
+
+    Raises
+    ------
+    InputError
+        If there is no title line at all.
+    """
+    document, documents = _Document("", types), 0
+    for number, raw in raw_lines(stream, path):
+        body, _ = split_line(raw)
+        text = decoded(body, number)
+        shown = body.decode("utf-8", "replace") if text is None else text
+        title = TITLE.fullmatch(shown)
+        if title:
+            yield document.unit(keys)
+            document, documents = _Document(title[1], types), documents + 1
+        document.add(raw, shown, f"{path}:{number}", is_utf8=text is not None)
+    if not documents:
+        raise InputError("holds no 'pmid|t|title' line: is it a PubTator file?", path=path)
+    yield document.unit(keys)
+
+
+class _Document:
+    """The lines of a document as they come."""
+
+    def __init__(self, pmid: str, types: frozenset[str] | None):
+        self._pmid = pmid
+        self._types = types
+        self._lines: list[_Line] = []
+        self._title = self._abstract = ""
+
+    def add(self, raw: bytes, text: str, place: str, *, is_utf8: bool) -> None:
+        """Take the next line."""
+        mention = None
+        if title := TITLE.fullmatch(text):
+            self._title = title[2]
+        elif abstract := _ABSTRACT.fullmatch(text):
+            self._abstract = abstract[2]
+        else:  # a title may hold tabs, too
+            mention = self._mention(text, place)
+        self._lines.append(_Line(raw, text, mention if is_utf8 else Mention(text[:400], place, NOT_UTF8)))
+
+    def unit(self, keys: Sequence[str]) -> Unit:
+        """Return the document."""
+        lines = self._lines
+
+        def render(links: Sequence[Link | None]) -> bytes:
+            found = iter(links)
+            return b"".join(_written(line.raw, next(found) if line.mention else None, keys) for line in lines)
+
+        mentions = tuple(line.mention for line in lines if line.mention)
+        return Unit(mentions, render, text=f"{self._title}\n\n{self._abstract}\n")
+
+    def _mention(self, text: str, place: str) -> Mention | None:
+        """Return the line's mention, or None: a relation, another line, or a type that is not wanted."""
+        fields = text.split("\t")
+        has_place = len(fields) > 2 and fields[1].isdecimal() and fields[2].isdecimal()
+        if not has_place and len(fields) <= _ID_COLUMN:
+            return None
+        if self._types is not None and len(fields) > 4 and fields[4] not in self._types:
+            return None
+        problem = self._problem(fields) if has_place else "start and end must be numbers"
+        return Mention(text[:400] if problem else fields[3], place, problem)
+
+    def _problem(self, fields: list[str]) -> str:
+        if fields[0] != self._pmid:
+            return f"is a mention of document '{fields[0][:40]}' under '{self._pmid[:40]}'"
+        if len(fields) < _ID_COLUMN:
+            return f"has {len(fields)} columns: pmid, start, end, mention and type are needed"
+        text = f"{self._title} {self._abstract}"
+        start, end = (int(field[:16]) for field in fields[1:3])
+        if not start < end <= len(text):
+            return f"its place {start}-{end} lies outside the text"
+        if text[start:end].split() != fields[3].split():  # real files differ in blanks
+            return f"its place {start}-{end} holds {text[start:end][:60]!r}, not {fields[3][:60]!r}"
+        return ""
+
+
+def _written(raw: bytes, link: Link | None, keys: Sequence[str]) -> bytes:
+    """Return the line with the id in its column, and a name and score, where they are wanted, after the last one."""
+    if link is None:
+        return raw
+    body, end = split_line(raw)
+    columns = body.split(b"\t")
+    added = [column.encode() for column in added_texts(link, keys).values()]
+    columns[_ID_COLUMN : _ID_COLUMN + 1] = added[:1]
+    return b"\t".join([*columns, *added[1:]]) + end

@@ -1,0 +1,132 @@
+"""CSV and TSV with a header; the links become columns after the last one.
+
+A record is kept as its bytes, quotes and line ends included, and the new columns are written after them.
+"""
+
+import csv
+import io
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from io import BufferedReader
+from pathlib import Path
+from typing import NamedTuple
+
+from biosyn.data.raw_lines import raw_lines
+from biosyn.errors import InputError
+from biosyn.mention_files.units import (
+    NOT_UTF8,
+    Link,
+    Mention,
+    Unit,
+    added_texts,
+    already_linked,
+    bad_unit,
+    plain_unit,
+    split_line,
+)
+
+
+class _Record(NamedTuple):
+    """A record: the number of its first line, its bytes, and its fields or what is wrong with it."""
+
+    line: int
+    raw: bytes
+    fields: list[str]
+    problem: str = ""
+
+
+def table_units(
+    stream: BufferedReader, path: str | Path, *, delimiter: str, column: str, keys: Sequence[str]
+) -> Iterator[Unit]:
+    """Yield a unit a record, the header first; an empty line is no record and stays as it is.
+
+    Raises
+    ------
+    InputError
+        If there is no header, or it has not the column exactly once.
+    """
+    records = _records(raw_lines(stream, path), delimiter)
+    header = next(records, None)
+    if header is None or not header.fields or header.problem:
+        raise InputError(f"has no header: {header.problem if header else 'it is empty'}", path=path, line=1)
+    at = _column(header.fields, column, path)
+    yield Unit((), lambda links: _widened(header.raw, keys, delimiter))
+    for record in records:
+        place = f"{path}:{record.line}"
+        if record.problem:
+            yield bad_unit(record.raw, place, record.problem)
+        elif record.fields:
+            yield _unit(Mention(record.fields[at], place), record.raw, delimiter, keys)
+        else:
+            yield plain_unit(record.raw)
+
+
+def _unit(mention: Mention, raw: bytes, delimiter: str, keys: Sequence[str]) -> Unit:
+    def render(links: Sequence[Link | None]) -> bytes:
+        return _widened(raw, added_texts(links[0], keys).values(), delimiter) if links[0] else raw
+
+    return Unit((mention,), render)
+
+
+def _column(header: list[str], column: str, path: str | Path) -> int:
+    shown = ", ".join(header)[:200]
+    if header.count(column) != 1:
+        many = "several columns" if column in header else "no column"
+        raise InputError(f"has {many} '{column}' (they are: {shown}): name one with --column", path=path, line=1)
+    if problem := already_linked(header):
+        raise InputError(problem, path=path, line=1)
+    return header.index(column)
+
+
+def _widened(raw: bytes, values: Iterable[str], delimiter: str) -> bytes:
+    """Return the record with more fields."""
+    body, end = split_line(raw)
+    written = io.StringIO()
+    csv.writer(written, delimiter=delimiter, lineterminator="").writerow(values)
+    return body + (delimiter + written.getvalue()).encode() + end
+
+
+def _records(lines: Iterator[tuple[int, bytes]], delimiter: str) -> Iterator[_Record]:
+    """Cut the lines into records; of a bad one only the first line is taken, as a quote may be left open by mistake."""
+    waiting: deque[tuple[int, bytes]] = deque()
+    width = 0
+    while True:
+        taken: list[tuple[int, bytes]] = []
+        fields, problem = _fields(_handed_out(waiting, lines, taken), delimiter)
+        if not taken:
+            return
+        raw = b"".join(line for _, line in taken)
+        width = width or len(fields)
+        if not problem and len(fields) not in (0, width):
+            problem = f"has {len(fields)} fields where the header has {width}"
+        if not problem and not _is_utf8(raw):
+            problem = NOT_UTF8
+        if problem:
+            waiting.extendleft(reversed(taken[1:]))
+            raw = taken[0][1]
+        yield _Record(taken[0][0], raw, fields, problem)
+
+
+def _handed_out(
+    waiting: deque[tuple[int, bytes]], lines: Iterator[tuple[int, bytes]], taken: list[tuple[int, bytes]]
+) -> Iterator[str]:
+    """Yield the next lines as text and note them; a byte that is not UTF-8 becomes a lone surrogate."""
+    while line := waiting.popleft() if waiting else next(lines, None):
+        taken.append(line)
+        number, raw = line
+        yield raw.decode("utf-8-sig" if number == 1 else "utf-8", "surrogateescape")
+
+
+def _fields(lines: Iterator[str], delimiter: str) -> tuple[list[str], str]:
+    try:
+        return next(csv.reader(lines, delimiter=delimiter, strict=True), []), ""
+    except csv.Error as error:
+        return [], f"is no record of the table: {error}"
+
+
+def _is_utf8(raw: bytes) -> bool:
+    try:
+        raw.decode()
+    except UnicodeDecodeError:
+        return False
+    return True

@@ -1,0 +1,81 @@
+"""From any ontology to a dictionary of cleaned names, with its concepts beside it."""
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from biosyn.corpora.folder import move_into_place
+from biosyn.data.bad_entries import ReadingReport
+from biosyn.data.dictionary import NameTable
+from biosyn.data.ontology import CONCEPTS_FILE, Concept, concept_json
+from biosyn.errors import InputError
+from biosyn.files import staged_folder, write_lines
+from biosyn.ontologies.source import distinct_names
+from biosyn.text.preprocess import TextPreprocess
+
+
+def build_dictionary(concepts: Iterable[Concept], output: str | Path, *, report: ReadingReport) -> dict[str, Any]:
+    """Write a dictionary and, beside it, ``concepts.jsonl``: both whole, or neither.
+
+    Concepts are taken one at a time; what grows with the ontology is the table of distinct names.
+
+    Parameters
+    ----------
+    output
+        The dictionary. It is replaced together with the concepts beside it.
+    report
+        Where the readers count what they leave out, and this function the names that cleaning leaves nothing of.
+
+    Returns
+    -------
+    dict
+        Counts: concepts, distinct names, homonyms (names of two or more concepts), what was dropped and what was
+        malformed by reason.
+
+    Raises
+    ------
+    InputError
+        If no concept is left, or files that belong to something else would be replaced.
+    """
+    output = Path(output)
+    _require_own_place(output)
+    table = NameTable()
+    with staged_folder(output.parent) as stage:
+        count = write_lines(stage / CONCEPTS_FILE, _lines(concepts, table, report))
+        write_lines(stage / output.name, table)
+        if not len(table):
+            raise InputError(
+                f"no name of a concept was found (left out: {dict(report.noted + report.skipped)}): "
+                "is the file of the format that --from says?"
+            )
+        move_into_place(stage, output.parent, names=(output.name, CONCEPTS_FILE))
+    return {
+        "dictionary": str(output),
+        "concepts": count,
+        "names": len(table),
+        "homonyms": table.homonyms,
+        "dropped": dict(report.noted),
+        "malformed": dict(report.skipped),
+    }
+
+
+def _lines(concepts: Iterable[Concept], table: NameTable, report: ReadingReport) -> Iterator[str]:
+    """Add the names of each concept to the table and yield its line of ``concepts.jsonl``."""
+    clean = TextPreprocess().run
+    for concept in concepts:
+        for name in distinct_names(map(clean, concept.names), report):
+            table.add(name, concept.ids)
+        yield concept_json(concept)
+
+
+def _require_own_place(output: Path) -> None:
+    concepts = output.with_name(CONCEPTS_FILE)
+    for path in (output, concepts):
+        if path.is_dir():
+            raise InputError("is a folder where a file is to be written: choose another --output", path=path)
+    if output == concepts:
+        raise InputError("is the name of the file beside the dictionary: choose another --output", path=output)
+    if output.suffix == ".gz":
+        raise InputError("would not be packed: choose another --output", path=output)
+    if concepts.exists() and not output.exists():
+        raise InputError("belongs to another dictionary of this folder: choose a folder of its own", path=concepts)

@@ -1,0 +1,80 @@
+"""The table of ontology formats, and the one way from a file of any of them to concepts."""
+
+import inspect
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+from biosyn.data.bad_entries import ReadingReport
+from biosyn.data.ontologies.obograph import obograph_concepts
+from biosyn.data.ontology import Concept
+from biosyn.errors import InputError
+from biosyn.ontologies.ctd import ctd_concepts
+from biosyn.ontologies.gene_info import gene_info_concepts
+from biosyn.ontologies.meddra import meddra_concepts
+from biosyn.ontologies.medic import medic_concepts
+from biosyn.ontologies.mesh import mesh_concepts
+from biosyn.ontologies.obo import obo_concepts
+from biosyn.ontologies.source import Source
+from biosyn.ontologies.table import table_concepts
+from biosyn.ontologies.umls import umls_concepts
+
+# A reader takes a Source, and options of its own by keyword.
+READERS: dict[str, Callable[..., Iterator[Concept]]] = {
+    "medic": medic_concepts,
+    "ctd": ctd_concepts,
+    "meddra": meddra_concepts,
+    "umls": umls_concepts,
+    "obo": obo_concepts,
+    "obograph": obograph_concepts,
+    "mesh": mesh_concepts,
+    "gene-info": gene_info_concepts,
+    "csv": partial(table_concepts, delimiter=","),
+    "tsv": partial(table_concepts, delimiter="\t"),
+}
+
+
+def _options_of(reader: Callable[..., Any]) -> frozenset[str]:
+    parameters = inspect.signature(reader).parameters.values()
+    return frozenset(each.name for each in parameters if each.kind is each.KEYWORD_ONLY) - {"delimiter"}
+
+
+# Every option of any format
+OPTIONS = frozenset[str]().union(*map(_options_of, READERS.values()))
+
+
+def read_ontology(
+    format_name: str,
+    paths: Iterable[str | Path],
+    *,
+    options: Mapping[str, Any],
+    report: ReadingReport,
+    progress: bool = False,
+) -> Iterator[Concept]:
+    """Give the concepts of files of one format, one file after the other, as they are asked for.
+
+    Parameters
+    ----------
+    format_name
+        A key of ``READERS``.
+    options
+        Arguments of the format's reader, by name.
+    report
+        Where everything that is left out is counted.
+
+    Raises
+    ------
+    InputError
+        At once if the format has no such option or a file is missing; later what the reader raises.
+    """
+    reader = READERS[format_name]
+    strange = sorted(set(options) - _options_of(reader))
+    if strange:
+        raise InputError(f"--{strange[0]} is no option of the format '{format_name}'")
+    sources = [Source(path, report=report, progress=progress) for path in paths]
+    for source in sources:
+        if not source.path.exists():
+            raise InputError("no such file or folder", path=source.path)
+    return chain.from_iterable(reader(source, **options) for source in sources)

@@ -1,0 +1,60 @@
+"""NCBI Gene's ``gene_info``: tabs between columns that the first line names, ``-`` for what is not there."""
+
+from collections.abc import Iterator
+
+from biosyn.concept_ids import distinct_ids
+from biosyn.data.ontologies.rows import delimited_rows, named_rows, parts_of
+from biosyn.data.ontology import Concept
+from biosyn.errors import InputError
+from biosyn.ontologies.source import Source
+
+_NAMES = (
+    "Symbol",
+    "Symbol_from_nomenclature_authority",
+    "Full_name_from_nomenclature_authority",
+    "description",
+)
+_LISTS = ("Synonyms", "Other_designations")
+_NEEDED = ("tax_id", "GeneID", *_NAMES, *_LISTS, "dbXrefs")
+_PLACEHOLDER = "NEWENTRY"  # the symbol of a row that only holds publications which await their gene
+
+
+def gene_info_concepts(source: Source, *, taxon: str | None = None) -> Iterator[Concept]:
+    """Yield the gene of each row: symbol first, then the official names, the description, synonyms, designations.
+
+    Parameters
+    ----------
+    taxon
+        NCBI Taxonomy id, ``9606`` for human; None takes all.
+
+    Raises
+    ------
+    InputError
+        If the first line does not name the columns.
+    """
+    lines = source.lines()
+    _, header = next(lines, (1, ""))
+    columns = header.removeprefix("#").split("\t")
+    missing = [column for column in _NEEDED if column not in columns]
+    if missing:
+        raise InputError(
+            f"the first line names no column {missing[0]}: give NCBI's gene_info", path=source.path, line=1
+        )
+    rows = delimited_rows(lines, source, delimiter="\t")
+    for number, row in named_rows(rows, source, columns=columns):
+        filled = {column: "" if field == "-" else field for column, field in row.items()}
+        if taxon is not None and filled["tax_id"] != taxon:
+            source.report.note("taxon")
+        elif filled["Symbol"] == _PLACEHOLDER:
+            source.report.note("placeholder")
+        elif not filled["GeneID"] or not filled["Symbol"]:
+            source.malformed("no id or no name", "expected a GeneID and a symbol", line=number)
+        else:
+            names = source.distinct(_names(filled))
+            links = {"xrefs": parts_of(filled["dbXrefs"])}
+            yield Concept(distinct_ids(filled["GeneID"]), names, source.path.name, links)
+
+
+def _names(row: dict[str, str]) -> Iterator[str]:
+    yield from (row[column] for column in _NAMES if row[column])
+    yield from (part for column in _LISTS for part in parts_of(row[column]))

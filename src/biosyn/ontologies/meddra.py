@@ -1,0 +1,90 @@
+"""MedDRA as its folder of ``.asc`` files: fields that each end in ``$``.
+
+The layout is that of the "MedDRA Distribution File Format Document": of a HLGT, HLT or PT the code and the name come
+first; of a LLT the code, the name, the code of its PT and, tenth, whether it is current (Y or N).
+"""
+
+from collections import defaultdict
+from collections.abc import Container, Iterator
+
+from biosyn.concept_ids import distinct_ids
+from biosyn.data.ontologies.rows import split_rows
+from biosyn.data.ontology import Concept
+from biosyn.errors import InputError
+from biosyn.ontologies.source import Source
+
+# level -> the file that holds the codes of its parents and, after them, its own
+_LEVELS = {"hlgt": "", "hlt": "hlgt_hlt.asc", "pt": "hlt_pt.asc"}
+_CURRENCY = 9
+
+
+def meddra_concepts(source: Source, *, keep_suppressed: bool = False) -> Iterator[Concept]:
+    """Yield high level group terms, high level terms and preferred terms, these with their lowest level terms.
+
+    Parameters
+    ----------
+    source
+        The folder, ``MedAscii`` in a release.
+    keep_suppressed
+        Take the names of LLTs that are not current, too.
+
+    Raises
+    ------
+    InputError
+        If the folder lacks hlgt.asc, hlt.asc, pt.asc or llt.asc. The files of parents may be absent.
+    """
+    folder = source.path
+    missing = [name for name in (*_LEVELS, "llt") if not (folder / f"{name}.asc").is_file()]
+    if missing:
+        raise InputError(f"holds no {missing[0]}.asc: give MedDRA's folder of .asc files", path=folder)
+    release = _release(source.at(folder / "meddra_release.asc")) or folder.resolve().name
+    for level, parents_file in _LEVELS.items():
+        terms = _terms(source.at(folder / f"{level}.asc"))
+        parents = _parents(source.at(folder / parents_file))
+        synonyms = _synonyms(source.at(folder / "llt.asc"), terms, keep_suppressed) if level == "pt" else {}
+        for code, name in terms.items():
+            names = source.distinct((name, *synonyms.get(code, ())))
+            yield Concept(distinct_ids(code), names, release, {"parents": tuple(parents.get(code, ()))})
+
+
+def _release(source: Source) -> str:
+    """Return the version that the folder names, if it does."""
+    rows = split_rows(source, separator="$", fields=2, more=True) if source.path.is_file() else iter(())
+    return next((f"MedDRA {fields[0]}" for _, fields in rows), "")
+
+
+def _terms(source: Source) -> dict[str, str]:
+    """Return code -> name."""
+    terms: dict[str, str] = {}
+    for number, fields in split_rows(source, separator="$", fields=2, more=True):
+        code, name = fields[0].strip(), fields[1].strip()
+        if not code or not name:
+            source.malformed("no id or no name", "expected 'code$name$...'", line=number)
+        elif code in terms:
+            source.malformed("id comes again", f"the code {code} comes again", line=number)
+        else:
+            terms[code] = name
+    return terms
+
+
+def _synonyms(source: Source, codes: Container[str], keep_suppressed: bool) -> dict[str, list[str]]:
+    """Return code of the PT -> names of its LLTs, in the file's order."""
+    names: defaultdict[str, list[str]] = defaultdict(list)
+    for number, fields in split_rows(source, separator="$", fields=_CURRENCY + 1, more=True):
+        code = fields[2].strip()
+        if code not in codes:
+            source.malformed("LLT of no PT", f"pt.asc has no code '{code}'", line=number)
+        elif fields[_CURRENCY].strip() == "N" and not keep_suppressed:
+            source.report.note("LLT is not current")
+        else:
+            names[code].append(fields[1].strip())
+    return names
+
+
+def _parents(source: Source) -> dict[str, list[str]]:
+    """Return code -> codes of its parents, none if there is no such file."""
+    parents: defaultdict[str, list[str]] = defaultdict(list)
+    if source.path.is_file():
+        for _, fields in split_rows(source, separator="$", fields=2):
+            parents[fields[1].strip()].append(fields[0].strip())
+    return parents

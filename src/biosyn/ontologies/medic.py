@@ -1,0 +1,39 @@
+"""MEDIC as the published figures use it: a line ``ids||name|name...`` each."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from biosyn.concept_ids import distinct_ids
+from biosyn.data.bad_entries import ReadingReport
+from biosyn.data.ontologies.rows import parts_of
+from biosyn.data.ontology import Concept
+from biosyn.errors import InputError
+from biosyn.ontologies.source import Source
+
+
+def medic_concepts(source: Source) -> Iterator[Concept]:
+    """Yield the concept of each line, its names as often as they stand there; lines of blanks are skipped."""
+    for number, line in source.lines():
+        if not line.strip():
+            continue
+        fields = line.split("||")
+        ids, names = distinct_ids(fields[0]), parts_of(fields[-1])
+        if len(fields) == 2 and ids and names:
+            yield Concept(ids, names, source.path.name)
+        else:
+            message = f"expected 'ids||name|name...', found {line[:60]!r}"
+            source.malformed("no 'ids||name|name...'", message, line=number)
+
+
+def read_medic(path: str | Path) -> list[Concept]:
+    """Read the whole file.
+
+    Raises
+    ------
+    InputError
+        If a line has not the two fields, or one of them is empty (the line is named), or there is no line.
+    """
+    concepts = list(medic_concepts(Source(path, report=ReadingReport())))
+    if not concepts:
+        raise InputError("holds no concept: expected 'ids||name|name...' lines", path=path)
+    return concepts

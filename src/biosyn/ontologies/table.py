@@ -1,0 +1,65 @@
+"""Any table with a header: comma-separated values with double quotes, or tab-separated ones without."""
+
+from collections.abc import Iterable, Iterator
+
+from biosyn.concept_ids import distinct_ids
+from biosyn.data.ontologies.rows import Row, delimited_rows, named_rows, parts_of, rows_by_concept
+from biosyn.data.ontology import Concept
+from biosyn.errors import InputError
+from biosyn.ontologies.source import Source
+
+
+def table_concepts(
+    source: Source,
+    *,
+    delimiter: str = ",",
+    id_column: str = "id",
+    name_column: str = "name",
+    synonyms_column: str | None = None,
+    separator: str = "|",
+) -> Iterator[Concept]:
+    """Yield the concept of each row, or of all rows with one id, which must stand together.
+
+    Parameters
+    ----------
+    delimiter
+        A comma or a tab.
+    id_column
+        A concept's id; of several joined by ``|`` the first is its own, the others are alternatives.
+    name_column
+        A name; in the first row of a concept its preferred one.
+    synonyms_column
+        More names, joined by ``separator``; the column may be empty.
+
+    Raises
+    ------
+    InputError
+        If the header lacks a column, or has it twice, or the separator is empty.
+    """
+    if not separator:
+        raise InputError("--separator is empty: say what is between synonyms")
+    rows = delimited_rows(source.lines(), source, delimiter=delimiter)
+    columns = [column.strip() for column in next(rows, Row(1, [""])).content]
+    for column in filter(None, (id_column, name_column, synonyms_column)):
+        if columns.count(column) != 1:
+            raise InputError(f"expected one column '{column}', found: {', '.join(columns)}", path=source.path, line=1)
+    filled = _filled(named_rows(rows, source, columns=columns), source, columns=(id_column, name_column))
+    for cui, together in rows_by_concept(filled, source, key=lambda row: row[id_column]):
+        names: list[str] = []
+        for _, row in together:
+            synonyms = parts_of(row[synonyms_column], separator) if synonyms_column else ()
+            names += (row[name_column], *synonyms)
+        yield Concept(distinct_ids(cui), source.distinct(names), source.path.name)
+
+
+def _filled(
+    rows: Iterable[Row[dict[str, str]]], source: Source, *, columns: tuple[str, str]
+) -> Iterator[Row[dict[str, str]]]:
+    """Yield the rows that have an id and a name; the columns of these are given."""
+    id_column, name_column = columns
+    for row in rows:
+        if distinct_ids(row.content[id_column]) and row.content[name_column]:
+            yield row
+        else:
+            message = f"expected an id in '{id_column}' and a name in '{name_column}'"
+            source.malformed("no id or no name", message, line=row.line)

@@ -1,0 +1,138 @@
+"""The paper's ablation from one command: score mode x share of dense candidates x iterative retrieval or not."""
+
+import hashlib
+import json
+import logging
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from biosyn.checkpoint.files import FILES
+from biosyn.config import SCORE_MODES, EvalConfig, TrainConfig
+from biosyn.data.dictionary import DictionaryDataset
+from biosyn.data.queries import QueryDataset
+from biosyn.errors import InputError
+from biosyn.evaluation.evaluate import METRICS_FILE, evaluate
+from biosyn.files import read_lines, require_writable, sha256_of_files, write_lines
+from biosyn.provenance import describe_data
+from biosyn.training.identity import describe_training
+from biosyn.training.train import train
+
+logger = logging.getLogger(__name__)
+
+ROWS_FILE = "ablation.jsonl"
+ROW_KEYS = {"settings", "folder", "acc1"}
+
+Row = dict[str, Any]
+
+
+def ablate(training: TrainConfig, evaluation: EvalConfig, *, dense_ratios: Sequence[float]) -> list[Row]:
+    """Train a model for each share of dense candidates, iterative and not, and measure each in every score mode.
+
+    A row is written to ``ablation.jsonl`` as soon as it is measured, under the settings that it comes from; one that is
+    there already is not made again, nor is a model that is there trained again. A model's folder bears a hash of its
+    settings, and has one for each row with the predictions, for ``biosyn compare``.
+
+    Parameters
+    ----------
+    training, evaluation
+        Of every row but for what is varied; the folders of the models go into the training's ``output_dir``.
+
+    Raises
+    ------
+    InputError
+        As training and evaluation; or if ``ablation.jsonl`` is damaged.
+    """
+    output_dir = require_writable(training.output_dir)
+    measured_on = _measured_on(evaluation)
+    configs = [(config, _trained_on(config)) for config in variants(training, dense_ratios)]  # all read before the work
+    rows = _read_rows(output_dir / ROWS_FILE)
+    found = []
+    for config, trained_on in configs:
+        folder = output_dir / _folder_name(config, trained_on)
+        for mode in SCORE_MODES:
+            settings = {"score_mode": mode, **trained_on, "measured_on": measured_on}
+            row = next((row for row in rows if row["settings"] == settings), None)
+            if row is None:
+                if not (folder / FILES.manifest).exists():  # it is written last
+                    train(replace(config, output_dir=str(folder), keep_last=0))
+                row = {"settings": settings, "folder": folder.name, **_measure(evaluation, folder, mode)}
+                rows.append(row)
+                write_lines(output_dir / ROWS_FILE, map(json.dumps, rows))
+            found.append(row)
+            logger.info("%s", _line(row))
+    return found
+
+
+def variants(training: TrainConfig, dense_ratios: Sequence[float]) -> Iterator[TrainConfig]:
+    """Yield the settings of each model: two a share, but one where no candidate is a dense one, since none can change.
+
+    Examples
+    --------
+    >>> training = TrainConfig(model_name_or_path="m", train_dictionary_path="d", train_dir="q", output_dir="out")
+    >>> [(config.dense_ratio, config.fixed_candidates) for config in variants(training, [0, 0.5])]
+    [(0, True), (0.5, False), (0.5, True)]
+    """
+    for ratio in dict.fromkeys(dense_ratios):
+        fixed = replace(training, dense_ratio=ratio, fixed_candidates=True)
+        if int(training.topk * ratio):
+            yield replace(fixed, fixed_candidates=False)
+        yield fixed
+
+
+def _trained_on(config: TrainConfig) -> dict[str, Any]:
+    """Return what a model comes from; with the sha256 of the encoder's files where it is a folder."""
+    mentions = QueryDataset(config.train_dir, True, True, True, draft=config.draft)
+    names = DictionaryDataset(config.train_dictionary_path, draft=config.draft)
+    described = describe_training(config, mentions=len(mentions), names=len(names))
+    folder = Path(config.model_name_or_path)
+    if folder.is_dir():
+        described["encoder"]["sha256"] = sha256_of_files([path for path in folder.iterdir() if path.is_file()])
+    return described
+
+
+def _measured_on(config: EvalConfig) -> dict[str, Any]:
+    mentions = len(QueryDataset(config.data_dir, config.filter_composite, config.filter_duplicate))
+    names = len(DictionaryDataset(config.dictionary_path))
+    return describe_data(config.data_dir, config.dictionary_path, mentions=mentions, names=names)
+
+
+def _folder_name(config: TrainConfig, trained_on: dict[str, Any]) -> str:
+    digest = hashlib.sha256(json.dumps(trained_on, sort_keys=True).encode()).hexdigest()
+    kind = "fixed" if config.fixed_candidates else "iterative"
+    return f"dense_ratio-{config.dense_ratio:g}-{kind}-{digest[:8]}"
+
+
+def _measure(evaluation: EvalConfig, folder: Path, mode: str) -> dict[str, Any]:
+    """Return the lenient Acc@1 and Acc@5 of a row, each with its denominator and interval."""
+    target = folder / mode
+    evaluate(
+        replace(
+            evaluation, model_name_or_path=str(folder), score_mode=mode, output_dir=str(target), save_predictions=True
+        )
+    )
+    lenient = json.loads((target / METRICS_FILE).read_text(encoding="utf-8"))["protocols"]["lenient"]
+    return {key: lenient[key] for key in ("acc1", "acc5") if key in lenient}
+
+
+def _read_rows(path: Path) -> list[Row]:
+    rows = []
+    for number, line in read_lines(path) if path.exists() else ():
+        try:
+            row = json.loads(line)
+        except ValueError:
+            row = None
+        if not isinstance(row, dict) or not set(row) >= ROW_KEYS:
+            raise InputError(
+                "is no row of an ablation: take the line out, it will be made again", path=path, line=number
+            )
+        rows.append(row)
+    return rows
+
+
+def _line(row: Row) -> str:
+    setting, acc1 = row["settings"]["settings"], row["acc1"]
+    kind = "fixed" if setting["fixed_candidates"] else "iterative"
+    figure = f"{acc1['value']:.4f} ({acc1['low']:.4f} - {acc1['high']:.4f}) of {acc1['of']}"
+    return f"{row['settings']['score_mode']:6}  dense_ratio {setting['dense_ratio']:g}  {kind:9}  acc@1 {figure}"

@@ -1,0 +1,89 @@
+"""What train.py and pretrain.py do alike: the epochs of a trainer, with states, log and models in one folder."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from biosyn.checkpoint.manifest import is_trained_as
+from biosyn.checkpoint.training_state import state_of_first
+from biosyn.distributed.ranks import is_first
+from biosyn.epochs import Trains, run_epochs, start
+from biosyn.files import remove_stages
+from biosyn.model.biosyn import BioSyn
+from biosyn.training.identity import MAY_CHANGE, AnyTraining, describe_dev, describe_training, identity
+from biosyn.training.log import DevSet, TrainLog
+from biosyn.training.states import KeptStates
+
+
+def train_epochs(
+    config: AnyTraining,
+    biosyn: BioSyn,
+    make_trainer: Callable[[], Trains],
+    *,
+    dev: DevSet | None,
+    sizes: dict[str, int],
+    output_dir: Path,
+) -> list[dict[str, Any]]:
+    """Train a model for the epochs that are left, save it, and return the rows of its log.
+
+    Parameters
+    ----------
+    biosyn
+        The model that the trainer trains.
+    make_trainer
+        Called unless no epoch is wanted: then nothing is trained, and the model is saved as it is.
+    sizes
+        How many ``names`` it is trained on, and how many ``mentions`` if any.
+
+    Raises
+    ------
+    InputError
+        If the run cannot be resumed, training diverges or something cannot be written.
+    """
+    trained = describe_training(config, **sizes)
+    dev_data = describe_dev(config, dev)
+    states = KeptStates(output_dir, identity(config, trained, dev_data), keep=config.keep_last)
+    state = state_of_first(states.begin(resume=config.resume, epochs=config.epoch) if is_first() else None)
+    if is_first():
+        remove_stages(output_dir, *output_dir.glob("checkpoint_*"))
+    log = TrainLog(output_dir, state.values["log"] if state else ())
+    save = _saver(biosyn, trained, dev_data)
+    if config.epoch == 0:
+        save(output_dir, {"epoch": 0})
+        return log.rows
+    trainer = make_trainer()
+
+    def save_models(row: dict[str, Any]) -> None:
+        if config.save_checkpoint_all:
+            save(output_dir / f"checkpoint_{row['epoch']}", row)
+        if log.is_best() if config.keep_best else row["epoch"] == config.epoch:
+            save(output_dir, row)
+
+    start(trainer, state, log=log, save_models=save_models)
+    del state  # three times the encoder's memory
+    run_epochs(
+        trainer,
+        epochs=config.epoch,
+        log=log,
+        states=states,
+        save_every_steps=config.save_every_steps,
+        save_models=save_models,
+    )
+    return log.rows
+
+
+def _saver(biosyn: BioSyn, trained: dict[str, Any], dev_data: dict[str, Any]) -> Callable[[Path, dict[str, Any]], None]:
+    """Return the function that saves the model as it is after an epoch, with what it was trained and measured on.
+
+    It is the first rank that saves.
+    """
+
+    def save(folder: Path, row: dict[str, Any]) -> None:
+        told = {**trained, "last_epoch": row}
+        # where it is saved already, a resumed run would take what was recorded there since; but without a loss in its
+        # row a model may be that of another encoder, which has the same name
+        if is_first() and (row["epoch"] == 0 or not is_trained_as(folder, told, but=MAY_CHANGE | {"epoch"})):
+            figures = {"dev": {**dev_data, **row["dev"]}} if "dev" in row else {}
+            biosyn.save_model(folder, trained=told, figures=figures)
+
+    return save

@@ -1,0 +1,109 @@
+import json
+
+import pytest
+
+from biosyn.errors import InputError
+from biosyn.evaluation.predictions import predictions_file_json, read_predictions
+from biosyn.metrics.accuracy import accuracy_at_k
+from biosyn.records import Candidate, MentionPrediction, Query, QueryPrediction
+
+
+def found(mention, *cuis):
+    return MentionPrediction(mention, tuple(Candidate(f"name {cui}", cui, 1.5, 1.0, 0.5) for cui in cuis))
+
+
+PREDICTIONS = [
+    QueryPrediction(Query("ataxia", "D1", "7", "0", "6", "Disease"), (found("ataxia", "D1", "D2|D9"),)),
+    QueryPrediction(Query("a|b", "D1+D2", "8", "3", "9", "Disease"), (found("a", "D2", "D1"), found("b", "D3", "D4"))),
+]
+
+
+@pytest.fixture
+def written(tmp_path):
+    """Function: a change of the content -> the file with it."""
+
+    def write(change=lambda content: content):
+        content = predictions_file_json(PREDICTIONS, accuracy_at_k(PREDICTIONS, 2))
+        path = tmp_path / "predictions_eval.json"
+        path.write_text(json.dumps(change(content)), encoding="utf-8")
+        return path
+
+    return write
+
+
+def test_what_is_written_is_read_but_for_the_type_and_the_plus_sign(written):
+    # golden_cui is written with bars, as upstream does
+    first, second = read_predictions(written())
+    assert first == PREDICTIONS[0]._replace(query=PREDICTIONS[0].query._replace(type=""))
+    assert second.query == Query("a|b", "D1|D2", "8", "3", "9")
+    assert second.mentions == PREDICTIONS[1].mentions
+
+
+def test_a_folder_stands_for_its_file(written):
+    assert read_predictions(written().parent) == read_predictions(written())
+
+
+def of_first_mention(content, **changes):
+    content["queries"][0]["mentions"][0].update(changes)
+    return content
+
+
+def without_the_wrong_query(content):
+    return {**content, "queries": content["queries"][:1]}
+
+
+def with_another_figure(content):
+    return {**content, "acc1": 1.0}
+
+
+def without_a_figure(content):
+    return {key: value for key, value in content.items() if key != "acc2"}
+
+
+def with_another_candidate(content):
+    content["queries"][0]["mentions"][0]["candidates"][0]["cui"] = "D5"
+    return content
+
+
+@pytest.mark.parametrize(
+    "change", [without_the_wrong_query, with_another_figure, without_a_figure, with_another_candidate]
+)
+def test_figures_that_are_not_those_of_the_queries_are_refused(written, change):
+    with pytest.raises(InputError, match="its acc. is .* it was changed after eval.py wrote it"):
+        read_predictions(written(change))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda content: [],
+        lambda content: {},
+        lambda content: {**content, "queries": []},
+        lambda content: {**content, "queries": [{"mentions": []}]},
+        lambda content: {
+            **content,
+            "queries": [{"mentions": content["queries"][0]["mentions"]}],
+        },  # no pmid: upstream's
+        lambda content: {**content, "queries": "x"},
+        lambda content: of_first_mention(content, candidates=[]),
+        lambda content: of_first_mention(content, candidates=content["queries"][1]["mentions"][0]["candidates"][:1]),
+        lambda content: of_first_mention(content, golden_cui=1),
+        lambda content: of_first_mention(content, mention=None),
+        lambda content: {**content, "queries": None},
+    ],
+)
+def test_other_json_is_refused(written, change):
+    with pytest.raises(InputError, match="is no predictions_eval.json of ours: run eval.py --save_predictions"):
+        read_predictions(written(change))
+
+
+@pytest.mark.parametrize("text", [b"", b"{", b"\xff", b"[" * 100_000])
+def test_what_is_no_json_is_refused(tmp_path, text):
+    (tmp_path / "predictions_eval.json").write_bytes(text)
+    with pytest.raises(InputError, match="is no predictions_eval.json"):
+        read_predictions(tmp_path)
+
+
+def test_a_missing_file_is_named(tmp_path):
+    with pytest.raises(InputError, match=r"none.json: cannot be read: No such file"):
+        read_predictions(tmp_path / "none.json")

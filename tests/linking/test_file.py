@@ -1,0 +1,193 @@
+"""A file in, the file with links out, by the tiny model and by a stand-in that counts what it is asked."""
+
+import gzip
+import json
+import sys
+from functools import partial
+
+import pytest
+
+from biosyn.errors import InputError
+from biosyn.linking import steps as steps_module
+from biosyn.linking.file import link_file, link_units
+from biosyn.linking.loading import load_linker
+from biosyn.linking.partial_output import PartialOutput
+from biosyn.linking.share import link_steps
+from biosyn.mention_files.units import PROBABILITY, Link
+from biosyn.model.linker import Linker
+from biosyn.text.cleaning import Preparation
+
+DOCUMENT = """1|t|Louis Bar syndrome (LBS) and others
+1|a|LBS is rare, and so are breast and ovarian cancer.
+1\t0\t18\tLouis Bar syndrome\tDisease
+1\t36\t39\tLBS\tDisease
+1\t60\t85\tbreast and ovarian cancer\tDisease
+"""
+
+
+@pytest.fixture
+def asked(monkeypatch):
+    """The texts of every call of the model."""
+    calls = []
+    link = Linker.link
+    monkeypatch.setattr(
+        Linker, "link", lambda self, texts, **how: calls.append(list(texts)) or link(self, texts, **how)
+    )
+    return calls
+
+
+@pytest.fixture
+def run(tmp_path):
+    """Function: lines and texts of the model -> output, errors, and the calls of the model."""
+
+    def link(source, *, fail=False, preparation=None):
+        calls = []
+
+        def model(texts):
+            calls.append(list(texts))
+            return [Link(f"D{len(text)}", text, len(text) / 3) for text in texts]
+
+        target = tmp_path / "out.txt"
+        with PartialOutput(target, {}, resume=False) as output:
+            link_units(source, output, preparation or Preparation(), link=partial(link_steps, link=model), fail=fail)
+            done = output.done
+            output.publish(keep_errors=True)
+        errors = [json.loads(line) for line in target.with_name("out.txt.errors.jsonl").read_text().splitlines()]
+        return target.read_text(), errors, calls, done
+
+    return link
+
+
+def test_a_refused_part_of_a_composite_mention_is_an_id_of_its_own(lines_file, tmp_path):
+    found = {"breast cancer": Link("D1", "breast cancer", 9.0, 0.9), "ovarian cancer": Link("-1", "", 5.0, 0.2)}
+    source = lines_file("breast and ovarian cancer")
+    keys = (*source.wanted.keys, PROBABILITY)
+    source = source._replace(wanted=source.wanted._replace(keys=keys))
+    target = tmp_path / "out.txt"
+    with PartialOutput(target, {}, resume=False) as output:
+        preparation = Preparation(names=set(found))
+        link_units(
+            source,
+            output,
+            preparation,
+            link=lambda steps: [[found[text] for text in texts] for texts in steps],
+            fail=True,
+        )
+        output.publish(keep_errors=False)
+    assert target.read_text() == "breast and ovarian cancer\tD1|-1\tbreast cancer\t5.0000\t0.2000\n"
+
+
+def test_order_is_kept_and_a_repeat_is_linked_once_however_far_away(run, lines_file, monkeypatch):
+    monkeypatch.setattr(steps_module, "MENTIONS", 3)
+    lines = ["b", "A", "c", "a!", "dd", "B", "a", "e"]
+    output, errors, calls, done = run(lines_file(*lines))
+    assert [line.split("\t") for line in output.splitlines()] == [
+        [line, f"D{len(line.strip('!'))}", line.lower().strip("!"), f"{len(line.strip('!')) / 3:.4f}"] for line in lines
+    ]
+    assert calls == [["b", "a", "c"], ["dd"], ["e"]]
+    assert errors == []
+    assert (done.mentions, done.linked, done.skipped) == (8, 8, 0)
+
+
+def test_bad_records_stay_as_they_are_and_are_listed(run, lines_file):
+    output, errors, _, done = run(lines_file("good", "--", "x" * 100_000, "a\0b", "", "good"))
+    lines = output.splitlines()
+    assert [len(line.split("\t")) for line in lines] == [4, 1, 1, 1, 1, 4]
+    assert [error["place"].rpartition(":")[2] for error in errors] == ["2", "3", "4"]
+    assert [len(error["record"]) for error in errors] == [2, 400, 3]
+    assert (done.mentions, done.linked, done.skipped) == (5, 2, 3)
+
+
+def test_fail_names_the_first_bad_record_and_writes_nothing(run, lines_file, tmp_path):
+    with pytest.raises(InputError, match=r"mentions\.txt:2: the mention holds no letter or digit \(--on_error skip"):
+        run(lines_file("good", "--", "a\0b"), fail=True)
+    assert not (tmp_path / "out.txt").exists()
+
+
+def test_a_spelling_file_that_leaves_nothing_is_a_bad_record(run, lines_file):
+    _, errors, _, _ = run(lines_file("nix"), preparation=Preparation(typos={"nix": "-"}))
+    assert "nothing is left" in errors[0]["problem"]
+
+
+def test_a_document_with_abbreviations_and_a_composite_mention(link_config, tmp_path, asked):
+    (tmp_path / "in.txt").write_text(DOCUMENT)
+    result = link_file(link_config(tmp_path / "in.txt", split_composites=True, add="all"))
+    assert asked == [["louis bar syndrome", "breast cancer", "ovarian cancer"]]
+    rows = [line.split("\t") for line in (tmp_path / "linked").read_text().splitlines()[2:]]
+    assert [row[:5] for row in rows] == [line.split("\t")[:5] for line in DOCUMENT.splitlines()[2:]]
+    assert rows[0][5:] == rows[1][5:]
+    assert rows[2][5].count("|") == rows[2][6].count("|") == 1
+    assert float(rows[2][7]) > 0
+    seconds = result.pop("seconds")
+    assert seconds >= 0
+    counts = {"mentions": 3, "linked": 3, "distinct": 3, "skipped": 0}
+    files = {"input": str(tmp_path / "in.txt"), "output": str(tmp_path / "linked"), "format": "pubtator"}
+    assert result == {**files, **counts}
+
+
+def test_two_names_of_one_concept_give_its_id_once(run, lines_file):
+    preparation = Preparation(names={"aa", "bb"})
+    output, _, _, _ = run(lines_file("aa/bb"), preparation=preparation)
+    assert output == "aa/bb\tD2\taa|bb\t0.6667\n"
+
+
+def test_the_links_are_those_of_inference(link_config, tmp_path, tiny_checkpoint, tiny_dictionary):
+    mentions = ["Ataxia", "breast tumour", "low blood-count"]
+    (tmp_path / "in.jsonl").write_text("".join(json.dumps({"mention": mention}) + "\n" for mention in mentions))
+    link_file(link_config(tmp_path / "in.jsonl"))
+    linker = load_linker(str(tiny_checkpoint), str(tiny_dictionary), topk=1, device="cpu")
+    for line, prediction in zip(
+        (tmp_path / "linked").read_text().splitlines(), linker.link(mentions, topk=1), strict=True
+    ):
+        best = prediction.candidates[0]
+        assert json.loads(line)["biosyn_id"] == best.cui
+        assert json.loads(line)["biosyn_name"] == best.name
+        assert json.loads(line)["biosyn_score"] == pytest.approx(best.score, abs=1e-4)
+
+
+def test_gzip_in_and_out(link_config, tmp_path):
+    (tmp_path / "in.csv").write_text("mention\nataxia\n")
+    (tmp_path / "in.csv.gz").write_bytes(gzip.compress(b"mention\nataxia\n"))
+    link_file(link_config(tmp_path / "in.csv"))
+    link_file(link_config(tmp_path / "in.csv.gz", output=str(tmp_path / "out.gz")))
+    assert gzip.decompress((tmp_path / "out.gz").read_bytes()) == (tmp_path / "linked").read_bytes()
+
+
+def test_a_bad_record_is_found_before_the_model_is_loaded(link_config, tmp_path):
+    (tmp_path / "in.txt").write_text("ataxia\n--\n")
+    with pytest.raises(InputError, match=r"in\.txt:2: "):
+        link_file(link_config(tmp_path / "in.txt", model_name_or_path="no/model"))
+    (tmp_path / "in.xml").write_text("<collection><document>")
+    with pytest.raises(InputError, match="not well-formed"):
+        link_file(link_config(tmp_path / "in.xml", model_name_or_path="no/model", on_error="skip"))
+
+
+@pytest.mark.parametrize(
+    ("name", "changes", "message"),
+    [
+        ("in.txt", {"abbreviations": "ab3p"}, "needs documents, which lines has not"),
+        ("in.txt", {"types": "Disease"}, "needs mentions with a type"),
+        ("in.txt", {"output": "."}, "is a folder"),
+        ("missing.txt", {}, "cannot be read"),
+        ("in.txt", {"typo_path": "missing"}, "cannot be read"),
+    ],
+)
+def test_what_cannot_be_done_is_refused(link_config, tmp_path, name, changes, message):
+    (tmp_path / "in.txt").write_text("ataxia\n")
+    with pytest.raises(InputError, match=message):
+        link_file(link_config(tmp_path / name, **changes))
+
+
+def test_without_ab3p_the_command_to_type_and_the_alternative_are_named(link_config, tmp_path, monkeypatch):
+    (tmp_path / "in.txt").write_text(DOCUMENT)
+    monkeypatch.setitem(sys.modules, "pyab3p", None)
+    with pytest.raises(InputError, match=r"pip install 'biosyn\[ab3p\]', or choose another --abbreviations"):
+        link_file(link_config(tmp_path / "in.txt"))
+    link_file(link_config(tmp_path / "in.txt", abbreviations="none"))
+
+
+def test_the_input_is_never_the_output(link_config, tmp_path):
+    (tmp_path / "in.txt").write_text("ataxia\n")
+    with pytest.raises(InputError, match="is the input too"):
+        link_file(link_config(tmp_path / "in.txt", output=str(tmp_path / "." / "in.txt")))
+    assert (tmp_path / "in.txt").read_text() == "ataxia\n"

@@ -1,0 +1,165 @@
+"""BioC: what comes back is what was there and the infons; the library bioc reads it as well."""
+
+import json
+
+import bioc.biocjson
+import bioc.biocxml
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from lxml import etree
+
+from biosyn.mention_files.units import ID, NAME, SCORE
+
+XML = """<?xml version="1.0"?>
+<!-- first -->
+<!DOCTYPE collection SYSTEM "BioC.dtd">
+<collection>
+ <source>s</source><date/><key/>
+ <document><id>7</id><infon key="z">1</infon><infon key="a">2</infon>
+  <passage><offset>0</offset><text>Skin Sjögren</text>
+   <annotation id='T1'>
+    <infon key="type">Disease</infon>
+    <location offset="5" length="7"/>
+    <text>Sjögren</text>
+   </annotation>
+   <annotation id="T2"><location offset="0" length="4"/><text>Skin</text></annotation><!-- kept -->
+  </passage>
+ </document>
+</collection>
+"""
+JSON = """{"source": "s", "date": "", "key": "", "infons": {"b": 1.50}, "documents" : [
+ {"id": "7", "infons": {}, "passages": [
+  {"offset": 0, "text": "Skin Sj\\u00f6gren", "infons": {}, "sentences": [], "relations": [], "annotations": [
+    {"id": "T1", "infons": {"type": "Disease" }, "text": "Sj\\u00f6gren", "locations": [{"offset": 5, "length": 7}]},
+    {"text": "Skin", "id": "T2", "locations": [{"offset": 0, "length": 4}] , "infons": {}}]}], "relations": []} ] }
+"""
+INFONS = {ID: "D1|2", NAME: 'ataxia, type "1" & <é>', SCORE: "12.3457"}
+# XML holds these characters only; a parser reads \r as \n
+TEXT = st.text(st.characters(codec="utf-8", exclude_categories=["Cc", "Cs", "Cn"]), max_size=12)
+KEYS = TEXT.filter(lambda key: not key.startswith("biosyn"))  # hypothesis tries the strings that it finds in our code
+ANNOTATIONS = st.lists(st.tuples(TEXT, st.dictionaries(KEYS, TEXT, max_size=2)), max_size=3)
+
+
+def canonical(xml):
+    return etree.tostring(etree.fromstring(xml).getroottree(), method="c14n")
+
+
+def without_ours(xml):
+    """The file with the infons that linking adds taken out again."""
+    root = etree.fromstring(xml)
+    for infon in root.iter("infon"):
+        if infon.get("key") in INFONS:
+            infon.getparent().remove(infon)  # with the text after it
+    return etree.tostring(root.getroottree(), method="c14n")
+
+
+def collection_of(documents):
+    """A BioC collection as the library makes it."""
+    collection = bioc.BioCCollection()
+    for number, annotations in enumerate(documents):
+        document, passage = bioc.BioCDocument(), bioc.BioCPassage()
+        document.id, passage.offset, passage.text = str(number), 0, ""
+        for name, (text, infons) in enumerate(annotations):
+            annotation = bioc.BioCAnnotation()
+            annotation.id, annotation.text, annotation.infons = f"T{name}", text, dict(infons)
+            annotation.add_location(bioc.BioCLocation(len(passage.text), len(text)))
+            passage.text += f"{text} "
+            passage.add_annotation(annotation)
+        document.add_passage(passage)
+        collection.add_document(document)
+    return collection
+
+
+def annotations_of(collection):
+    passages = [passage for document in collection.documents for passage in document.passages]
+    return [(one.text, one.infons) for passage in passages for one in passage.annotations]
+
+
+def test_xml_before_and_after(rewrite):
+    mentions, written = rewrite(XML, "bioc-xml", keys=(ID,))
+    assert [one.text for one in mentions] == ["Sjögren", "Skin"]
+    assert mentions[0].place.endswith("document '7', annotation 'T1'")
+    after = XML.replace("Disease</infon>\n", 'Disease</infon>\n    <infon key="biosyn_id">D1|2</infon>\n')
+    after = after.replace('<annotation id="T2">', '<annotation id="T2"><infon key="biosyn_id">D1|2</infon>')
+    assert canonical(written) == canonical(after.encode())
+    assert without_ours(written) == canonical(XML.encode())
+
+
+def test_json_before_and_after(rewrite):
+    mentions, written = rewrite(JSON, "bioc-json", keys=(ID,))
+    assert [one.text for one in mentions] == ["Sjögren", "Skin"]
+    after = JSON.replace('"Disease" }', '"Disease", "biosyn_id": "D1|2" }').replace(
+        '"infons": {}}]', '"infons": {"biosyn_id": "D1|2"}}]'
+    )
+    assert written.decode() == after
+
+
+@pytest.mark.parametrize(("file_format", "content"), [("bioc-xml", XML), ("bioc-json", JSON)])
+def test_types(rewrite, file_format, content):
+    mentions, _ = rewrite(content, file_format, types=frozenset({"Disease"}))
+    assert [one.text for one in mentions] == ["Sjögren"]
+
+
+def test_an_annotation_without_infons_gets_them(rewrite):
+    content = '{"id": "1", "passages": [{"offset": 0, "text": "a", "annotations": [{"text": "a"}]}]}'
+    written = rewrite(content, "bioc-json")[1]
+    assert json.loads(written)["passages"][0]["annotations"] == [{"text": "a", "infons": INFONS}]
+
+
+@given(documents=st.lists(ANNOTATIONS, max_size=3), pretty=st.booleans())
+def test_xml_is_read_back_by_the_library(rewrite, documents, pretty):
+    before = bioc.biocxml.dumps(collection_of(documents), pretty_print=pretty)
+    before = before.encode() if isinstance(before, str) else before
+    mentions, written = rewrite(before, "bioc-xml")
+    assert [(one.text, one.problem) for one in mentions] == [(text, "") for some in documents for text, _ in some]
+    expected = [(text, {**infons, **INFONS}) for text, infons in annotations_of(bioc.biocxml.loads(before.decode()))]
+    assert annotations_of(bioc.biocxml.loads(written.decode())) == expected
+    assert without_ours(written) == canonical(before)
+
+
+@given(documents=st.lists(ANNOTATIONS, max_size=3), indent=st.sampled_from([None, 2]))
+def test_json_is_read_back_by_the_library(rewrite, documents, indent):
+    before = bioc.biocjson.dumps(collection_of(documents), indent=indent)
+    mentions, written = rewrite(before, "bioc-json")
+    assert [(one.text, one.problem) for one in mentions] == [(text, "") for some in documents for text, _ in some]
+    expected = [(text, {**infons, **INFONS}) for text, infons in annotations_of(bioc.biocjson.loads(before))]
+    assert annotations_of(bioc.biocjson.loads(written.decode())) == expected
+    assert rewrite(before, "bioc-json", link=None)[1].decode() == before
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "problem"),
+    [
+        ('offset="5"', 'offset="50"', "its place 50+7 lies outside the text"),
+        ('length="7"', 'length="-7"', "its place 5+-1 lies outside the text"),
+        ('offset="5"', 'offset="x"', "its place -1+7 lies outside the text"),
+        ('offset="5"', 'offset="4"', "its place 4+7 holds ' Sjögre', not 'Sjögren'"),
+        ("<text>Sjögren</text>", "", "it has no text"),
+        ('key="type"', 'key="biosyn_id"', "holds biosyn_id already"),
+    ],
+)
+def test_a_bad_annotation_is_named_and_stays(rewrite, old, new, problem):
+    content = XML.replace(old, new)
+    mentions, written = rewrite(content, "bioc-xml", keys=(NAME,))
+    assert [bool(one.problem) for one in mentions] == [True, False]
+    assert problem in mentions[0].problem
+    assert without_ours(written) == without_ours(content.encode())
+
+
+@pytest.mark.parametrize(
+    ("file_format", "content", "problem"),
+    [
+        ("bioc-xml", XML.replace("<offset>0</offset>", ""), "document '7': the offset of a passage is no number"),
+        ("bioc-json", JSON.replace('"passages"', '"parts"'), "document '7': a part is missing"),
+        ("bioc-json", JSON.replace('"locations": [{', '"locations": ["x", {'), "'locations' is no array of objects"),
+    ],
+)
+def test_a_bad_document_is_named_and_stays(rewrite, file_format, content, problem):
+    mentions, written = rewrite(content, file_format)
+    (mention,) = mentions
+    assert problem in mention.problem
+    if file_format == "bioc-json":
+        assert written.decode() == content
+    else:
+        assert canonical(written) == canonical(content.encode())

@@ -1,0 +1,31 @@
+"""docs/formats.md shows what really comes out."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from biosyn.mention_files.units import ID, NAME, SCORE, Link
+
+PAGE = (Path(__file__).parents[3] / "docs" / "formats.md").read_text(encoding="utf-8")
+SECTIONS = {
+    "One mention a line": "lines",
+    "CSV and TSV": "csv",
+    "JSON lines": "jsonl",
+    "PubTator": "pubtator",
+    "BioC XML": "bioc-xml",
+    "BioC JSON": "bioc-json",
+}
+
+
+@pytest.mark.parametrize("title", SECTIONS)
+def test_before_and_after(rewrite, title):
+    section = re.split(r"^##+ ", PAGE.partition(f"### {title}\n")[2], flags=re.MULTILINE)[0]
+    before, after = re.findall(r"^```\n(.*?)^```$", section, flags=re.MULTILINE | re.DOTALL)
+    file_format = SECTIONS[title]
+    link = Link("D001260|208900", "ataxia telangiectasia", 67.81557)
+    keys = (ID,) if file_format == "pubtator" else (ID, NAME, SCORE)
+    types = frozenset({"Disease"}) if file_format == "pubtator" else None
+    mentions, written = rewrite(before, file_format, link=link, keys=keys, types=types)
+    assert [one.problem for one in mentions] == [""] * len(mentions)
+    assert written.decode() == after

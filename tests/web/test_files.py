@@ -1,0 +1,123 @@
+import base64
+import json
+import os
+import tempfile
+from urllib.parse import urlencode
+
+import pytest
+
+from biosyn.config import LinkConfig
+from biosyn.linking.file import link_file
+
+FILES = {
+    "mentions.txt": "ataxia\nBreast cancers\n\n",
+    "mentions.csv": 'patient,mention\r\n1,"ataxia, telangiectasia"\r\n2,"<img src=x onerror=hacked()>"\r\n',
+    "mentions.tsv": "mention\tnote\nataxia\tx\n",
+    "mentions.jsonl": '{"mention": "ataxia", "n": 1.0}\n',
+    "mentions.pubtator": "1|t|Ataxia telangiectasia (AT)\n1|a|AT is rare.\n1\t0\t21\tAtaxia telangiectasia\tDisease\n"
+    "1\t27\t29\tAT\tDisease\n\n",
+    "mentions.json": '{"documents": []}',
+    "mentions.xml": "<collection><document><id>1</id></document></collection>",
+}
+
+
+@pytest.fixture(scope="module")
+def tiny_files_backend(make_backend, tiny_dictionary):
+    return make_backend(tiny_dictionary, file_mentions=50)
+
+
+@pytest.fixture
+def upload(start_server, send, tiny_files_backend):
+    """Function: content, query -> (status, JSON value)."""
+    url, _ = start_server(tiny_files_backend)
+
+    def call(content, **query):
+        path = f"/api/v1/link?{urlencode(query)}"
+        status, _, body = send(url, path, "POST", content, kind="application/octet-stream")
+        return status, json.loads(body)
+
+    return call
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_the_file_comes_back_as_inference_writes_it(upload, name, tiny_checkpoint, tiny_dictionary, tmp_path):
+    content = FILES[name].encode()
+    status, answer = upload(content, filename=name)
+    assert status == 200, answer
+    place = tmp_path / name
+    place.write_bytes(content)
+    counts = link_file(
+        LinkConfig(
+            model_name_or_path=str(tiny_checkpoint),
+            dictionary_path=str(tiny_dictionary),
+            input=str(place),
+            output=str(tmp_path / "linked"),
+            device="cpu",
+        )
+    )
+    assert base64.b64decode(answer["file"]) == (tmp_path / "linked").read_bytes()
+    assert {key: answer[key] for key in ("format", "mentions", "linked", "skipped")} == {
+        key: counts[key] for key in ("format", "mentions", "linked", "skipped")
+    }
+    assert len(answer["rows"]) == answer["mentions"]
+
+
+def test_rows_tell_the_links_in_order_and_what_cannot_be_linked(upload):
+    _, answer = upload(b"mention,n\nataxia,1\n--,2\nasthma,3\n", filename="m.csv")
+    first, bad, last = answer["rows"]
+    assert (first["mention"], first["name"], first["id"]) == ("ataxia", "ataxia", "D001259")
+    assert first["ids"][0]["ontology"] == "MeSH"
+    assert bad == {"mention": "--", "problem": "the mention holds no letter or digit"}
+    assert last["name"] == "asthma"
+    assert (answer["linked"], answer["skipped"]) == (2, 1)
+
+
+def test_the_format_is_told_by_the_content_where_the_name_tells_none(upload):
+    assert upload(FILES["mentions.pubtator"].encode())[1]["format"] == "pubtator"
+    assert upload(b"ataxia\n", filename="notes")[1]["format"] == "lines"
+    assert upload(b"ataxia\n", filename="notes.csv", format="lines")[1]["format"] == "lines"
+
+
+@pytest.mark.parametrize(
+    ("content", "query", "reason"),
+    [
+        (b"ataxia\n", {"format": "docx"}, "format must be one of lines"),
+        (b"a,b\n1,2\n", {"filename": "m.csv"}, "the file:1: has no column 'mention'"),
+        (b"a,b\n1,2\n", {"filename": "m.csv", "column": "c"}, "has no column 'c'"),
+        (b"<collection>", {"filename": "m.xml"}, "the file:1: is not well-formed XML"),
+        (b'<!DOCTYPE c [<!ENTITY a "b">]><collection/>', {"filename": "m.xml"}, "DOCTYPE"),
+        ("ataxia\n".encode("utf-16"), {}, "is UTF-16"),
+        (b"ataxia\n" * 51, {}, "the file has 51 mentions: give 50 at most"),
+    ],
+)
+def test_a_file_that_cannot_be_linked_is_a_400_that_says_why(upload, content, query, reason):
+    status, answer = upload(content, **query)
+    assert status == 400
+    assert reason in answer["error"]["message"]
+    assert tempfile.gettempdir() not in answer["error"]["message"]
+
+
+@pytest.mark.parametrize(
+    "name", ["../../etc/passwd", "/etc/passwd", "a\0b.csv", "x" * 5_000, "CON", ".csv", "m.csv/.."]
+)
+def test_a_name_reaches_no_file_system(upload, name, monkeypatch):
+    opened = []
+    real = os.open
+    monkeypatch.setattr("os.open", lambda path, *rest, **more: opened.append(path) or real(path, *rest, **more))
+    status, _ = upload(b"mention\nataxia\n", filename=name)
+    assert status == 200
+    assert not [path for path in map(str, opened) if name in path]
+
+
+def test_nothing_stays(upload, monkeypatch, tmp_path):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    upload(b"ataxia\n")
+    upload(b"<collection>", filename="m.xml")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_bad_byte_stays_in_the_file(upload):
+    content = b"ataxia\nsj\xf6gren\n"
+    _, answer = upload(content)
+    assert base64.b64decode(answer["file"]).splitlines()[1] == b"sj\xf6gren"
+    assert "UTF-8" in answer["rows"][1]["problem"]
