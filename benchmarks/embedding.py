@@ -14,8 +14,8 @@ from common import sample_names as sample
 from torch import Tensor
 from transformers import AutoModel, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
 
+from biosyn.cli.quickstart import packaged_encoder
 from biosyn.encoders.dense import DenseEncoder
-from biosyn.quickstart import packaged_encoder
 
 BATCH_SIZES = (32, 64, 128, 256)
 

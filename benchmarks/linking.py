@@ -23,8 +23,8 @@ from common import own_peak_megabytes, report
 
 from biosyn.config import LinkConfig
 from biosyn.linking.file import link_file, link_units, survey
-from biosyn.linking.partial_output import PartialOutput
-from biosyn.linking.share import link_steps
+from biosyn.linking.journal import PartialOutput
+from biosyn.linking.steps import link_steps
 from biosyn.mention_files.formats import MentionFile, Wanted
 from biosyn.mention_files.units import ID, NAME, SCORE, Link
 from biosyn.text.cleaning import Preparation

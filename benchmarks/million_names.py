@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 
 from biosyn.data.queries import QueryDataset
 from biosyn.index.approximate import ApproximateSearch, open_ann
-from biosyn.index.approximate_build import build_ann
+from biosyn.index.approximate_build import build_ann, changed, recall_at
 from biosyn.index.build import open_or_build
 from biosyn.index.cache import index_folders
 from biosyn.index.dictionary_index import DictionaryIndex
@@ -33,8 +33,6 @@ from biosyn.index.key import IndexKey, dictionary_sha256, tfidf_sha256
 from biosyn.index.known_dictionaries import open_dictionary
 from biosyn.model.biosyn import BioSyn
 from biosyn.records import split_mention
-from biosyn.retrieval.held_queries import changed
-from biosyn.retrieval.recall import recall_at
 from biosyn.retrieval.search import TopNames, top_names
 from biosyn.retrieval.vectors import Vectors
 

@@ -9,9 +9,9 @@ import torch
 from common import MAX_LENGTH, alternate, argument_parser, report, sample_names
 
 from biosyn.checkpoint.encoder import load_encoder
+from biosyn.cli.quickstart import packaged_encoder
 from biosyn.encoders.dense import DenseEncoder
 from biosyn.encoders.pooling import Pooling
-from biosyn.quickstart import packaged_encoder
 
 NAMES = 2048
 PRECISIONS = ("float32", "bfloat16")

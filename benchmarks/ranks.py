@@ -15,9 +15,9 @@ from typing import Any
 
 from common import argument_parser, report
 
+from biosyn.cli.quickstart import packaged_encoder
 from biosyn.data.dictionary import DictionaryDataset
 from biosyn.data.queries import QueryDataset
-from biosyn.quickstart import packaged_encoder
 
 
 def epoch(ranks: int, folder: Path, queries: Path) -> dict[str, Any]:

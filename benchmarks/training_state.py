@@ -11,13 +11,12 @@ import numpy as np
 import torch
 from common import alternate, forget_peak, own_peak_megabytes, report
 
-from biosyn.checkpoint.training_state import TrainingState, read_state, write_state
+from biosyn.cli.quickstart import packaged_encoder
 from biosyn.data.dictionary import DictionaryDataset
 from biosyn.model.biosyn import BioSyn
 from biosyn.model.rerank_net import RerankNet
-from biosyn.network_state import network_tensors, restore_network
-from biosyn.optimization import make_optimizer
-from biosyn.quickstart import packaged_encoder
+from biosyn.training.states import TrainingState, network_tensors, read_state, restore_network, write_state
+from biosyn.training.trainer import make_optimizer
 
 MENTIONS, TOPK = 1587, 20
 

@@ -17,16 +17,15 @@ from common import MAX_LENGTH, alternate, argument_parser, peak_megabytes, print
 from torch import Tensor
 from transformers import AutoModel, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
 
+from biosyn.cli.quickstart import packaged_encoder
 from biosyn.data.dictionary import DictionaryDataset
 from biosyn.data.queries import QueryDataset
 from biosyn.encoders.dense import DenseEncoder
 from biosyn.encoders.sparse import SparseEncoder
 from biosyn.model.losses import marginal_nll
 from biosyn.model.rerank_net import RerankNet
-from biosyn.optimization import make_optimizer
-from biosyn.quickstart import packaged_encoder
-from biosyn.retrieval.iterative import CandidateRetriever
-from biosyn.training.candidates import CandidateDataset
+from biosyn.training.candidates import CandidateDataset, CandidateRetriever
+from biosyn.training.trainer import make_optimizer
 
 MENTIONS, TOPK = 16, 20
 

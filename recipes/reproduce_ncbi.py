@@ -14,8 +14,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from biosyn.cli.quickstart import packaged_encoder
 from biosyn.errors import InputError
-from biosyn.quickstart import packaged_encoder
 
 ROOT = Path(__file__).resolve().parents[1]
 # bfloat16 where it pays, on a CPU that computes in it (docs/experiments.md)

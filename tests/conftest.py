@@ -182,7 +182,7 @@ def tiny_checkpoint(tmp_path_factory, tiny_config):
 def mean_checkpoint(tmp_path_factory, tiny_encoder, tiny_dictionary):
     """Folder of a checkpoint of the tiny encoder, untrained, whose vectors are means of length 1."""
     from biosyn.config import PretrainConfig
-    from biosyn.pretrain_run import pretrain
+    from biosyn.training.pretrain import pretrain
 
     folder = tmp_path_factory.mktemp("mean_checkpoint")
     names = {"model_name_or_path": str(tiny_encoder), "train_dictionary_path": str(tiny_dictionary)}

@@ -17,10 +17,10 @@ RANKS = {
     "biosyn.errors": 0,
     "biosyn.records": 1,  # the words that everything is said in
     "biosyn.concept_ids": 1,
-    "biosyn.ontology_links": 1,
+    "biosyn.concept_ids": 1,
     "biosyn.config": 1,
     "biosyn.files": 1,
-    "biosyn.whole_folders": 1,
+    "biosyn.files": 1,
     "biosyn.distributed": 1,  # who does what of several processes
     "biosyn.devices": 2,
     "biosyn.retrieval.confidence": 2,
@@ -28,7 +28,7 @@ RANKS = {
     "biosyn.metrics": 3,  # predictions -> figures
     "biosyn.encoders": 3,  # strings -> vectors
     "biosyn.data": 4,  # files -> rows; data.candidates holds the tokens of its rows
-    "biosyn.provenance": 2,  # files -> what a reader can check them by
+    "biosyn.checkpoint.manifest": 2,  # files -> what a reader can check them by
     "biosyn.checkpoint": 4,  # files -> encoders
     "biosyn.evaluation.references": 5,  # predictions, and what they are held against -> what metrics takes
     "biosyn.retrieval": 5,  # vectors -> candidate rows
@@ -36,7 +36,7 @@ RANKS = {
     "biosyn.model": 6,  # scores, loss, and the facade over all of the above
     "biosyn.corpora.preprocess": 7,  # the verbs
     "biosyn.ontologies.build": 7,
-    "biosyn.convert": 7,
+    "biosyn.cli.convert": 7,
     "biosyn.linking.mention": 7,
     "biosyn.linking.loading": 7,
     "biosyn.evaluation.evaluate": 7,
@@ -45,19 +45,19 @@ RANKS = {
     "biosyn.linking.spacy_component": 8,  # as the commands: a way in for users
     "biosyn.evaluation.calibrate": 8,  # as training: a model and its outcomes on queries
     "biosyn.training.log": 8,  # dev accuracy is evaluation
-    "biosyn.network_state": 2,
-    "biosyn.schedule": 2,
-    "biosyn.epoch_progress": 5,
-    "biosyn.optimization": 7,
-    "biosyn.epochs": 9,
+    "biosyn.training.states": 2,
+    "biosyn.training.pretrain": 2,
+    "biosyn.training.trainer": 5,
+    "biosyn.training.trainer": 7,
+    "biosyn.training.run": 9,
     "biosyn.training.identity": 9,
     "biosyn.training.trainer": 9,
     "biosyn.training.pretrain": 9,
     "biosyn.training.run": 10,  # what the two runs share
     "biosyn.training.train": 11,
-    "biosyn.pretrain_run": 11,
+    "biosyn.training.pretrain": 11,
     "biosyn.training.ablate": 12,  # both verbs, again and again
-    "biosyn.quickstart": 12,  # all the verbs in a row
+    "biosyn.cli.quickstart": 12,  # all the verbs in a row
     "biosyn.web": 12,
     "biosyn.cli": 13,
     "biosyn.__main__": 14,

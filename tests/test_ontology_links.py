@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from biosyn.ontology_links import holds_genes, ontology_link
+from biosyn.concept_ids import holds_genes, ontology_link
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@ import os
 
 import pytest
 
-from biosyn.whole_folders import discard, partial_folder, remove_partial, sync, whole_folder
+from biosyn.files import discard, partial_folder, remove_partial, sync, whole_folder
 
 
 def test_the_folder_appears_at_the_end_of_the_block(tmp_path):
@@ -30,7 +30,7 @@ def test_a_folder_that_is_there_is_not_replaced(tmp_path):
 
 def test_the_folder_is_on_disk_before_it_has_its_name(tmp_path, monkeypatch):
     order, rename = [], os.rename
-    monkeypatch.setattr("biosyn.whole_folders.sync", lambda path: order.append(("sync", path)))
+    monkeypatch.setattr("biosyn.files.sync", lambda path: order.append(("sync", path)))
     monkeypatch.setattr("os.rename", lambda source, target: order.append(("rename", target)) or rename(source, target))
     target = tmp_path / "target"
     with whole_folder(target) as stage:

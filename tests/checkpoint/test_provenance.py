@@ -1,7 +1,7 @@
 import hashlib
 import subprocess
 
-from biosyn.provenance import describe_model, describe_queries
+from biosyn.checkpoint.manifest import describe_model, describe_queries
 
 
 def test_a_folder_of_queries_is_described_as_sha256sum_would(tiny_queries):

@@ -7,8 +7,8 @@ import pytest
 
 from biosyn.cli.preprocess import main
 from biosyn.corpora import bc5cdr
+from biosyn.corpora import raw as published
 from biosyn.corpora.folder import FILES, FOLDERS, TRAINDEV
-from biosyn.data.corpora import published
 from biosyn.data.queries import read_queries
 
 DICTIONARY = """MESH:D1|OMIM:208900||Ataxia Telangiectasia

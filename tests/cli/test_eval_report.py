@@ -9,7 +9,7 @@ from lxml import html as lxml_html
 
 from biosyn.cli.eval import main
 from biosyn.config import PretrainConfig
-from biosyn.pretrain_run import pretrain
+from biosyn.training.pretrain import pretrain
 
 
 @pytest.fixture

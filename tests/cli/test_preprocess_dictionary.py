@@ -3,7 +3,7 @@ import json
 import pytest
 
 from biosyn.cli.preprocess import main
-from biosyn.data.hpo import default_obo
+from biosyn.corpora.hpo import default_obo
 
 TABLE = "id,name,synonyms\nD1,Ataxia,AT;A-T\nD2,Chorea,\n"
 

@@ -2,7 +2,7 @@ import hashlib
 
 import pytest
 
-import biosyn.quickstart as module
+import biosyn.cli.quickstart as module
 from biosyn.cli.quickstart import main
 from biosyn.errors import InputError
 

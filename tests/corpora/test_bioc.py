@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from biosyn.corpora.bioc import ID_KEYS, read_bioc_corpus
+from biosyn.corpora.pubtator import PubTatorForm
 from biosyn.data.bad_entries import ReadingReport
-from biosyn.data.pubtator_mentions import PubTatorForm
 from biosyn.errors import InputError
 from biosyn.records import Query
 

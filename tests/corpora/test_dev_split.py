@@ -1,6 +1,6 @@
 import pytest
 
-from biosyn.data.dev_split import with_dev
+from biosyn.corpora.preprocess import with_dev
 from biosyn.data.documents import Document
 from biosyn.errors import InputError
 

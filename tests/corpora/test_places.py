@@ -1,8 +1,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
+from biosyn.corpora.raw import find_place
 from biosyn.data.bad_entries import ReadingReport
-from biosyn.data.corpora.places import find_place
 
 
 def place(mention, text):

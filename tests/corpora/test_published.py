@@ -1,4 +1,4 @@
-from biosyn.data.corpora.published import PUBLISHED, differences
+from biosyn.corpora.raw import PUBLISHED, differences
 
 BC5CDR = {
     "documents": {"train": 500, "dev": 500, "test": 500},

@@ -4,10 +4,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from biosyn.corpora.pubtator import read_pubtator
+from biosyn.corpora.pubtator import PubTatorForm, read_pubtator
 from biosyn.data.bad_entries import ReadingReport
 from biosyn.data.documents import Document
-from biosyn.data.pubtator_mentions import PubTatorForm
 from biosyn.errors import InputError
 from biosyn.records import Query
 

@@ -2,8 +2,7 @@ import json
 
 import pytest
 
-from biosyn.data.concepts import ConceptTable, read_concepts
-from biosyn.data.ontology import Concept, concept_json
+from biosyn.data.concepts import Concept, ConceptTable, concept_json, read_concepts
 from biosyn.errors import InputError
 from biosyn.records import Name
 

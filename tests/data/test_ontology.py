@@ -4,8 +4,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from biosyn.concept_ids import distinct_ids
+from biosyn.data.concepts import Concept, concept_json
 from biosyn.data.dictionary import NameTable, name_table
-from biosyn.data.ontology import Concept, concept_json
 from biosyn.text.preprocess import TextPreprocess
 
 

@@ -70,8 +70,7 @@ def searches(seed):
 
     from biosyn.distributed import ranks
     from biosyn.distributed.running import joined
-    from biosyn.retrieval.search import best_of, top_names
-    from biosyn.retrieval.share import top_names_of_blocks, top_names_of_share
+    from biosyn.retrieval.search import best_of, top_names, top_names_of_blocks, top_names_of_share
     from biosyn.retrieval.vectors import Vectors
 
     chosen = np.random.default_rng(seed)
@@ -134,7 +133,7 @@ def candidates(folder, dictionary_path, queries_folder):
     from biosyn.distributed.running import joined
     from biosyn.encoders.dense import BATCH_SIZES, DenseEncoder
     from biosyn.encoders.sparse import SparseEncoder
-    from biosyn.retrieval.iterative import CandidateRetriever
+    from biosyn.training.candidates import CandidateRetriever
     from biosyn.training.name_pool import NamePool
 
     BATCH_SIZES["cpu"] = 8

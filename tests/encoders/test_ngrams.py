@@ -1,7 +1,6 @@
 import pytest
 
-from biosyn.encoders.ngrams import ngrams_in_common
-from biosyn.encoders.sparse import SparseEncoder
+from biosyn.encoders.sparse import SparseEncoder, ngrams_in_common
 
 NAMES = ["ataxia telangiectasia", "ataxia", "breast cancer", "zq", "telangiectasias of the skin"]
 

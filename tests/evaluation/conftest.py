@@ -5,9 +5,8 @@ from pathlib import Path
 import pytest
 
 from biosyn.concept_ids import name_ids
-from biosyn.data.concepts import ConceptTable
+from biosyn.data.concepts import Concept, ConceptTable, concept_json
 from biosyn.data.dictionary import DictionaryDataset
-from biosyn.data.ontology import Concept, concept_json
 from biosyn.evaluation.references import outcomes_of, read_references
 from biosyn.records import Candidate, MentionPrediction, Name, Query, QueryPrediction
 

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from biosyn.metrics.abstention import answer_measures, area_under_risk, risk_coverage
+from biosyn.evaluation.reliability import answer_measures, area_under_risk, risk_coverage
 
 outcomes = st.lists(st.tuples(st.sampled_from([0.1, 0.25, 0.5, 0.7, 0.9, 1.0]), st.booleans()), min_size=1, max_size=40)
 

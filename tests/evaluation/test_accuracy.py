@@ -1,6 +1,6 @@
 import pytest
 
-from biosyn.metrics.accuracy import accuracy_at_k, first_hit, query_rank
+from biosyn.evaluation.protocols import accuracy_at_k, first_hit, query_rank
 from biosyn.records import Candidate, MentionPrediction, Query, QueryPrediction
 
 

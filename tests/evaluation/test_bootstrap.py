@@ -3,7 +3,7 @@ import math
 import numpy as np
 import pytest
 
-from biosyn.metrics.bootstrap import (
+from biosyn.evaluation.figures import (
     interval_json,
     percentile_interval,
     resample_counts,
@@ -23,7 +23,7 @@ def test_each_resample_draws_as_many_documents_as_there_are():
 
 def test_blocks_are_the_same_draws_as_one_array(monkeypatch):
     whole = np.concatenate(list(resample_counts(4, resamples=50)))
-    monkeypatch.setattr("biosyn.metrics.bootstrap._DRAWS_AT_A_TIME", 12)  # three resamples at a time
+    monkeypatch.setattr("biosyn.evaluation.figures._DRAWS_AT_A_TIME", 12)  # three resamples at a time
     blocks = list(resample_counts(4, resamples=50))
     assert len(blocks) == 17
     assert np.array_equal(np.concatenate(blocks), whole)

@@ -5,8 +5,8 @@ import pytest
 from biosyn.errors import InputError
 from biosyn.evaluation.compare import compare
 from biosyn.evaluation.predictions import predictions_file_json
+from biosyn.evaluation.protocols import accuracy_at_k
 from biosyn.files import write_json
-from biosyn.metrics.accuracy import accuracy_at_k
 from biosyn.records import Candidate, MentionPrediction, Query, QueryPrediction
 
 QUERIES = [Query(f"mention {n}", f"D{n}", f"doc{n % 4}", str(n), str(n + 1)) for n in range(12)]

@@ -8,7 +8,7 @@ from biosyn.data.dictionary import DictionaryDataset
 from biosyn.data.queries import QueryDataset
 from biosyn.errors import InputError
 from biosyn.evaluation.evaluate import evaluate
-from biosyn.metrics.accuracy import accuracy_at_k
+from biosyn.evaluation.protocols import accuracy_at_k
 from biosyn.model.biosyn import BioSyn
 from biosyn.model.linker import predict
 from biosyn.records import Query, split_mention

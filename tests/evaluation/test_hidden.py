@@ -2,9 +2,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from biosyn.data.concepts import ConceptTable
+from biosyn.data.concepts import Concept, ConceptTable, concept_json
 from biosyn.data.dictionary import DictionaryDataset
-from biosyn.data.ontology import Concept, concept_json
 from biosyn.errors import InputError
 from biosyn.evaluation.hidden import hide_concepts, open_hidden
 

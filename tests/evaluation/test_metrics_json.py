@@ -9,7 +9,7 @@ import pytest
 
 from biosyn.config import EvalConfig
 from biosyn.evaluation.evaluate import evaluate
-from biosyn.metrics.summary import SHOWN_OF_PROTOCOLS
+from biosyn.evaluation.outcomes import SHOWN_OF_PROTOCOLS
 
 INTERVALS = [
     ("protocols", "lenient", "acc1"),

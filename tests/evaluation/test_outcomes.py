@@ -5,8 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from biosyn.evaluation.outcomes import metrics_json, metrics_table
 from biosyn.evaluation.slices import Slice
-from biosyn.metrics.summary import metrics_json, metrics_table
 
 SEEDS = range(8)
 RESAMPLES = 300

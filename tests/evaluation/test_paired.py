@@ -4,7 +4,7 @@ from itertools import product
 import numpy as np
 import pytest
 
-from biosyn.metrics.paired import mcnemar_exact, paired_difference
+from biosyn.evaluation.compare import mcnemar_exact, paired_difference
 
 
 @pytest.mark.parametrize(("fixed", "broken"), [(b, c) for b in range(6) for c in range(6)])

@@ -4,7 +4,7 @@ import pytest
 
 from biosyn.errors import InputError
 from biosyn.evaluation.predictions import predictions_file_json, read_predictions
-from biosyn.metrics.accuracy import accuracy_at_k
+from biosyn.evaluation.protocols import accuracy_at_k
 from biosyn.records import Candidate, MentionPrediction, Query, QueryPrediction
 
 

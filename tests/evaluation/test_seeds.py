@@ -2,7 +2,7 @@ import math
 
 import pytest
 
-from biosyn.metrics.seeds import welch_test
+from biosyn.evaluation.compare import welch_test
 
 SAMPLES = [
     ([0.8979, 0.9042, 0.9042], [0.8760, 0.8771, 0.8708]),

@@ -9,15 +9,14 @@ import torch
 from biosyn.encoders.sparse import SparseEncoder
 from biosyn.errors import InputError
 from biosyn.index import approximate as ann
+from biosyn.index import approximate as ann_files
 from biosyn.index import approximate_build as ann_build
-from biosyn.index.approximate import open_ann
+from biosyn.index.approximate import AnnKey, ann_folders, faiss_settings, open_ann, read_ann_header
 from biosyn.index.approximate_build import build_ann
 from biosyn.index.build import open_or_build
 from biosyn.index.cache import list_indexes, remove_index
 from biosyn.index.faiss_index import FaissSettings
 from biosyn.index.key import IndexKey, dictionary_sha256
-from biosyn.retrieval import ann_files
-from biosyn.retrieval.ann_files import AnnKey, ann_folders, faiss_settings, read_ann_header
 from biosyn.retrieval.search import top_names
 from biosyn.retrieval.vectors import SparseRows, Vectors
 

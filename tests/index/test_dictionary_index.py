@@ -18,6 +18,8 @@ from scipy import sparse
 from biosyn.checkpoint.files import encoder_sha256, file_hashes, tokenizer_sha256
 from biosyn.encoders.sparse import SparseEncoder
 from biosyn.errors import InputError
+from biosyn.index import build as dense_build
+from biosyn.index import build as index_writing
 from biosyn.index import cache as index_cache
 from biosyn.index import dictionary_index as index_module
 from biosyn.index import key as index_files
@@ -26,7 +28,6 @@ from biosyn.index.cache import default_cache_dir, list_indexes, remove_index
 from biosyn.index.dictionary_index import ARRAYS, DictionaryIndex
 from biosyn.index.key import IndexKey, dictionary_sha256, tfidf_sha256
 from biosyn.records import Name
-from biosyn.retrieval import dense_build, index_writing
 
 NAMES = ["ataxia", "maladie de Ménière", "脊髄小脳変性症", "ataxia", "anemia", "ß-thalassemia"]  # one comes twice
 CUIS = ["D001259", "D008575", "D013132", "D002524", "D000740|D000741", "D017086"]

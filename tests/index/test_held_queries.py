@@ -3,7 +3,7 @@ import random
 from hypothesis import given
 from hypothesis import strategies as st
 
-from biosyn.retrieval.held_queries import changed, held_queries
+from biosyn.index.approximate_build import changed, held_queries
 
 NAMES = [f"ataxia {number} syndrome" for number in range(50)]
 

@@ -5,9 +5,9 @@ import pytest
 
 from biosyn.errors import InputError
 from biosyn.index import known_dictionaries
+from biosyn.index.arrays import PackedTexts
 from biosyn.index.known_dictionaries import open_dictionary
 from biosyn.model.biosyn import BioSyn
-from biosyn.retrieval.packed_texts import PackedTexts
 
 
 @pytest.fixture

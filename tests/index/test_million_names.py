@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from biosyn.data.hpo import default_obo, read_hpo
+from biosyn.cli.quickstart import packaged_encoder
+from biosyn.corpora.hpo import default_obo, read_hpo
+from biosyn.index.approximate_build import held_queries
 from biosyn.model.biosyn import BioSyn
-from biosyn.quickstart import packaged_encoder
-from biosyn.retrieval.held_queries import held_queries
 
 ROOT = Path(__file__).parents[2]
 COUNT = 500_000

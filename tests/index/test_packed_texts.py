@@ -4,8 +4,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from biosyn.errors import InputError
-from biosyn.retrieval import packed_texts
-from biosyn.retrieval.packed_texts import PackedTexts
+from biosyn.index import arrays as packed_texts
+from biosyn.index.arrays import PackedTexts
 
 
 def packed(texts):

@@ -4,7 +4,7 @@ import torch
 from scipy import sparse
 
 from biosyn.encoders.sparse import SparseEncoder
-from biosyn.retrieval.projection import JointVectors, fit_projection
+from biosyn.index.approximate import JointVectors, fit_projection
 from biosyn.retrieval.vectors import SparseRows, Vectors
 
 NAMES = [f"ataxia {number} of type {number % 9}" for number in range(200)]

@@ -16,11 +16,12 @@ import pytest
 from biosyn.data.dictionary import DictionaryDataset
 from biosyn.encoders.sparse import SparseEncoder
 from biosyn.errors import InputError
+from biosyn.index import build as build_progress
 from biosyn.index import build as index_build
+from biosyn.index import build as index_writing
 from biosyn.index.build import open_or_build
 from biosyn.index.cache import list_indexes, list_unfinished, remove_index
 from biosyn.index.key import IndexKey, dictionary_sha256
-from biosyn.retrieval import build_progress, index_writing
 
 NAMES = [f"ataxia {number % 50}é" for number in range(60)]  # ten of them come twice
 CUIS = [f"D{number}" for number in range(60)]

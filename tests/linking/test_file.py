@@ -10,9 +10,9 @@ import pytest
 from biosyn.errors import InputError
 from biosyn.linking import steps as steps_module
 from biosyn.linking.file import link_file, link_units
+from biosyn.linking.journal import PartialOutput
 from biosyn.linking.loading import load_linker
-from biosyn.linking.partial_output import PartialOutput
-from biosyn.linking.share import link_steps
+from biosyn.linking.steps import link_steps
 from biosyn.mention_files.units import PROBABILITY, Link
 from biosyn.model.linker import Linker
 from biosyn.text.cleaning import Preparation

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from biosyn.errors import InputError
-from biosyn.linking.partial_output import PartialOutput
+from biosyn.linking.journal import PartialOutput
 from biosyn.mention_files.units import Link
 
 IDENTITY = {"input": "a", "model": {"w": 1.5}}

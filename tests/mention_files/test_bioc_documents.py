@@ -9,8 +9,8 @@ import threading
 import pytest
 from lxml import etree
 
-from biosyn.data.bioc import read_bioc
 from biosyn.errors import InputError
+from biosyn.mention_files.bioc import read_bioc
 from biosyn.mention_files.bioc_json import json_pieces
 from biosyn.mention_files.bioc_xml import to_bytes, xml_pieces
 
@@ -119,7 +119,7 @@ def test_the_pieces_of_json_are_the_file(text):
 def test_json_is_read_in_blocks_of_any_size(monkeypatch):
     whole = list(json_pieces(io.BytesIO(JSON.encode()), "file"))
     for block in (1, 7, 64):
-        monkeypatch.setattr("biosyn.data.json_text.BLOCK", block)
+        monkeypatch.setattr("biosyn.mention_files.bioc_json.BLOCK", block)
         assert list(json_pieces(io.BytesIO(JSON.encode()), "file")) == whole
 
 

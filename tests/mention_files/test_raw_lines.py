@@ -2,10 +2,10 @@ import gzip
 
 import pytest
 
-from biosyn.data import raw_lines as raw_lines_module
-from biosyn.data.raw_lines import raw_lines
 from biosyn.errors import InputError
 from biosyn.files import open_binary
+from biosyn.mention_files import units as raw_lines_module
+from biosyn.mention_files.units import raw_lines
 
 
 def lines_of(path):

@@ -1,8 +1,7 @@
 import pytest
 
-from biosyn.data.concepts import ConceptTable
+from biosyn.data.concepts import Concept, ConceptTable
 from biosyn.data.dictionary import DictionaryDataset
-from biosyn.data.ontology import Concept
 from biosyn.errors import InputError
 from biosyn.model.answers import NGRAMS_SHOWN, explanation_json
 from biosyn.model.biosyn import BioSyn

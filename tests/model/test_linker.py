@@ -1,7 +1,6 @@
 import pytest
 
-from biosyn.data.concepts import ConceptTable
-from biosyn.data.ontology import Concept
+from biosyn.data.concepts import Concept, ConceptTable
 from biosyn.errors import InputError
 from biosyn.model.biosyn import BioSyn
 from biosyn.model.linker import Linker, clean_mention

@@ -3,7 +3,7 @@ import json
 import pytest
 
 from biosyn.data.bad_entries import ReadingReport
-from biosyn.data.ontology import Concept
+from biosyn.data.concepts import Concept
 from biosyn.errors import InputError
 from biosyn.ontologies.build import build_dictionary
 

@@ -1,6 +1,6 @@
 import pytest
 
-from biosyn.data.ontology import Concept
+from biosyn.data.concepts import Concept
 from biosyn.errors import InputError
 
 

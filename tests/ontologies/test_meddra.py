@@ -2,7 +2,7 @@
 
 import pytest
 
-from biosyn.data.ontology import Concept
+from biosyn.data.concepts import Concept
 from biosyn.errors import InputError
 
 FILES = {

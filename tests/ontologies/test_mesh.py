@@ -3,7 +3,7 @@ import sys
 
 import pytest
 
-from biosyn.data.ontology import Concept
+from biosyn.data.concepts import Concept
 from biosyn.errors import InputError
 
 SUPPLEMENTARY = """<?xml version="1.0" encoding="UTF-8"?>

@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from biosyn.data.ontology import Concept
+from biosyn.data.concepts import Concept
 from biosyn.errors import InputError
 
 SOURCE = "hp/releases/2030-01-01"

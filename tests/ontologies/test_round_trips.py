@@ -8,7 +8,7 @@ from xml.sax.saxutils import escape
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from biosyn.data.hpo import default_obo
+from biosyn.corpora.hpo import default_obo
 
 
 def names(without="", more=()):

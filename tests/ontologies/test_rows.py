@@ -1,9 +1,8 @@
 import pytest
 
 from biosyn.data.bad_entries import ReadingReport
-from biosyn.data.ontologies.rows import Row, delimited_rows, named_rows, rows_by_concept, split_rows
 from biosyn.errors import InputError
-from biosyn.ontologies.source import Source
+from biosyn.ontologies.source import Row, Source, delimited_rows, named_rows, rows_by_concept, split_rows
 
 
 def source_of(path="table.csv", *, skip=False):

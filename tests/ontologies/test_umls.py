@@ -4,7 +4,7 @@ import gzip
 
 import pytest
 
-from biosyn.data.ontology import Concept
+from biosyn.data.concepts import Concept
 from biosyn.errors import InputError
 
 

@@ -2,8 +2,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from biosyn.text.abbreviations import expand
+from biosyn.text.cleaning import trace_cleaning
 from biosyn.text.preprocess import TextPreprocess
-from biosyn.text.trace import trace_cleaning
 
 PAIRS = {"AT": "Ataxia-Telangiectasia", "a": "b"}
 TYPOS = {"tumour": "tumor", "x": "y-z"}

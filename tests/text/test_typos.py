@@ -1,7 +1,7 @@
 import pytest
 
-from biosyn.data.typos import read_typos
 from biosyn.errors import InputError
+from biosyn.text.preprocess import read_typos
 
 
 def test_reads_lower_cased_pairs(tmp_path):

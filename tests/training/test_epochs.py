@@ -1,9 +1,8 @@
 import pytest
 
-from biosyn.checkpoint.training_state import TrainingState
-from biosyn.epochs import run_epochs, start
 from biosyn.training.log import TrainLog
-from biosyn.training.states import KeptStates
+from biosyn.training.run import run_epochs, start
+from biosyn.training.states import KeptStates, TrainingState
 
 STEPS = 5
 

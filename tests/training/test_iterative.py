@@ -6,7 +6,7 @@ from biosyn.concept_ids import covers_all
 from biosyn.data.dictionary import DictionaryDataset
 from biosyn.data.queries import QueryDataset
 from biosyn.encoders.sparse import SparseEncoder
-from biosyn.retrieval.iterative import CandidateRetriever
+from biosyn.training.candidates import CandidateRetriever
 
 TOPK = 6
 

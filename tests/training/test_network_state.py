@@ -1,7 +1,7 @@
 import torch
 from torch import nn
 
-from biosyn.network_state import network_tensors, random_states_of, random_tensors, restore_network
+from biosyn.training.states import network_tensors, random_states_of, random_tensors, restore_network
 
 
 class Net(nn.Module):

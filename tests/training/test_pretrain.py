@@ -13,9 +13,7 @@ from biosyn.data.dictionary import DictionaryDataset
 from biosyn.errors import InputError
 from biosyn.model.biosyn import BioSyn
 from biosyn.model.losses import synonym_nll
-from biosyn.pretrain_run import pretrain
-from biosyn.schedule import rate_factor
-from biosyn.training.pretrain import Aligner
+from biosyn.training.pretrain import Aligner, pretrain, rate_factor
 from biosyn.training.synonyms import SynonymSets
 
 

@@ -13,11 +13,10 @@ import torch
 
 import biosyn.checkpoint.folder
 from biosyn.checkpoint.manifest import load_manifest
-from biosyn.checkpoint.training_state import read_state
 from biosyn.cli.train import main
 from biosyn.errors import InputError
 from biosyn.model.biosyn import BioSyn
-from biosyn.training.states import KeptStates
+from biosyn.training.states import KeptStates, read_state
 from biosyn.training.train import train
 from biosyn.training.trainer import Trainer
 

@@ -1,9 +1,8 @@
 import pytest
 import torch
 
-from biosyn.checkpoint.training_state import TENSORS, TrainingState
 from biosyn.errors import InputError
-from biosyn.training.states import KeptStates
+from biosyn.training.states import TENSORS, KeptStates, TrainingState
 
 IDENTITY = {"settings": {"seed": 0, "revision": None}, "files": {"train_dir": "c0ffee"}}
 ROWS = [{"epoch": 1}]
@@ -131,7 +130,7 @@ def test_a_state_that_cannot_be_written_leaves_those_before(states, monkeypatch)
     def full(*args):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("biosyn.checkpoint.training_state.sync", full)
+    monkeypatch.setattr("biosyn.training.states.sync", full)
     with pytest.raises(InputError, match="No space left"):
         saved(kept, (2, 0))
     assert names_in(kept) == ["1_0"]

@@ -16,9 +16,8 @@ from biosyn.encoders.sparse import SparseEncoder
 from biosyn.errors import InputError
 from biosyn.evaluation.evaluate import evaluate
 from biosyn.model.biosyn import BioSyn
-from biosyn.optimization import make_optimizer
 from biosyn.training.train import train
-from biosyn.training.trainer import Trainer
+from biosyn.training.trainer import Trainer, make_optimizer
 
 TOPK = 6
 

@@ -4,8 +4,8 @@ import json
 import pytest
 import torch
 
-from biosyn.checkpoint.training_state import HEADER, TENSORS, TrainingState, read_state, write_state
 from biosyn.errors import InputError
+from biosyn.training.states import HEADER, TENSORS, TrainingState, read_state, write_state
 
 TENSOR_TYPES = (torch.float32, torch.float64, torch.bfloat16, torch.int64, torch.uint8)
 
@@ -98,7 +98,7 @@ def test_a_write_that_fails_leaves_nothing(state, tmp_path, monkeypatch, name):
     def full(*args):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(f"biosyn.checkpoint.training_state.{name}", full)
+    monkeypatch.setattr(f"biosyn.training.states.{name}", full)
     with pytest.raises(InputError, match=r"No space left on device.*make room there, then go on with --resume"):
         write_state(tmp_path / "3_17", state)
     assert list(tmp_path.iterdir()) == []
@@ -109,6 +109,6 @@ def test_the_header_is_written_last(state, tmp_path, monkeypatch):
         assert (path.parent / TENSORS).stat().st_size
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("biosyn.checkpoint.training_state.write_json", killed)
+    monkeypatch.setattr("biosyn.training.states.write_json", killed)
     with pytest.raises(KeyboardInterrupt):
         write_state(tmp_path / "3_17", state)

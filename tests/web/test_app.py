@@ -367,7 +367,7 @@ def test_a_line_of_json_for_each_request_without_what_people_type(
             send(url, path)
         stop()  # the line is written after the answer
     assert "secret" not in caplog.text
-    lines = [json.loads(record.message) for record in caplog.records if record.name == "biosyn.web.access_log"]
+    lines = [json.loads(record.message) for record in caplog.records if record.name == "biosyn.web.base"]
     assert [(line["route"], line["status"], line["mentions"]) for line in lines] == [
         ("/normalize/", 200, 1),
         ("/normalize/", 400, 0),
@@ -382,5 +382,5 @@ def test_the_mentions_are_logged_where_the_user_asks_for_it(start_server, send, 
     with caplog.at_level(logging.INFO):
         send(url, "/normalize/?string=Louis%20Bar")
         stop()
-    (line,) = (json.loads(record.message) for record in caplog.records if record.name == "biosyn.web.access_log")
+    (line,) = (json.loads(record.message) for record in caplog.records if record.name == "biosyn.web.base")
     assert line["queries"] == ["Louis Bar"]

@@ -3,7 +3,7 @@ import threading
 
 import pytest
 
-from biosyn.web.batching import Batcher, QueueFullError
+from biosyn.web.backend import Batcher, QueueFullError
 
 
 @pytest.fixture

@@ -2,8 +2,7 @@ import pytest
 import torch
 
 from biosyn.config import DemoConfig
-from biosyn.web.loading import Loading, LoadingStoppedError, counted
-from biosyn.web.model_loading import load_service
+from biosyn.web.loading import Loading, LoadingStoppedError, counted, load_service
 
 
 @pytest.fixture

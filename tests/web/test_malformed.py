@@ -12,7 +12,7 @@ from urllib.parse import quote, urlsplit
 import pytest
 
 import biosyn
-from biosyn.web.info import OPENAPI
+from biosyn.web.handlers import OPENAPI
 
 PATHS = [*json.loads(OPENAPI.read_bytes())["paths"], "/", "/static/app.js", "/none", "*", "http://x/"]
 METHODS = ["GET", "POST", "PUT", "DELETE", "HEAD", "OPTIONS", "PATCH", "TRACE", "BREW", "get", ""]

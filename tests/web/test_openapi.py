@@ -10,7 +10,7 @@ from schemathesis.generation import GenerationMode
 
 from biosyn.web.app import make_app
 from biosyn.web.backend import Backend
-from biosyn.web.info import OPENAPI
+from biosyn.web.handlers import OPENAPI
 from biosyn.web.limits import Limits
 
 DESCRIBED = json.loads(OPENAPI.read_bytes())

@@ -58,8 +58,8 @@ def _cache(args: argparse.Namespace) -> dict[str, Any]:
 
 
 def _verified(folder: Path) -> str:
+    from biosyn.index.approximate import ann_folders, read_ann_header, verify_ann
     from biosyn.index.dictionary_index import DictionaryIndex
-    from biosyn.retrieval.ann_files import ann_folders, read_ann_header, verify_ann
 
     index = DictionaryIndex.open(folder)
     index.verify()

@@ -1,12 +1,21 @@
 """biosyn convert: a published checkpoint to ours, or any to the format of upstream BioSyn."""
 
 import argparse
+import logging
 import sys
 from collections.abc import Sequence
 from typing import Any
 
+from biosyn.checkpoint.manifest import describe_model
+from biosyn.checkpoint.upstream_export import save_upstream
 from biosyn.cli.common import MODEL_HELP, add_quiet, add_revision, make_config, run_command
 from biosyn.config import CHECKPOINT_FORMATS, ConvertConfig
+from biosyn.encoders.pooling import CLS
+from biosyn.errors import InputError
+from biosyn.files import require_writable
+from biosyn.model.biosyn import BioSyn
+
+logger = logging.getLogger(__name__)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -36,9 +45,46 @@ def _parser() -> argparse.ArgumentParser:
 
 def _convert(args: argparse.Namespace) -> dict[str, Any]:
     config = make_config(ConvertConfig, args)
-    from biosyn.convert import convert  # here, so that --help does not wait for torch
 
     return convert(config)
+
+
+def convert(config: ConvertConfig) -> dict[str, Any]:
+    """Run biosyn convert: read any checkpoint, write it in the format asked for; return its JSON result.
+
+    Raises
+    ------
+    InputError
+        If there is no such checkpoint, one of its files is damaged, upstream has no such pooling, or the output folder
+        cannot be written.
+    """
+    biosyn = BioSyn.from_pretrained(
+        config.model_name_or_path, revision=config.revision, max_length=config.max_length, device="cpu"
+    )
+    pooling = biosyn.get_dense_encoder().pooling
+    if config.to == "upstream" and pooling != CLS:
+        raise InputError(
+            f"was trained with {pooling.mode} pooling and {pooling.similarity} scores, and upstream's programs know "
+            "[CLS] and inner products alone: train with --pooling cls --similarity inner",
+            path=config.model_name_or_path,
+        )
+    output_dir = require_writable(config.output_dir)
+    if config.to == "upstream":
+        dense = biosyn.get_dense_encoder()
+        save_upstream(
+            output_dir,
+            model=dense.model,
+            tokenizer=dense.tokenizer,
+            sparse_encoder=biosyn.get_sparse_encoder(),
+            sparse_weight=biosyn.sparse_weight,
+        )
+    else:
+        assert biosyn.manifest is not None  # a loaded checkpoint has one
+        source = describe_model(config.model_name_or_path, config.revision)
+        trained = biosyn.manifest.trained or {"converted_from": source}
+        biosyn.save_model(output_dir, trained=trained, figures=biosyn.manifest.figures)
+    logger.info("the model is in %s", output_dir)
+    return {"output_dir": str(output_dir), "format": config.to, "sparse_weight": biosyn.sparse_weight}
 
 
 if __name__ == "__main__":

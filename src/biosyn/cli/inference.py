@@ -17,8 +17,15 @@ from biosyn.cli.common import (
     make_config,
     run_command,
 )
-from biosyn.cli.linking import add_linking, link, wants_linking
-from biosyn.config import INFERENCE_TOPK, InferenceConfig
+from biosyn.config import INFERENCE_TOPK, LINK_FORMATS, InferenceConfig, LinkConfig
+from biosyn.distributed.environment import restarts
+from biosyn.errors import InputError
+from biosyn.text.abbreviations import ABBREVIATION_METHODS
+
+# flags that go with one kind of input only
+ONE_MENTION = ("show_predictions", "show_embeddings", "group_by_concept", "explain", "document")
+A_FILE = ("output", "format", "types", "add", "abbreviations", "resume")
+WITH_DEFAULT = ("column", "field", "on_error")  # of a file, too
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -65,6 +72,55 @@ def _infer(args: argparse.Namespace) -> dict[str, Any]:
 
     with joined(config.device):
         return infer(config)
+
+
+def add_linking(parser: argparse.ArgumentParser) -> None:
+    """Add the flags for a file of mentions."""
+    add = parser.add_argument_group("a file of mentions (docs/formats.md)").add_argument
+    add("--input", help="file of mentions; the same file with ids, names and scores in it becomes --output")
+    add("--output", help="file to write, whole when all is done; gzip where it ends in .gz")
+    add("--format", choices=LINK_FORMATS, help="the input's format (default: by the file's name)")
+    add("--column", default="mention", help="column of a table that holds the mention (default: %(default)s)")
+    add("--field", default="mention", help="member of a JSON object that holds it (default: %(default)s)")
+    add("--types", help="link mentions of these types only, separated by commas")
+    add("--add", choices=("id", "all"), help="id alone, or name and score too (default: all; PubTator: id)")
+    add(
+        "--abbreviations", choices=ABBREVIATION_METHODS, help="who finds them (default: ab3p where there are documents)"
+    )
+    add("--on_error", choices=("fail", "skip"), default="fail", help="what a bad record does (default: %(default)s)")
+    add("--resume", action="store_true", help="go on with a run that was stopped")
+
+
+def wants_linking(args: argparse.Namespace) -> bool:
+    """Say whether a file is to be linked and not one mention.
+
+    Raises
+    ------
+    InputError
+        If it is both or neither, or flags of the other kind are given.
+    """
+    if (args.mention is None) == (args.input is None):
+        raise InputError("give one of --mention TEXT and --input FILE")
+    if args.input is not None and args.topk != INFERENCE_TOPK:
+        raise InputError("--topk goes with --mention only: of a file's mentions the best name is written")
+    for flag in ONE_MENTION if args.input is not None else A_FILE:
+        if getattr(args, flag):
+            raise InputError(f"--{flag} goes with {'--mention' if args.input is not None else '--input'} only")
+    for flag in WITH_DEFAULT if args.input is None else ():
+        if getattr(args, flag) != getattr(LinkConfig, flag):
+            raise InputError(f"--{flag} goes with --input only")
+    return args.input is not None
+
+
+def link(args: argparse.Namespace) -> dict[str, Any]:
+    """Link the file; return the counts. What torchrun starts again goes on."""
+    args.resume = args.resume or restarts() > 0
+    config = make_config(LinkConfig, args)
+    from biosyn.distributed.running import joined  # here, so that --help does not wait for torch
+    from biosyn.linking.file import link_file
+
+    with joined(config.device):
+        return link_file(config)
 
 
 if __name__ == "__main__":

@@ -8,9 +8,8 @@ from biosyn.cli.common import add_quiet, run_command, show_progress
 from biosyn.cli.preprocess_corpora import add_corpora
 from biosyn.cli.preprocess_dictionary import add_dictionary
 from biosyn.corpora.folder import require_replaceable
-from biosyn.corpora.hpo import hold_out
+from biosyn.corpora.hpo import default_obo, hold_out, read_hpo
 from biosyn.corpora.preprocess import preprocess_corpus
-from biosyn.data.hpo import default_obo, read_hpo
 
 
 def main(argv: Sequence[str] | None = None) -> int:

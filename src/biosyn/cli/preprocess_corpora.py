@@ -5,25 +5,22 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from biosyn.cli import corpus_flags
-from biosyn.cli.common import show_progress
+from biosyn.cli import preprocess_corpora as corpus_flags
+from biosyn.cli.common import add_quiet, show_progress
 from biosyn.corpora import bc2gn, bc5cdr, medmentions, ncbi_disease, tac2017adr
-from biosyn.corpora.bioc import read_bioc_corpus
+from biosyn.corpora.bioc import ID_KEYS, read_bioc_corpus
 from biosyn.corpora.folder import SPLITS, require_replaceable
-from biosyn.corpora.preprocess import Cleaning, preprocess_corpus
-from biosyn.corpora.pubtator import read_splits
+from biosyn.corpora.preprocess import Cleaning, preprocess_corpus, with_dev
+from biosyn.corpora.pubtator import PubTatorForm, read_splits
+from biosyn.corpora.raw import PUBLISHED, differences
 from biosyn.data.bad_entries import ReadingReport
-from biosyn.data.corpora.published import PUBLISHED, differences
-from biosyn.data.dev_split import with_dev
 from biosyn.data.documents import Document
-from biosyn.data.pubtator_mentions import PubTatorForm
-from biosyn.data.typos import read_typos
 from biosyn.errors import InputError
 from biosyn.ontologies.medic import read_medic
-from biosyn.text.abbreviations import abbreviation_finder
+from biosyn.text.abbreviations import ABBREVIATION_METHODS, abbreviation_finder
+from biosyn.text.preprocess import read_typos
 
 logger = logging.getLogger(__name__)
-
 Corpus = Mapping[str, Sequence[Document]]
 
 
@@ -38,6 +35,68 @@ class _Verb(NamedTuple):
     read: Callable[[argparse.Namespace, ReadingReport], Corpus]
     published: Callable[[argparse.Namespace], str] = lambda args: str(args.corpus)
     composites: str = "split"
+
+
+def _files(args: argparse.Namespace) -> dict[str, str]:
+    files = {split: path for split in SPLITS if (path := getattr(args, split))}
+    if not files:
+        raise InputError("no split: give --train, --dev or --test")
+    return files
+
+
+def _form(args: argparse.Namespace) -> PubTatorForm:
+    return PubTatorForm(parts=True, relations=True, types=_types(args), id_prefix=args.id_prefix, loose_ids=True)
+
+
+def _read_bioc(args: argparse.Namespace, report: ReadingReport) -> Corpus:
+    return {
+        split: read_bioc_corpus(path, form=_form(args), id_keys=args.id_keys, report=report)
+        for split, path in _files(args).items()
+    }
+
+
+def _types(args: argparse.Namespace) -> frozenset[str]:
+    return frozenset(kind.lower() for kind in args.types)
+
+
+_VERBS = {
+    "ncbi-disease": _Verb(
+        "the NCBI disease corpus with the MEDIC dictionary",
+        corpus_flags.ncbi_disease_flags,
+        lambda args, report: ncbi_disease.read_ncbi_disease(args.raw_dir, report=report),
+    ),
+    "bc5cdr": _Verb(
+        "the diseases or the chemicals of BC5CDR",
+        corpus_flags.bc5cdr_flags,
+        lambda args, report: bc5cdr.read_bc5cdr(args.raw_dir, args.type, report=report),
+        published=lambda args: f"bc5cdr-{args.type}",
+    ),
+    "tac2017adr": _Verb(
+        "the adverse drug reactions of TAC 2017, with MedDRA ids",
+        corpus_flags.tac2017adr_flags,
+        lambda args, report: tac2017adr.read_tac2017adr(args.raw_dir, report=report),
+        composites="keep",
+    ),
+    "medmentions": _Verb(
+        "MedMentions, with UMLS ids",
+        corpus_flags.medmentions_flags,
+        lambda args, report: medmentions.read_medmentions(
+            args.raw_dir, args.version, types=_types(args), report=report
+        ),
+        published=lambda args: "" if args.types else f"medmentions-{args.version}",
+    ),
+    "bc2gn": _Verb(
+        "the gene normalization of BioCreative II, with Entrez Gene ids",
+        corpus_flags.bc2gn_flags,
+        lambda args, report: bc2gn.read_bc2gn(args.raw_dir, report=report),
+    ),
+    "pubtator": _Verb(
+        "any corpus in PubTator form",
+        corpus_flags.file_flags,
+        lambda args, report: read_splits(_files(args), form=_form(args), report=report),
+    ),
+    "bioc": _Verb("any corpus in BioC form, XML or JSON", corpus_flags.bioc_flags, _read_bioc),
+}
 
 
 def add_corpora(subparsers: Any) -> None:
@@ -79,63 +138,106 @@ def _compared(counts: dict[str, dict[str, int]], name: str) -> dict[str, Any]:
     return {"published": {"agrees": not found, "differences": found}}
 
 
-def _types(args: argparse.Namespace) -> frozenset[str]:
-    return frozenset(kind.lower() for kind in args.types)
+def add_common_flags(parser: argparse.ArgumentParser, *, composites: str) -> None:
+    """Add the dictionary, the output, and what is done to mentions; ``composites`` is the default of that flag."""
+    parser.add_argument("--dictionary", required=True, help="the ontology: a file of 'ids||name|name...' lines")
+    parser.add_argument("--output_dir", required=True)
+    parser.add_argument(
+        "--abbreviations",
+        choices=ABBREVIATION_METHODS,
+        default="ab3p",
+        help="program that finds abbreviations (default: ab3p, as published)",
+    )
+    cuiless = parser.add_mutually_exclusive_group()
+    cuiless.add_argument(
+        "--remove_cuiless",
+        action="store_true",
+        default=True,
+        help="leave out a mention with an id that the dictionary does not know (default)",
+    )
+    cuiless.add_argument(
+        "--keep_cuiless", dest="remove_cuiless", action="store_false", help="keep it, with -1 as its id"
+    )
+    parser.add_argument(
+        "--composites",
+        choices=("split", "keep"),
+        default=composites,
+        help=f"a mention of several ids: split it where it has a part for each, or keep it (default: {composites})",
+    )
+    parser.add_argument(
+        "--on_error",
+        choices=("fail", "skip"),
+        default="fail",
+        help="a bad line or document of the corpus: end there, or leave it out and count it (default: fail)",
+    )
+    add_quiet(parser)
 
 
-def _files(args: argparse.Namespace) -> dict[str, str]:
-    files = {split: path for split in SPLITS if (path := getattr(args, split))}
-    if not files:
-        raise InputError("no split: give --train, --dev or --test")
-    return files
+def ncbi_disease_flags(parser: argparse.ArgumentParser) -> None:
+    """Add the folder and the spelling file."""
+    _add_raw_dir(parser, ", ".join(ncbi_disease.FILES.values()))
+    _add_typo_path(parser)
 
 
-def _form(args: argparse.Namespace) -> PubTatorForm:
-    return PubTatorForm(parts=True, relations=True, types=_types(args), id_prefix=args.id_prefix, loose_ids=True)
+def bc5cdr_flags(parser: argparse.ArgumentParser) -> None:
+    """Add the type of mentions and the folder."""
+    parser.add_argument("--type", required=True, choices=bc5cdr.TYPES)
+    _add_raw_dir(parser, ", ".join(bc5cdr.FILES.values()))
 
 
-def _read_bioc(args: argparse.Namespace, report: ReadingReport) -> Corpus:
-    return {
-        split: read_bioc_corpus(path, form=_form(args), id_keys=args.id_keys, report=report)
-        for split, path in _files(args).items()
-    }
+def medmentions_flags(parser: argparse.ArgumentParser) -> None:
+    """Add the version, the folder and the semantic types."""
+    parser.add_argument("--version", choices=medmentions.VERSIONS, default="st21pv", help="(default: st21pv)")
+    _add_raw_dir(parser, "the corpus's repository, or of corpus_pubtator.txt and its three lists of ids")
+    _add_types(parser, "semantic types, T047")
 
 
-_VERBS = {
-    "ncbi-disease": _Verb(
-        "the NCBI disease corpus with the MEDIC dictionary",
-        corpus_flags.ncbi_disease_flags,
-        lambda args, report: ncbi_disease.read_ncbi_disease(args.raw_dir, report=report),
-    ),
-    "bc5cdr": _Verb(
-        "the diseases or the chemicals of BC5CDR",
-        corpus_flags.bc5cdr_flags,
-        lambda args, report: bc5cdr.read_bc5cdr(args.raw_dir, args.type, report=report),
-        published=lambda args: f"bc5cdr-{args.type}",
-    ),
-    "tac2017adr": _Verb(
-        "the adverse drug reactions of TAC 2017, with MedDRA ids",
-        corpus_flags.tac2017adr_flags,
-        lambda args, report: tac2017adr.read_tac2017adr(args.raw_dir, report=report),
-        composites="keep",
-    ),
-    "medmentions": _Verb(
-        "MedMentions, with UMLS ids",
-        corpus_flags.medmentions_flags,
-        lambda args, report: medmentions.read_medmentions(
-            args.raw_dir, args.version, types=_types(args), report=report
-        ),
-        published=lambda args: "" if args.types else f"medmentions-{args.version}",
-    ),
-    "bc2gn": _Verb(
-        "the gene normalization of BioCreative II, with Entrez Gene ids",
-        corpus_flags.bc2gn_flags,
-        lambda args, report: bc2gn.read_bc2gn(args.raw_dir, report=report),
-    ),
-    "pubtator": _Verb(
-        "any corpus in PubTator form",
-        corpus_flags.file_flags,
-        lambda args, report: read_splits(_files(args), form=_form(args), report=report),
-    ),
-    "bioc": _Verb("any corpus in BioC form, XML or JSON", corpus_flags.bioc_flags, _read_bioc),
-}
+def tac2017adr_flags(parser: argparse.ArgumentParser) -> None:
+    """Add the folder and how to make a dev set."""
+    _add_raw_dir(parser, f"the folders {' and '.join(tac2017adr.FOLDERS.values())}")
+    _add_dev_share(parser)
+
+
+def bc2gn_flags(parser: argparse.ArgumentParser) -> None:
+    """Add the folder and how to make a dev set."""
+    _add_raw_dir(parser, f"{' and '.join(bc2gn.GENE_LISTS.values())} and the abstracts")
+    _add_dev_share(parser)
+
+
+def file_flags(parser: argparse.ArgumentParser) -> None:
+    """Add a file for each split, and what can differ between corpora of one format."""
+    for split in SPLITS:
+        parser.add_argument(f"--{split}", metavar="FILE", help=f"the {split} set; one split at least is needed")
+    _add_types(parser, "types of mentions")
+    parser.add_argument("--id_prefix", default="", help="is taken off every id: UMLS:")
+    _add_typo_path(parser)
+    _add_dev_share(parser)
+
+
+def bioc_flags(parser: argparse.ArgumentParser) -> None:
+    """Add what all files have, and where the ids stand."""
+    file_flags(parser)
+    parser.add_argument(
+        "--id_keys",
+        nargs="+",
+        default=ID_KEYS,
+        metavar="KEY",
+        help=f"infons of an annotation of which the first that it has holds its ids (default: {', '.join(ID_KEYS)})",
+    )
+
+
+def _add_raw_dir(parser: argparse.ArgumentParser, holds: str) -> None:
+    parser.add_argument("--raw_dir", required=True, help=f"folder of {holds}")
+
+
+def _add_typo_path(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--typo_path", help="spelling corrections: a file of 'wrong||right' lines (default: none)")
+
+
+def _add_dev_share(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--dev_share", type=float, help="share of the train documents that becomes dev (default: none)")
+    parser.add_argument("--seed", type=int, default=0, help="draws these documents (default: 0)")
+
+
+def _add_types(parser: argparse.ArgumentParser, what: str) -> None:
+    parser.add_argument("--types", nargs="+", default=[], metavar="TYPE", help=f"keep these {what} (default: all)")

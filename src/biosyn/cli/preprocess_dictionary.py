@@ -6,13 +6,13 @@ from typing import Any
 
 from biosyn.cli.common import add_quiet, show_progress
 from biosyn.data.bad_entries import ReadingReport
-from biosyn.data.ontologies.rows import parts_of
-from biosyn.data.ontology import CONCEPTS_FILE
+from biosyn.data.concepts import CONCEPTS_FILE
 from biosyn.errors import InputError
 from biosyn.ontologies.build import build_dictionary
 from biosyn.ontologies.diff import dictionary_diff
 from biosyn.ontologies.formats import OPTIONS, READERS, read_ontology
 from biosyn.ontologies.obo import SCOPES
+from biosyn.ontologies.source import parts_of
 
 
 def add_dictionary(commands: Any) -> None:

@@ -41,7 +41,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def _pretrain(args: argparse.Namespace) -> dict[str, Any]:
     config = make_config(PretrainConfig, args)
-    from biosyn.pretrain_run import pretrain  # here, so that --help does not wait for torch
+    from biosyn.training.pretrain import pretrain  # here, so that --help does not wait for torch
 
     return pretrain(config)
 

@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+from biosyn.corpora.raw import find_place
 from biosyn.data.bad_entries import BadEntryError, ReadingReport
-from biosyn.data.corpora.places import find_place
 from biosyn.data.documents import Document, file_order, id_problem, query_problem
 from biosyn.errors import InputError
 from biosyn.files import read_lines, require_folder

@@ -2,11 +2,10 @@
 
 from pathlib import Path
 
-from biosyn.corpora.pubtator import read_splits
+from biosyn.corpora.pubtator import PubTatorForm, read_splits
 from biosyn.corpora.raw import raw_files
 from biosyn.data.bad_entries import ReadingReport
 from biosyn.data.documents import Document
-from biosyn.data.pubtator_mentions import PubTatorForm
 
 FILES = {
     "train": "CDR_TrainingSet.PubTator.txt",

@@ -3,12 +3,12 @@
 from collections.abc import Iterable
 from pathlib import Path
 
+from biosyn.corpora.pubtator import PubTatorForm, clean_ids, is_of_types
+from biosyn.corpora.raw import NOWHERE
 from biosyn.data.bad_entries import BadEntryError, ReadingReport
-from biosyn.data.bioc import read_bioc
-from biosyn.data.corpora.places import NOWHERE
 from biosyn.data.documents import Document, file_order, id_problem, query_problem
-from biosyn.data.pubtator_mentions import PubTatorForm, clean_ids, is_of_types
 from biosyn.errors import InputError
+from biosyn.mention_files.bioc import read_bioc
 from biosyn.mention_files.bioc_documents import BiocAnnotation, BiocDocument, BiocPassage, annotation_problem
 from biosyn.records import Query
 

@@ -5,7 +5,7 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
-from biosyn.data.ontology import CONCEPTS_FILE
+from biosyn.data.concepts import CONCEPTS_FILE
 from biosyn.errors import InputError
 
 logger = logging.getLogger(__name__)

@@ -3,11 +3,10 @@
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from biosyn.corpora.pubtator import read_pubtator
+from biosyn.corpora.pubtator import PubTatorForm, read_pubtator
 from biosyn.corpora.raw import raw_file
 from biosyn.data.bad_entries import BadEntryError, ReadingReport
 from biosyn.data.documents import Document
-from biosyn.data.pubtator_mentions import PubTatorForm
 from biosyn.errors import InputError
 from biosyn.files import read_lines
 

@@ -1,6 +1,7 @@
 """From raw corpora and ontologies to the files that training and evaluation read."""
 
 import logging
+import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
@@ -11,9 +12,9 @@ from tqdm import tqdm
 
 from biosyn.concept_ids import NO_CONCEPT, split_ids, strip_prefixes
 from biosyn.corpora.folder import SPLITS, TRAINDEV, move_into_place, require_replaceable
+from biosyn.data.concepts import CONCEPTS_FILE, Concept, concept_json
 from biosyn.data.dictionary import NameTable, name_table
 from biosyn.data.documents import Document, write_documents
-from biosyn.data.ontology import CONCEPTS_FILE, Concept, concept_json
 from biosyn.errors import InputError
 from biosyn.files import staged_folder, write_lines
 from biosyn.records import Query
@@ -178,3 +179,31 @@ def _require_distinct(corpus: Mapping[str, Sequence[Document]]) -> None:
             other = seen.setdefault(document.pmid, name)
             if other != name:
                 raise InputError(f"document '{document.pmid}' stands in {other} and in {name}: take one of them out")
+
+
+def with_dev(corpus: Mapping[str, Sequence[Document]], *, share: float, seed: int = 0) -> dict[str, Sequence[Document]]:
+    """Move a share of the train documents, whole and drawn at random, to dev; both keep their order.
+
+    Raises
+    ------
+    InputError
+        If there is no train set, there is a dev set already, or the share leaves one of the two empty.
+
+    Examples
+    --------
+    >>> corpus = with_dev({"train": [Document(str(number), "", ()) for number in range(10)]}, share=0.2)
+    >>> [len(corpus[split]) for split in ("train", "dev")]
+    [8, 2]
+    """
+    if "dev" in corpus or "train" not in corpus:
+        raise InputError("a dev set is made of train documents, where there is none: leave --dev_share out")
+    train = corpus["train"]
+    count = round(len(train) * share)
+    if not 0 < count < len(train):
+        raise InputError(f"--dev_share {share} of {len(train)} train documents leaves train or dev empty")
+    drawn = set(random.Random(seed).sample(range(len(train)), count))
+    parts = {
+        "train": [document for row, document in enumerate(train) if row not in drawn],
+        "dev": [document for row, document in enumerate(train) if row in drawn],
+    }
+    return {**corpus, **parts}

@@ -4,8 +4,8 @@ from pathlib import Path
 from typing import Any
 
 from biosyn.concept_ids import NO_CONCEPT
+from biosyn.corpora.raw import find_place
 from biosyn.data.bad_entries import BadEntryError, ReadingReport
-from biosyn.data.corpora.places import find_place
 from biosyn.data.documents import Document, file_order, id_problem, query_problem
 from biosyn.data.xml import read_xml
 from biosyn.errors import InputError

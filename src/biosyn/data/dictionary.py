@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 from biosyn.concept_ids import split_ids
-from biosyn.data.ontology import Concept
+from biosyn.data.concepts import Concept
 from biosyn.errors import InputError
 from biosyn.files import read_lines
 from biosyn.records import Name

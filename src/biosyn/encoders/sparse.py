@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -128,3 +129,36 @@ def _ngram_keys(texts: Sequence[str]) -> tuple[NDArray[np.int64], NDArray[np.int
     inside = text_of[:-1] == text_of[1:]  # a pair of characters of one text
     pairs = (codes[:-1][inside] + 1 << _CODE_BITS) | codes[1:][inside]
     return np.concatenate([codes, pairs]), np.concatenate([text_of, text_of[:-1][inside]])
+
+
+class NgramShare(NamedTuple):
+    """An n-gram of both texts and its summand of their sparse score."""
+
+    ngram: str
+    score: float
+
+
+def ngrams_in_common(
+    encoder: SparseEncoder, mention: str, names: Sequence[str], *, sparse_weight: float = 1.0
+) -> list[list[NgramShare]]:
+    """Return for each name the n-grams it has in common with the mention, the weightiest first.
+
+    Their scores add up to ``sparse_weight * sparse(mention) . sparse(name)``.
+
+    Examples
+    --------
+    >>> (common,) = ngrams_in_common(SparseEncoder().fit(["ab", "ac"]), "ab", ["ac"])
+    >>> [share.ngram for share in common]
+    ['a']
+    """
+    ngram_of = {column: ngram for ngram, column in encoder.vocabulary.items()}
+    mention_row, *rows = encoder.transform([mention, *names])  # each (1, V)
+    return [_weightiest_first(ngram_of, sparse_weight * row.multiply(mention_row).tocoo()) for row in rows]
+
+
+def _weightiest_first(ngram_of: dict[int, str], products: sparse.coo_matrix) -> list[NgramShare]:
+    shares = (
+        NgramShare(ngram_of[column], value)
+        for column, value in zip(products.col.tolist(), products.data.tolist(), strict=True)
+    )
+    return sorted(shares, key=lambda share: (-abs(share.score), share.ngram))

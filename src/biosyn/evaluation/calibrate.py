@@ -7,20 +7,17 @@ from dataclasses import replace
 from typing import Any, NamedTuple
 
 from biosyn.checkpoint.folder import record_calibration
-from biosyn.checkpoint.manifest import load_manifest
+from biosyn.checkpoint.manifest import describe_data, load_manifest
 from biosyn.concept_ids import shares_any
 from biosyn.config import CalibrateConfig
 from biosyn.data.queries import QueryDataset
 from biosyn.devices import resolve_device
 from biosyn.errors import InputError
-from biosyn.evaluation.hidden import Hidden, open_hidden
-from biosyn.evaluation.reliability import expected_calibration_error, reliability_table
+from biosyn.evaluation.hidden import Hidden, embed_searched, open_hidden
+from biosyn.evaluation.reliability import area_under_risk, expected_calibration_error, reliability_table
 from biosyn.index.known_dictionaries import open_dictionary
-from biosyn.metrics.abstention import area_under_risk
 from biosyn.model.biosyn import BioSyn
 from biosyn.model.linker import predict
-from biosyn.model.searched_names import embed_searched
-from biosyn.provenance import describe_data
 from biosyn.records import QueryPrediction
 from biosyn.retrieval.confidence import DEPTH, Calibration, Features, features_of, sigmoid
 

@@ -2,23 +2,30 @@
 
 import logging
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
+from math import comb
 from pathlib import Path
-from typing import Any
+from statistics import fmean, stdev
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from biosyn.errors import InputError
+from biosyn.evaluation.figures import (
+    LEVEL,
+    RESAMPLES,
+    SEED,
+    interval_json,
+    percentile_interval,
+    resampled_ratios,
+    sampling_units,
+)
 from biosyn.evaluation.predictions import read_predictions
-from biosyn.metrics.accuracy import hits_at, query_ranks
-from biosyn.metrics.bootstrap import interval_json, sampling_units
-from biosyn.metrics.paired import mcnemar_exact, paired_difference
-from biosyn.metrics.seeds import welch_test
+from biosyn.evaluation.protocols import hits_at, query_ranks
 from biosyn.records import QueryPrediction
 
 logger = logging.getLogger(__name__)
-
 Predictions = Sequence[QueryPrediction]
 
 
@@ -114,3 +121,111 @@ def _change(a: QueryPrediction, b: QueryPrediction) -> dict[str, Any]:
 def _named(found: QueryPrediction) -> str:
     query = found.query
     return f"'{query.mention}' ({query.cui}) of {query.pmid}:{query.start}"
+
+
+class Difference(NamedTuple):
+    """The means of two systems, B minus A, and the ends of its interval."""
+
+    a: float
+    b: float
+    difference: float
+    low: float
+    high: float
+
+
+def paired_difference(
+    a: NDArray[np.float64],
+    b: NDArray[np.float64],
+    units: NDArray[np.int64],
+    *,
+    resamples: int = RESAMPLES,
+    seed: int = SEED,
+) -> Difference:
+    """Return the difference of two means over the same Q queries, the documents drawn for both at once.
+
+    Parameters
+    ----------
+    a, b
+        What each query is worth in each system, shape (Q,): 1 where right, or the share of its seeds that are right.
+    units
+        The sampling unit of each query, shape (Q,).
+
+    Examples
+    --------
+    >>> found = paired_difference(np.array([0.0, 0.0, 1.0]), np.array([1.0, 0.0, 1.0]), np.array([0, 1, 2]))
+    >>> round(found.difference, 4), found.low, round(found.high, 4)
+    (0.3333, 0.0, 1.0)
+    """
+    values = np.stack([a, b], axis=1)  # (Q, 2)
+    samples = resampled_ratios(values, np.ones_like(values), units, resamples=resamples, seed=seed)  # (R, 2)
+    low, high = percentile_interval(samples[:, [1]] - samples[:, [0]])[:, 0]
+    return Difference(float(a.mean()), float(b.mean()), float((b - a).mean()), float(low), float(high))
+
+
+def mcnemar_exact(fixed: int, broken: int) -> float:
+    """Return the two-sided p of McNemar's test, from the binomial distribution itself.
+
+    Of n = fixed + broken queries on which two systems differ, each is as likely to be fixed as broken if neither is
+    better: p = min(1, 2 P(X <= min(fixed, broken))), X ~ Bin(n, 1/2). Queries count as independent of each other, which
+    those of one document are not: the paired interval is the more careful of the two. Source: McNemar, Psychometrika
+    1947; Dietterich, Neural Computation 1998.
+
+    Examples
+    --------
+    >>> mcnemar_exact(5, 0), mcnemar_exact(3, 3)  # 2 / 2^5; never above 1
+    (0.0625, 1.0)
+    """
+    n = fixed + broken
+    tail = sum(comb(n, count) for count in range(min(fixed, broken) + 1))
+    return float(min(1.0, 2 * tail / 2**n))  # int by int: exact up to the last rounding
+
+
+@dataclass(frozen=True)
+class SeedTest:
+    """Welch's test of two samples of accuracies, and the interval of the difference B minus A."""
+
+    mean_a: float
+    mean_b: float
+    sd_a: float
+    sd_b: float
+    t: float
+    degrees_of_freedom: float
+    p: float
+    low: float
+    high: float
+
+
+def welch_test(a: Sequence[float], b: Sequence[float]) -> SeedTest | None:
+    """Test whether two systems differ by more than their seeds do; None where both do not vary at all.
+
+    t = (mean b - mean a) / s, s^2 = sd_a^2 / n_a + sd_b^2 / n_b, with n - 1 in the sd, and degrees of freedom
+    s^4 / ((sd_a^2 / n_a)^2 / (n_a - 1) + (sd_b^2 / n_b)^2 / (n_b - 1)). Source: Welch, Biometrika 1947.
+
+    It takes the accuracies of seeds for normally distributed, and tells about other seeds on the same test set, not
+    about other documents. With three seeds a side it sees only large differences.
+
+    Raises
+    ------
+    ValueError
+        If a side has fewer than two seeds: one does not vary.
+
+    Examples
+    --------
+    >>> found = welch_test([1.0, 2.0, 3.0], [3.0, 4.0, 5.0])  # s^2 = 1/3 + 1/3, t = 2 / sqrt(2/3)
+    >>> round(found.t, 4), found.degrees_of_freedom, round(found.p, 4)
+    (2.4495, 4.0, 0.0705)
+    """
+    from scipy import stats  # here: nothing else in the package needs it
+
+    if min(len(a), len(b)) < 2:
+        raise ValueError("two seeds a side at least")
+    part_a, part_b = stdev(a) ** 2 / len(a), stdev(b) ** 2 / len(b)
+    variance = part_a + part_b
+    if variance == 0:
+        return None
+    freedom = variance**2 / (part_a**2 / (len(a) - 1) + part_b**2 / (len(b) - 1))
+    difference, error = fmean(b) - fmean(a), variance**0.5
+    reach = float(stats.t.ppf((1 + LEVEL) / 2, freedom)) * error
+    t = difference / error
+    p = 2 * float(stats.t.sf(abs(t), freedom))
+    return SeedTest(fmean(a), fmean(b), stdev(a), stdev(b), t, freedom, p, difference - reach, difference + reach)

@@ -6,30 +6,26 @@ from pathlib import Path
 from typing import Any
 
 from biosyn.checkpoint.folder import record_figures
-from biosyn.checkpoint.manifest import load_manifest
+from biosyn.checkpoint.manifest import describe_data, describe_model, load_manifest
 from biosyn.config import EvalConfig
 from biosyn.data.dictionary import require_names
 from biosyn.data.queries import QueryDataset
 from biosyn.devices import resolve_device
 from biosyn.distributed.ranks import is_first
-from biosyn.evaluation.hidden import Hidden, open_hidden
-from biosyn.evaluation.outcomes import Outcomes
+from biosyn.evaluation.hidden import Hidden, embed_searched, open_hidden
+from biosyn.evaluation.outcomes import Outcomes, metrics_json, metrics_table
 from biosyn.evaluation.predictions import PREDICTIONS_FILE, predictions_file_json
+from biosyn.evaluation.protocols import accuracy_at_k
 from biosyn.evaluation.references import outcomes_of, read_references
-from biosyn.evaluation.report.page import Subject
+from biosyn.evaluation.reliability import confidence_json
+from biosyn.evaluation.report.charts import require_matplotlib
+from biosyn.evaluation.report.page import Subject, read_train_log, write_report
 from biosyn.files import require_writable, write_json
 from biosyn.index.known_dictionaries import open_dictionary
-from biosyn.metrics.accuracy import accuracy_at_k
-from biosyn.metrics.confidence import confidence_json
-from biosyn.metrics.summary import metrics_json, metrics_table
 from biosyn.model.biosyn import BioSyn
 from biosyn.model.linker import predict, require_calibration
-from biosyn.model.searched_names import embed_searched
 from biosyn.model.together import together
-from biosyn.provenance import describe_data, describe_model
 from biosyn.records import QueryPrediction
-from biosyn.report.plots import require_matplotlib
-from biosyn.report.writing import read_train_log, write_report
 
 logger = logging.getLogger(__name__)
 METRICS_FILE = "metrics.json"

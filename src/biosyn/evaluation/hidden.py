@@ -4,12 +4,15 @@ import random
 from collections.abc import Sequence
 from typing import NamedTuple
 
+import torch
+
 from biosyn.concept_ids import split_ids, split_name_ids
-from biosyn.data.concepts import ConceptTable
+from biosyn.data.concepts import Concept, ConceptTable
 from biosyn.data.dictionary import DictionaryDataset
-from biosyn.data.ontology import Concept
 from biosyn.errors import InputError
+from biosyn.model.biosyn import BioSyn
 from biosyn.records import Name
+from biosyn.retrieval.vectors import NameVectors
 
 
 class Hidden(NamedTuple):
@@ -68,3 +71,27 @@ def hide_concepts(dictionary: DictionaryDataset, table: ConceptTable, *, share: 
 
 def _is_one(concept: Concept) -> bool:
     return not any("+" in cui for cui in concept.ids)
+
+
+def embed_searched(
+    biosyn: BioSyn,
+    searched: Hidden,
+    *,
+    score_mode: str,
+    cache_dir: str | None,
+    index_precision: str,
+    show_progress: bool,
+) -> NameVectors:
+    """Return the vectors of the names searched; where some are hidden, those of the whole dictionary are kept on disk.
+
+    Parameters
+    ----------
+    cache_dir, index_precision
+        As for `BioSyn.index`.
+    """
+    if score_mode == "sparse":  # a second of work, and no encoder in it
+        return biosyn.embed(searched.dictionary.names, score_mode="sparse")
+    progress = "dictionary" if show_progress else None
+    index = biosyn.index(searched.whole, cache_dir=cache_dir, precision=index_precision, progress=progress)
+    names = index.vectors(biosyn.device, score_mode=score_mode)
+    return names.take(torch.tensor(searched.rows, device=names.device)) if searched.concepts else names

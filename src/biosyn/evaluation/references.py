@@ -8,13 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from biosyn.concept_ids import name_ids
-from biosyn.data.concepts import ConceptTable
+from biosyn.data.concepts import CONCEPTS_FILE, ConceptTable
 from biosyn.data.dictionary import DictionaryDataset
-from biosyn.data.ontology import CONCEPTS_FILE
 from biosyn.data.queries import read_queries
 from biosyn.errors import InputError
 from biosyn.evaluation.outcomes import Outcomes
-from biosyn.evaluation.protocols import found_at_all, gold_ids, refined_members, strict_hits
+from biosyn.evaluation.protocols import found_at_all, gold_ids, query_ranks, refined_members, strict_hits
 from biosyn.evaluation.slices import (
     Slice,
     by_abbreviation,
@@ -24,7 +23,6 @@ from biosyn.evaluation.slices import (
     by_mention_seen,
     by_tokens,
 )
-from biosyn.metrics.accuracy import query_ranks
 from biosyn.records import Name, Query, QueryPrediction, split_mention
 
 PROCESSED = "processed_"

@@ -2,9 +2,10 @@
 
 import logging
 import os
+import random
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -13,36 +14,73 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from biosyn.errors import InputError
-from biosyn.index.approximate import ApproximateSearch
-from biosyn.index.cache import locked
-from biosyn.index.dictionary_index import DictionaryIndex
-from biosyn.index.faiss_index import SAMPLE, FaissIndex, FaissSettings, require_faiss
-from biosyn.retrieval.ann_files import (
+from biosyn.index.approximate import (
     CANDIDATES,
     FAISS_FILE,
     PREFIX,
     PROJECTION,
     AnnHeader,
     AnnKey,
+    ApproximateSearch,
+    JointVectors,
+    Search,
     faiss_settings,
+    fit_projection,
     read_ann_header,
     verify_ann,
     write_ann_header,
 )
-from biosyn.retrieval.held_queries import held_queries
-from biosyn.retrieval.projection import JointVectors, fit_projection
-from biosyn.retrieval.recall import measure_recall
+from biosyn.index.cache import locked
+from biosyn.index.dictionary_index import DictionaryIndex
+from biosyn.index.faiss_index import SAMPLE, FaissIndex, FaissSettings, require_faiss
 from biosyn.retrieval.search import TopNames, top_names
 from biosyn.retrieval.vectors import NameVectors, Vectors
 
 logger = logging.getLogger(__name__)
-
 BLOCK = 16_384  # names whose joint vectors are made at a time
 SAMPLE_A_LIST = 40  # names that the middle of a list is learned from
 QUERIES = 500  # that the recall is measured with
 TOLD_EVERY = 10  # blocks
-
 EmbedQueries = Callable[[list[str]], Vectors]
+
+
+def _a_letter_less(name: str, drawn: random.Random) -> str:
+    at = drawn.randrange(max(1, len(name)))
+    return name[:at] + name[at + 1 :]
+
+
+def _a_letter_twice(name: str, drawn: random.Random) -> str:
+    at = drawn.randrange(max(1, len(name)))
+    return name[: at + 1] + name[at:]
+
+
+def _a_word_less(name: str, drawn: random.Random) -> str:
+    words = name.split()
+    if len(words) > 1:
+        del words[drawn.randrange(len(words))]
+    return " ".join(words)
+
+
+def _last_word_first(name: str, drawn: random.Random) -> str:
+    words = name.split()
+    return " ".join(words[-1:] + words[:-1])
+
+
+def _two_letters_swapped(name: str, drawn: random.Random) -> str:
+    at = drawn.randrange(max(1, len(name) - 1))
+    return name[:at] + name[at + 1 : at + 2] + name[at : at + 1] + name[at + 2 :]
+
+
+CHANGES: tuple[Callable[[str, random.Random], str], ...] = (
+    _two_letters_swapped,
+    _a_letter_less,
+    _a_letter_twice,
+    _a_word_less,
+    _last_word_first,
+)
+DEPTHS = (1, 20)
+SAME = 1e-5  # relative: scores that differ by less are the same answer
+TIMED, TIMED_EXACT = 50, 3  # queries that are timed one at a time
 
 
 def build_ann(
@@ -169,3 +207,62 @@ def _add_all(faiss: FaissIndex, joint: JointVectors, names: NameVectors) -> int:
         if number % TOLD_EVERY == 0:
             logger.info("%d of %d names are in the approximate index", start + len(vectors), names.count)
     return width
+
+
+def held_queries(names: Sequence[str], count: int, *, seed: int) -> list[str]:
+    """Return ``count`` names drawn at random, each changed in one way: a typing error, a word less, or another order.
+
+    Examples
+    --------
+    >>> held_queries(["ataxia telangiectasia", "breast cancer"], 2, seed=1)
+    ['ataxia', 'breast canecr']
+    """
+    drawn = random.Random(seed)
+    rows = drawn.sample(range(len(names)), min(count, len(names)))
+    return [changed(names[row], drawn) for row in rows]
+
+
+def changed(name: str, drawn: random.Random) -> str:
+    """Return the name changed in one of the ways that have an effect on it; never empty."""
+    found = [text for change in CHANGES if (text := change(name, drawn)).strip() and text != name]
+    return drawn.choice(found) if found else name
+
+
+def recall_at(found: TopNames, exact: TopNames, depth: int) -> float:
+    """Return the share of the exact search's first ``depth`` names that the other found, by score, so that ties count.
+
+    Parameters
+    ----------
+    found, exact
+        Names of the same mentions, (M, K); beyond K there is nothing to find.
+
+    Examples
+    --------
+    >>> import torch
+    >>> exact, found = (TopNames(torch.tensor([rows]), torch.tensor([scores])) for rows, scores in (
+    ...     ([4, 2, 7], [0.9, 0.5, 0.5]), ([4, 7, 1], [0.9, 0.5, 0.1])))
+    >>> recall_at(found, exact, 2), round(recall_at(found, exact, 3), 3)
+    (1.0, 0.667)
+    """
+    depth = min(depth, exact.scores.shape[1])
+    worst = exact.scores[:, depth - 1 : depth]  # (M, 1)
+    return float((found.scores[:, :depth] >= worst - SAME * worst.abs()).float().mean())
+
+
+def measure_recall(search: Search, exact: Search, queries: Vectors, *, n_names: int) -> dict[str, float]:
+    """Return recall@1 and @20 of M queries, and the milliseconds of a query that comes alone, by either search."""
+    deepest = min(max(DEPTHS), n_names)
+    found, expected = search(queries, deepest), exact(queries, deepest)
+    return {
+        "queries": queries.count,
+        **{f"recall@{depth}": round(recall_at(found, expected, depth), 5) for depth in DEPTHS},
+        "ms_a_query": _milliseconds(search, queries.slice(0, TIMED), deepest),
+        "exact_ms_a_query": _milliseconds(exact, queries.slice(0, TIMED_EXACT), deepest),
+    }
+
+
+def _milliseconds(search: Search, queries: Vectors, topk: int) -> float:
+    started = time.perf_counter()
+    for row in range(queries.count):
+        search(queries.slice(row, row + 1), topk)
+    return round(1000 * (time.perf_counter() - started) / queries.count, 3)

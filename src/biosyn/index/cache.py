@@ -13,10 +13,10 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from biosyn.errors import InputError
+from biosyn.files import discard, remove_partial
+from biosyn.index.approximate import ann_summaries
 from biosyn.index.dictionary_index import DictionaryIndex
 from biosyn.index.key import DIGEST_LENGTH
-from biosyn.retrieval.ann_files import ann_summaries
-from biosyn.whole_folders import discard, remove_partial
 
 logger = logging.getLogger(__name__)
 BUILDING = ".building"  # how the name of a half-built index ends

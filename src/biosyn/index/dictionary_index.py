@@ -11,10 +11,9 @@ from numpy.typing import DTypeLike, NDArray
 
 from biosyn.errors import InputError
 from biosyn.files import canonical_json, library_versions, read_json, require_folder, write_json
-from biosyn.index.arrays import CHECKSUM_BLOCK, checksums, map_array, offsets_fit
+from biosyn.index.arrays import CHECKSUM_BLOCK, PackedTexts, checksums, map_array, offsets_fit
 from biosyn.index.key import FORMAT_VERSION, IndexKey
 from biosyn.records import Name
-from biosyn.retrieval.packed_texts import PackedTexts
 
 if TYPE_CHECKING:
     import torch

@@ -5,16 +5,22 @@ memory does not grow with them, and a resumed run knows exactly what the first o
 in the same company, and the scores come out the same to the last bit.
 """
 
+import gzip
 import json
+import logging
+import os
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager, suppress
 from hashlib import blake2b
 from pathlib import Path
 from types import TracebackType
-from typing import Any, NamedTuple
+from typing import Any, BinaryIO, NamedTuple
+
+from filelock import FileLock, Timeout
 
 from biosyn.errors import InputError
+from biosyn.files import require_writable
 from biosyn.mention_files.units import Link
 
 _TABLES = """
@@ -23,6 +29,7 @@ CREATE TABLE IF NOT EXISTS links (
     text BLOB PRIMARY KEY, cui TEXT NOT NULL, name TEXT NOT NULL, score REAL NOT NULL, probability REAL
 ) WITHOUT ROWID;
 """
+logger = logging.getLogger(__name__)
 
 
 class Done(NamedTuple):
@@ -128,3 +135,150 @@ class LinkState:
 
 def _key(text: str) -> bytes:
     return blake2b(text.encode(), digest_size=16).digest()
+
+
+class PartialOutput:
+    """The files of a run in the making; a context manager, which owns them alone.
+
+    A step is written and synced first and recorded in the state then. What a kill left behind the record is cut off
+    when the run is resumed.
+
+    Parameters
+    ----------
+    target
+        The output; one that ends in ``.gz`` is packed, a member of the file for each step.
+    identity
+        All that the output depends on: JSON. A run of another identity is not resumed.
+    resume
+        Go on with the run that is there, if any; else it is started anew.
+
+    Raises
+    ------
+    InputError
+        On entering: if another process writes the same output, it cannot be written, or it is of another run.
+    """
+
+    def __init__(self, target: str | Path, identity: Mapping[str, Any], *, resume: bool):
+        self._target = Path(target)
+        self._identity = dict(identity)
+        self._resume = resume
+        self._folder = self._target.with_name(f"{self._target.name}.partial")
+        self._paths = {name: self._folder / name for name in ("output", "errors.jsonl", "state.sqlite", "lock")}
+        self._stack = ExitStack()
+        self._files: dict[str, BinaryIO] = {}
+        self.done = Done()
+
+    def __enter__(self) -> "PartialOutput":
+        with ExitStack() as stack:
+            self._lock(stack)
+            if not self._resume and self._paths["state.sqlite"].exists():
+                logger.info("%s is of a run that was stopped: it is started anew", self._folder)
+                self._remove_files()
+            self.state = stack.enter_context(LinkState(self._paths["state.sqlite"]))
+            self.done = self._recorded()
+            if not self.done.finished:
+                for name, size in (("output", self.done.output_bytes), ("errors.jsonl", self.done.errors_bytes)):
+                    self._files[name] = stack.enter_context(_opened_at(self._paths[name], size))
+            self._stack = stack.pop_all()
+        return self
+
+    def __exit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:
+        self._stack.close()
+
+    def write(self, output: bytes, errors: Iterable[Mapping[str, str]], done: Done) -> None:
+        """Add a step, and record it when it is safe on disk; ``done`` counts it, sizes aside.
+
+        Raises
+        ------
+        InputError
+            If it cannot be written, for example because the disk is full: the run can be resumed.
+        """
+        packed = gzip.compress(output, mtime=0) if self._target.suffix == ".gz" and output else output
+        lines = "".join(json.dumps(error, ensure_ascii=False) + "\n" for error in errors)
+        try:
+            sizes = {
+                name: _appended(self._files[name], data)
+                for name, data in (("output", packed), ("errors.jsonl", lines.encode("utf-8", "backslashreplace")))
+            }
+        except OSError as error:
+            raise InputError(f"cannot be written ({error.strerror}): --resume goes on", path=self._target) from error
+        self.done = done._replace(output_bytes=sizes["output"], errors_bytes=sizes["errors.jsonl"])
+        self.state.commit(self.done)
+
+    def publish(self, *, keep_errors: bool) -> None:
+        """Move the output, and the errors if they are wanted or there are any, to their places; remove the rest.
+
+        Errors that an earlier run left beside the output go with its output.
+
+        Raises
+        ------
+        InputError
+            If they cannot be moved.
+        """
+        for file in self._files.values():
+            file.close()
+        self.state.commit(self.done._replace(finished=True))  # from here on a resumed run has only to move the files
+        errors = self._target.with_name(f"{self._target.name}.errors.jsonl")
+        wanted = {"errors.jsonl": errors} if keep_errors or self.done.errors_bytes else {}
+        try:
+            for name, place in {**wanted, "output": self._target}.items():
+                if self._paths[name].exists():  # or else a killed run moved it already
+                    os.replace(self._paths[name], place)
+            if not wanted:
+                errors.unlink(missing_ok=True)
+        except OSError as error:
+            raise InputError(f"cannot be written: {error.strerror}", path=self._target) from error
+        self.state.close()
+        self._remove_files()
+        self._stack.close()  # the lock is the last to go
+        for remove in (self._paths["lock"].unlink, self._folder.rmdir):
+            with suppress(OSError):  # another run may have begun to wait for it
+                remove()
+
+    def _lock(self, stack: ExitStack) -> None:
+        require_writable(self._folder)
+        try:
+            stack.enter_context(FileLock(self._paths["lock"], timeout=0))
+        except Timeout as error:
+            raise InputError("another run is writing this output: wait for it", path=self._target) from error
+
+    def _recorded(self) -> Done:
+        """Return what is done, 0 for a new run; refuse to go on with a run of another identity."""
+        found = self.state.load()
+        if found is None:
+            self.state.start(self._identity)
+            return Done()
+        identity, done = found
+        different = [key for key, value in self._identity.items() if identity.get(key) != value]
+        if different:
+            raise InputError(
+                f"cannot be resumed, its {different[0]} was another: give the same, or start anew without --resume",
+                path=self._folder,
+            )
+        return done
+
+    def _remove_files(self) -> None:
+        for name in ("output", "errors.jsonl", "state.sqlite-journal", "state.sqlite"):
+            (self._folder / name).unlink(missing_ok=True)
+
+
+def _opened_at(path: Path, size: int) -> BinaryIO:
+    """Open a file for appending, cut to the size that is on record."""
+    try:
+        file = path.open("ab")
+        if file.seek(0, os.SEEK_END) < size:
+            file.close()
+            raise InputError("is shorter than what was written: start anew without --resume", path=path)
+        file.truncate(size)
+    except OSError as error:
+        raise InputError(f"cannot be written: {error.strerror}", path=path) from error
+    return file
+
+
+def _appended(file: BinaryIO, data: bytes) -> int:
+    """Write, sync, and return the size."""
+    if data:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+    return file.seek(0, os.SEEK_END)

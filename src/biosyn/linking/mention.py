@@ -5,7 +5,6 @@ from typing import Any
 
 from biosyn.config import InferenceConfig
 from biosyn.data.concepts import ConceptTable
-from biosyn.data.typos import read_typos
 from biosyn.devices import resolve_device
 from biosyn.errors import InputError
 from biosyn.files import read_lines
@@ -14,6 +13,7 @@ from biosyn.model.answers import answer_json, concept_answer_json, embeddings_js
 from biosyn.model.biosyn import BioSyn
 from biosyn.model.linker import Linker, Model, clean_mention
 from biosyn.text.abbreviations import abbreviation_finder
+from biosyn.text.preprocess import read_typos
 
 
 def infer(config: InferenceConfig) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
+from biosyn.distributed.ranks import gathered_json, rank
 from biosyn.errors import InputError
 from biosyn.linking.journal import LinkState
 from biosyn.mention_files.units import Link, Mention, Unit
@@ -11,11 +12,13 @@ from biosyn.text.preprocess import has_content
 
 MENTIONS = 512
 UNITS = 4096
-
 LinkTexts = Callable[[Sequence[str]], Sequence[Link]]
+LinkSteps = Callable[[Sequence[Sequence[str]]], Sequence[Sequence[Link]]]
+
+
 """Clean texts in, the best link of each out."""
 
-LinkSteps = Callable[[Sequence[Sequence[str]]], Sequence[Sequence[Link]]]
+
 """The same for several steps."""
 
 
@@ -118,3 +121,20 @@ def _mention_link(one: Prepared, links: dict[str, Link]) -> Link | None:
         min(part.score for part in parts),
         min(known, default=None),
     )
+
+
+def link_steps(texts: Sequence[Sequence[str]], link: LinkTexts) -> list[list[Link]]:
+    """Return the links of the texts of several steps, one for each rank at most, on every rank.
+
+    The texts of a step are linked by one rank in one call, as a process that is alone would: so the scores are the
+    same to the last bit.
+
+    Examples
+    --------
+    >>> [[found]] = link_steps([["ataxia"]], lambda texts: [Link("D001259", text, 1.5) for text in texts])
+    >>> found
+    Link(cui='D001259', name='ataxia', score=1.5, probability=None)
+    """
+    mine = texts[rank()] if rank() < len(texts) else []
+    found = gathered_json(list(link(mine)) if mine else [])
+    return [[Link(*one) for one in links] for links in found[: len(texts)]]

@@ -6,12 +6,11 @@ from io import BufferedReader
 from pathlib import Path, PurePath
 from typing import NamedTuple
 
-from biosyn.data.mention_files.lines import line_units
 from biosyn.files import open_binary
 from biosyn.mention_files.bioc import bioc_json_units, bioc_xml_units
 from biosyn.mention_files.jsonl import jsonl_units
 from biosyn.mention_files.pubtator import TITLE, pubtator_units
-from biosyn.mention_files.tables import table_units
+from biosyn.mention_files.tables import line_units, table_units
 from biosyn.mention_files.units import Unit
 
 SUFFIXES = {

@@ -4,7 +4,6 @@ from collections.abc import Iterator, Sequence
 from io import BufferedReader
 from pathlib import Path
 
-from biosyn.data.raw_lines import raw_lines
 from biosyn.mention_files.json_places import Node, insert, new_members, parse_value, skip_blanks
 from biosyn.mention_files.units import (
     NOT_UTF8,
@@ -16,6 +15,7 @@ from biosyn.mention_files.units import (
     bad_unit,
     decoded,
     plain_unit,
+    raw_lines,
 )
 
 

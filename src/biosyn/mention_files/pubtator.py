@@ -10,9 +10,8 @@ from io import BufferedReader
 from pathlib import Path
 from typing import NamedTuple
 
-from biosyn.data.raw_lines import raw_lines
 from biosyn.errors import InputError
-from biosyn.mention_files.units import NOT_UTF8, Link, Mention, Unit, added_texts, decoded, split_line
+from biosyn.mention_files.units import NOT_UTF8, Link, Mention, Unit, added_texts, decoded, raw_lines, split_line
 
 TITLE = re.compile(r"([^|\t]*)\|t\|(.*)", re.DOTALL)
 _ABSTRACT = re.compile(r"([^|\t]*)\|a\|(.*)", re.DOTALL)

@@ -11,7 +11,6 @@ from io import BufferedReader
 from pathlib import Path
 from typing import NamedTuple
 
-from biosyn.data.raw_lines import raw_lines
 from biosyn.errors import InputError
 from biosyn.mention_files.units import (
     NOT_UTF8,
@@ -21,7 +20,9 @@ from biosyn.mention_files.units import (
     added_texts,
     already_linked,
     bad_unit,
+    decoded,
     plain_unit,
+    raw_lines,
     split_line,
 )
 
@@ -130,3 +131,24 @@ def _is_utf8(raw: bytes) -> bool:
     except UnicodeDecodeError:
         return False
     return True
+
+
+def line_units(stream: BufferedReader, path: str | Path, *, keys: Sequence[str]) -> Iterator[Unit]:
+    """Yield a unit a line; a line of blanks is no record and stays as it is."""
+    for number, raw in raw_lines(stream, path):
+        body, end = split_line(raw)
+        text = decoded(body, number)
+        if text is None:
+            yield bad_unit(raw, f"{path}:{number}", NOT_UTF8)
+        elif text.strip():
+            yield _line_unit(Mention(text, f"{path}:{number}"), body, end, keys)
+        else:
+            yield plain_unit(raw)
+
+
+def _line_unit(mention: Mention, body: bytes, end: bytes, keys: Sequence[str]) -> Unit:
+    def render(links: Sequence[Link | None]) -> bytes:
+        added = added_texts(links[0], keys) if links[0] else {}
+        return body + "".join(f"\t{value}" for value in added.values()).encode() + end
+
+    return Unit((mention,), render)

@@ -1,21 +1,14 @@
 """What every format gives: units in order, each with its mentions and a way to write itself again."""
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
+from io import BufferedReader
+from pathlib import Path
 from typing import NamedTuple
+
+from biosyn.errors import InputError
 
 ID, NAME, SCORE, PROBABILITY = "biosyn_id", "biosyn_name", "biosyn_score", "biosyn_probability"
 DECIMALS = 4  # of a score as it is written
-
-
-class Mention(NamedTuple):
-    """A mention, or a record that should have been one.
-
-    ``place`` is for people: file and line, or document and annotation. ``problem`` says why it cannot be linked.
-    """
-
-    text: str
-    place: str
-    problem: str = ""
 
 
 class Link(NamedTuple):
@@ -31,6 +24,21 @@ class Link(NamedTuple):
 
 
 Render = Callable[[Sequence[Link | None]], bytes]
+NOT_UTF8 = "is not UTF-8: save the file as UTF-8"
+MAX_LINE = 1 << 26  # bytes; a file without line ends must not fill the memory
+
+
+class Mention(NamedTuple):
+    """A mention, or a record that should have been one.
+
+    ``place`` is for people: file and line, or document and annotation. ``problem`` says why it cannot be linked.
+    """
+
+    text: str
+    place: str
+    problem: str = ""
+
+
 """A link for each mention of the unit, None where there is none, to the unit's bytes: what it was, and the links."""
 
 
@@ -99,12 +107,27 @@ def split_line(raw: bytes) -> tuple[bytes, bytes]:
     return body, raw[len(body) :]
 
 
-NOT_UTF8 = "is not UTF-8: save the file as UTF-8"
-
-
 def decoded(raw: bytes, number: int = 0) -> str | None:
     """Return the text, or None where it is not UTF-8; the first line of a file loses its byte order mark."""
     try:
         return raw.decode("utf-8-sig" if number == 1 else "utf-8")
     except UnicodeDecodeError:
         return None
+
+
+def raw_lines(stream: BufferedReader, path: str | Path) -> Iterator[tuple[int, bytes]]:
+    """Yield ``(line number from 1, line with its end)``; only LF ends a line.
+
+    Raises
+    ------
+    InputError
+        If the file is UTF-16, or a line is longer than ``MAX_LINE``.
+    """
+    if stream.peek(2)[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        raise InputError("is UTF-16: save the file as UTF-8", path=path)
+    number = 0
+    while line := stream.readline(MAX_LINE):
+        number += 1
+        if len(line) == MAX_LINE:
+            raise InputError(f"is longer than {MAX_LINE} bytes: is it a text file?", path=path, line=number)
+        yield number, line

@@ -4,13 +4,11 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from biosyn.concept_ids import split_name_ids
-from biosyn.data.concepts import ConceptTable
+from biosyn.data.concepts import Concept, ConceptTable
 from biosyn.data.dictionary import DictionaryDataset
-from biosyn.data.ontology import Concept
-from biosyn.encoders.ngrams import NgramShare, ngrams_in_common
-from biosyn.encoders.sparse import SparseEncoder
+from biosyn.encoders.sparse import NgramShare, SparseEncoder, ngrams_in_common
 from biosyn.records import Candidate, Name
-from biosyn.text.trace import Step
+from biosyn.text.cleaning import Step
 
 
 class ConceptNames(NamedTuple):

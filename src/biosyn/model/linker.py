@@ -9,23 +9,29 @@ import torch
 from torch import Tensor
 
 from biosyn.config import INFERENCE_TOPK
-from biosyn.data.concepts import ConceptTable
+from biosyn.data.concepts import Concept, ConceptTable
 from biosyn.data.dictionary import DictionaryDataset
-from biosyn.data.ontology import Concept
 from biosyn.encoders.sparse import SparseEncoder
 from biosyn.errors import InputError
 from biosyn.index.approximate import Search, open_ann
 from biosyn.index.dictionary_index import DictionaryIndex
-from biosyn.model.candidates import to_candidates
 from biosyn.model.explain import Explanation, OtherNames, explain_candidates
-from biosyn.records import ConceptCandidate, ConceptPrediction, MentionPrediction, Query, QueryPrediction, split_mention
+from biosyn.records import (
+    Candidate,
+    ConceptCandidate,
+    ConceptPrediction,
+    MentionPrediction,
+    Query,
+    QueryPrediction,
+    split_mention,
+)
 from biosyn.retrieval.concepts import ConceptHit, top_concepts
 from biosyn.retrieval.confidence import DEPTH, Calibration
 from biosyn.retrieval.score_parts import Shares
 from biosyn.retrieval.search import TopNames
 from biosyn.retrieval.vectors import NameVectors, Vectors
+from biosyn.text.cleaning import trace_cleaning, trace_splitting
 from biosyn.text.preprocess import TextPreprocess, has_content
-from biosyn.text.trace import trace_cleaning, trace_splitting
 
 
 class Model(Protocol):
@@ -326,4 +332,16 @@ def predict(
     return [
         QueryPrediction(query, tuple(by_text[part] for part in mentions))
         for query, mentions in zip(queries, parts, strict=True)
+    ]
+
+
+def to_candidates(found: TopNames, shares: Shares, dictionary: DictionaryDataset) -> list[tuple[Candidate, ...]]:
+    """Return the K candidates of each of M mentions, best first."""
+    table = zip(*(part.tolist() for part in (*found, *shares)), strict=True)  # M times four lists of K
+    return [
+        tuple(
+            Candidate(dictionary.names[row], dictionary.cuis[row], *numbers)
+            for row, *numbers in zip(*lists, strict=True)
+        )
+        for lists in table
     ]

@@ -13,8 +13,7 @@ from biosyn.index.dictionary_index import DictionaryIndex
 from biosyn.model.biosyn import BioSyn
 from biosyn.model.linker import Model
 from biosyn.retrieval.score_parts import Shares
-from biosyn.retrieval.search import TopNames
-from biosyn.retrieval.share import top_names_of_blocks, top_names_of_share
+from biosyn.retrieval.search import TopNames, top_names_of_blocks, top_names_of_share
 from biosyn.retrieval.vectors import NameVectors, Vectors
 
 

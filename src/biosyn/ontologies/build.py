@@ -6,8 +6,8 @@ from typing import Any
 
 from biosyn.corpora.folder import move_into_place
 from biosyn.data.bad_entries import ReadingReport
+from biosyn.data.concepts import CONCEPTS_FILE, Concept, concept_json
 from biosyn.data.dictionary import NameTable
-from biosyn.data.ontology import CONCEPTS_FILE, Concept, concept_json
 from biosyn.errors import InputError
 from biosyn.files import staged_folder, write_lines
 from biosyn.ontologies.source import distinct_names

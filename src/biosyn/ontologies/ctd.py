@@ -9,10 +9,9 @@ from itertools import dropwhile
 from typing import NamedTuple
 
 from biosyn.concept_ids import distinct_ids
-from biosyn.data.ontologies.rows import delimited_rows, named_rows, parts_of
-from biosyn.data.ontology import Concept
+from biosyn.data.concepts import Concept
 from biosyn.errors import InputError
-from biosyn.ontologies.source import Source
+from biosyn.ontologies.source import Source, delimited_rows, named_rows, parts_of
 
 
 class _Vocabulary(NamedTuple):

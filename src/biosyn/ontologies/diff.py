@@ -6,9 +6,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from biosyn.concept_ids import split_ids
-from biosyn.data.concepts import read_concepts
+from biosyn.data.concepts import CONCEPTS_FILE, read_concepts
 from biosyn.data.dictionary import DictionaryDataset
-from biosyn.data.ontology import CONCEPTS_FILE
 
 logger = logging.getLogger(__name__)
 

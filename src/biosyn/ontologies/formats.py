@@ -8,15 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from biosyn.data.bad_entries import ReadingReport
-from biosyn.data.ontologies.obograph import obograph_concepts
-from biosyn.data.ontology import Concept
+from biosyn.data.concepts import Concept
 from biosyn.errors import InputError
 from biosyn.ontologies.ctd import ctd_concepts
 from biosyn.ontologies.gene_info import gene_info_concepts
 from biosyn.ontologies.meddra import meddra_concepts
 from biosyn.ontologies.medic import medic_concepts
 from biosyn.ontologies.mesh import mesh_concepts
-from biosyn.ontologies.obo import obo_concepts
+from biosyn.ontologies.obo import obo_concepts, obograph_concepts
 from biosyn.ontologies.source import Source
 from biosyn.ontologies.table import table_concepts
 from biosyn.ontologies.umls import umls_concepts

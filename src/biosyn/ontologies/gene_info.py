@@ -3,10 +3,9 @@
 from collections.abc import Iterator
 
 from biosyn.concept_ids import distinct_ids
-from biosyn.data.ontologies.rows import delimited_rows, named_rows, parts_of
-from biosyn.data.ontology import Concept
+from biosyn.data.concepts import Concept
 from biosyn.errors import InputError
-from biosyn.ontologies.source import Source
+from biosyn.ontologies.source import Source, delimited_rows, named_rows, parts_of
 
 _NAMES = (
     "Symbol",

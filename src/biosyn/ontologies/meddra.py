@@ -8,10 +8,9 @@ from collections import defaultdict
 from collections.abc import Container, Iterator
 
 from biosyn.concept_ids import distinct_ids
-from biosyn.data.ontologies.rows import split_rows
-from biosyn.data.ontology import Concept
+from biosyn.data.concepts import Concept
 from biosyn.errors import InputError
-from biosyn.ontologies.source import Source
+from biosyn.ontologies.source import Source, split_rows
 
 # level -> the file that holds the codes of its parents and, after them, its own
 _LEVELS = {"hlgt": "", "hlt": "hlgt_hlt.asc", "pt": "hlt_pt.asc"}

@@ -5,10 +5,9 @@ from pathlib import Path
 
 from biosyn.concept_ids import distinct_ids
 from biosyn.data.bad_entries import ReadingReport
-from biosyn.data.ontologies.rows import parts_of
-from biosyn.data.ontology import Concept
+from biosyn.data.concepts import Concept
 from biosyn.errors import InputError
-from biosyn.ontologies.source import Source
+from biosyn.ontologies.source import Source, parts_of
 
 
 def medic_concepts(source: Source) -> Iterator[Concept]:

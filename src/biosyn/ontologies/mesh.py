@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from biosyn.concept_ids import distinct_ids
-from biosyn.data.ontology import Concept
+from biosyn.data.concepts import Concept
 from biosyn.data.xml import lxml_etree
 from biosyn.errors import InputError
 from biosyn.ontologies.source import Source

@@ -3,10 +3,9 @@
 from collections.abc import Iterable, Iterator
 
 from biosyn.concept_ids import distinct_ids
-from biosyn.data.ontologies.rows import Row, delimited_rows, named_rows, parts_of, rows_by_concept
-from biosyn.data.ontology import Concept
+from biosyn.data.concepts import Concept
 from biosyn.errors import InputError
-from biosyn.ontologies.source import Source
+from biosyn.ontologies.source import Row, Source, delimited_rows, named_rows, parts_of, rows_by_concept
 
 
 def table_concepts(

@@ -8,10 +8,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from biosyn.data.ontologies.rows import Row, rows_by_concept, split_rows
-from biosyn.data.ontology import Concept
+from biosyn.data.concepts import Concept
 from biosyn.errors import InputError
-from biosyn.ontologies.source import Source
+from biosyn.ontologies.source import Row, Source, rows_by_concept, split_rows
 
 # CUI|LAT|TS|LUI|STT|SUI|ISPREF|AUI|SAUI|SCUI|SDUI|SAB|TTY|CODE|STR|SRL|SUPPRESS|CVF|
 _FIELDS = 18

@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from biosyn.checkpoint.files import FILES
+from biosyn.checkpoint.manifest import describe_data
 from biosyn.config import SCORE_MODES, EvalConfig, TrainConfig
 from biosyn.data.dictionary import DictionaryDataset
 from biosyn.data.queries import QueryDataset
 from biosyn.errors import InputError
 from biosyn.evaluation.evaluate import METRICS_FILE, evaluate
 from biosyn.files import read_lines, require_writable, sha256_of_files, write_lines
-from biosyn.provenance import describe_data
 from biosyn.training.identity import describe_training
 from biosyn.training.train import train
 

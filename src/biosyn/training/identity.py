@@ -5,9 +5,9 @@ from pathlib import Path
 from typing import Any
 
 from biosyn.checkpoint.files import is_encoder_file
+from biosyn.checkpoint.manifest import describe_data, describe_dictionary, describe_model, describe_queries
 from biosyn.config import PretrainConfig, TrainConfig
 from biosyn.files import sha256_of_files
-from biosyn.provenance import describe_data, describe_dictionary, describe_model, describe_queries
 from biosyn.training.log import DevSet
 from biosyn.training.states import Identity
 

@@ -10,8 +10,8 @@ from biosyn.checkpoint.files import FILES
 from biosyn.data.dictionary import DictionaryDataset
 from biosyn.data.queries import QueryDataset
 from biosyn.distributed.ranks import is_first
+from biosyn.evaluation.protocols import accuracy_at_k
 from biosyn.files import write_lines
-from biosyn.metrics.accuracy import accuracy_at_k
 from biosyn.model.linker import Model, predict
 from biosyn.records import Query
 from biosyn.retrieval.vectors import Vectors

@@ -4,6 +4,7 @@ Source of the idea: Liu et al., NAACL 2021 (SapBERT). The loss is this project's
 names of a batch in place of a mention's candidates; a batch is made of concepts that the encoder takes for each other.
 """
 
+import logging
 import math
 import time
 from collections.abc import Callable
@@ -14,25 +15,36 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+from torch.optim import Optimizer
 from tqdm import tqdm
 
-from biosyn.checkpoint.training_state import TrainingState
+from biosyn.config import PretrainConfig
 from biosyn.data.dictionary import DictionaryDataset
-from biosyn.devices import RETURN_MEMORY_EVERY, return_freed_memory, send
+from biosyn.devices import RETURN_MEMORY_EVERY, resolve_device, return_freed_memory, send, set_seed
 from biosyn.encoders.dense import group_vectors
 from biosyn.errors import InputError
+from biosyn.files import require_writable
 from biosyn.model.biosyn import BioSyn
 from biosyn.model.losses import synonym_nll
-from biosyn.network_state import network_tensors, random_states_of, random_tensors, restore_network
-from biosyn.optimization import require_finite
 from biosyn.retrieval.search import top_names
 from biosyn.retrieval.vectors import Vectors
-from biosyn.schedule import rate_factor, set_rate
-from biosyn.training.log import DevSet
-from biosyn.training.states import random_states, set_random_states
+from biosyn.training.identity import output_folder
+from biosyn.training.log import DevSet, load_dev_set
+from biosyn.training.run import train_epochs
+from biosyn.training.states import (
+    TrainingState,
+    network_tensors,
+    random_states,
+    random_states_of,
+    random_tensors,
+    restore_network,
+    set_random_states,
+)
 from biosyn.training.synonyms import SynonymSets, neighbour_order
+from biosyn.training.trainer import require_finite
 
 MAX_NEIGHBOURS = 32  # of a concept: the nearest may stand in another group already
+logger = logging.getLogger(__name__)
 
 
 @dataclass
@@ -224,3 +236,87 @@ class Aligner:
 
     def _bar(self, title: str) -> str | None:
         return title if self.show_progress else None
+
+
+def pretrain(config: PretrainConfig) -> dict[str, Any]:
+    """Run pretrain.py: fit the TF-IDF, align the encoder to the dictionary's synonyms, save; return its JSON result.
+
+    Raises
+    ------
+    InputError
+        If a file is missing or bad, no concept has two names, the device is not there, or the output folder cannot be
+        written.
+    """
+    device = resolve_device(config.device)
+    dictionary = DictionaryDataset(config.train_dictionary_path, draft=config.draft)
+    dev = load_dev_set(config.dev_dir, config.dev_dictionary_path)
+    output_dir = require_writable(output_folder(config))
+    set_seed(config.seed)
+    biosyn = BioSyn(
+        config.max_length,
+        device,
+        initial_sparse_weight=config.initial_sparse_weight,
+        precision=config.precision,
+        search_memory=config.search_memory,
+        pooling=config.pooling,
+        similarity="cosine",
+    )
+    biosyn.load_dense_encoder(config.model_name_or_path, revision=config.revision)
+    biosyn.init_sparse_encoder(dictionary.names)
+    logger.info("%d names, on %s", len(dictionary), device)
+    rows = train_epochs(
+        config,
+        biosyn,
+        lambda: _aligner(config, biosyn, dictionary, dev),
+        dev=dev,
+        sizes={"names": len(dictionary)},
+        output_dir=output_dir,
+    )
+    logger.info("the model is in %s", output_dir)
+    return {"output_dir": str(output_dir), "names": len(dictionary), "epochs": rows}
+
+
+def _aligner(config: PretrainConfig, biosyn: BioSyn, dictionary: DictionaryDataset, dev: DevSet | None) -> Aligner:
+    return Aligner(
+        biosyn,
+        dictionary,
+        dev=dev,
+        total_epochs=config.epoch,
+        batch_size=config.train_batch_size,
+        group_size=config.group_size,
+        temperature=config.temperature,
+        learning_rate=config.learning_rate,
+        weight_decay=config.weight_decay,
+        warmup=config.warmup,
+        seed=config.seed,
+        show_progress=config.show_progress,
+    )
+
+
+def rate_factor(step: int, *, steps: int, warmup: float) -> float:
+    """Return the share of the highest rate at a step: up to 1 by a straight line, then down towards 0 by another.
+
+    Parameters
+    ----------
+    step
+        Counted from 0.
+    steps
+        Of the whole run.
+    warmup
+        Share of them in which the rate rises, between 0 and 1.
+
+    Examples
+    --------
+    >>> [rate_factor(step, steps=6, warmup=1 / 3) for step in range(6)]
+    [0.5, 1.0, 1.0, 0.75, 0.5, 0.25]
+    """
+    rising = round(steps * warmup)
+    if step < rising:
+        return (step + 1) / rising
+    return (steps - step) / max(1, steps - rising)
+
+
+def set_rate(optimizer: Optimizer, rate: float) -> None:
+    """Set the learning rate of all parameters."""
+    for group in optimizer.param_groups:
+        group["lr"] = rate

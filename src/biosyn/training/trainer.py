@@ -1,7 +1,9 @@
 """Training by synonym marginalization with iterative candidate retrieval (Sung et al., ACL 2020, section 3)."""
 
+import math
 import time
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -9,27 +11,70 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 from tqdm import tqdm
+from transformers import PreTrainedModel
 
-from biosyn.checkpoint.training_state import TrainingState
 from biosyn.data.dictionary import DictionaryDataset
 from biosyn.devices import RETURN_MEMORY_EVERY, return_freed_memory
 from biosyn.distributed.ranks import data_parallel, gradients_shared, is_first, my_share, rank, size, summed
-from biosyn.epoch_progress import EpochProgress
+from biosyn.errors import InputError
 from biosyn.model.biosyn import BioSyn
 from biosyn.model.losses import marginal_nll_sum
 from biosyn.model.rerank_net import RerankNet
 from biosyn.model.together import together
-from biosyn.network_state import network_tensors, random_states_of, random_tensors, restore_network, states_of_ranks
-from biosyn.optimization import enable_checkpointing, make_optimizer, require_finite
 from biosyn.records import Query
-from biosyn.retrieval.iterative import CandidateRetriever
 from biosyn.retrieval.vectors import SparseRows, Vectors
-from biosyn.training.candidates import CandidateDataset
+from biosyn.training.candidates import CandidateDataset, CandidateRetriever
 from biosyn.training.log import DevSet
 from biosyn.training.name_pool import NamePool
-from biosyn.training.states import random_states, set_random_states
+from biosyn.training.states import (
+    TrainingState,
+    network_tensors,
+    random_states,
+    random_states_of,
+    random_tensors,
+    restore_network,
+    set_random_states,
+    states_of_ranks,
+)
 
 _TRAIN, _DEV = 0, 1  # the dictionaries of the name pool
+SPARSE_WEIGHT_LEARNING_RATE = 0.01
+
+
+@dataclass
+class EpochProgress:
+    """An epoch that is begun.
+
+    Parameters
+    ----------
+    candidates
+        Of its mentions.
+    order
+        The state of the generator from which the order of its mentions is drawn, before that.
+    losses
+        Of the steps taken, each of shape (), on the device: reading each would stall a GPU.
+    retrieval_seconds, step_seconds
+        What it has taken so far, in all the runs that worked on it.
+    """
+
+    candidates: CandidateDataset
+    order: Tensor
+    losses: list[Tensor] = field(default_factory=list)
+    retrieval_seconds: float = 0.0
+    step_seconds: float = 0.0
+
+    @property
+    def steps(self) -> int:
+        """How many are taken."""
+        return len(self.losses)
+
+    def row(self) -> dict[str, float]:
+        """Return the figures of an epoch whose steps are all taken, for the log."""
+        return {
+            "positive_share": self.candidates.positive_share,
+            "seconds": round(self.retrieval_seconds + self.step_seconds, 1),
+            "mentions_per_second": round(len(self.candidates) / self.step_seconds, 2),
+        }
 
 
 class Trainer:
@@ -249,3 +294,40 @@ class Trainer:
         size = self.batch_size * self.accumulation
         for start in range(0, n_mentions, size):
             yield order[start : start + size]
+
+
+def require_finite(loss: float) -> None:
+    """Refuse the mean loss of an epoch that has diverged.
+
+    Raises
+    ------
+    InputError
+        If it is infinite or nan.
+
+    Examples
+    --------
+    >>> require_finite(0.25)
+    """
+    if not math.isfinite(loss):
+        raise InputError(f"the loss is {loss}: the training has diverged, lower --learning_rate")
+
+
+def enable_checkpointing(model: PreTrainedModel) -> None:
+    """Let the model compute its activations again in the backward pass; an InputError where it cannot."""
+    # two names of one thing: the first is that of newer transformers
+    enable = getattr(model, "activation_checkpointing_enable", None) or model.gradient_checkpointing_enable
+    try:
+        enable()
+    except ValueError as error:
+        raise InputError(f"--gradient_checkpointing: {type(model).__name__} has none: leave the flag out") from error
+
+
+def make_optimizer(net: RerankNet, *, learning_rate: float, weight_decay: float) -> torch.optim.Adam:
+    """Return Adam (L2 decay inside, not AdamW) over the encoder, and over w at its own rate without decay."""
+    return torch.optim.Adam(
+        [
+            {"params": list(net.encoder.parameters()), "lr": learning_rate, "weight_decay": weight_decay},
+            {"params": [net.sparse_weight], "lr": SPARSE_WEIGHT_LEARNING_RATE, "weight_decay": 0.0},
+        ],
+        fused=net.sparse_weight.device.type in ("cpu", "cuda"),  # the same arithmetic in one pass over memory
+    )

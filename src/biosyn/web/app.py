@@ -8,9 +8,17 @@ from tornado.web import Application, StaticFileHandler
 from biosyn.web.backend import Backend
 from biosyn.web.base import Base, NotFound
 from biosyn.web.files import LinkHandler
-from biosyn.web.handlers import EmbedHandler, NormalizeHandler, UpstreamHandler
-from biosyn.web.health import HealthHandler, MetricsHandler, ReadyHandler
-from biosyn.web.info import InfoHandler, NamesHandler, OpenApiHandler
+from biosyn.web.handlers import (
+    EmbedHandler,
+    HealthHandler,
+    InfoHandler,
+    MetricsHandler,
+    NamesHandler,
+    NormalizeHandler,
+    OpenApiHandler,
+    ReadyHandler,
+    UpstreamHandler,
+)
 
 WEB_ROOT = Path(__file__).parent
 

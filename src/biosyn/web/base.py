@@ -3,18 +3,18 @@
 import asyncio
 import json
 import logging
-from collections.abc import Mapping
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime
 from typing import Any, ClassVar
 
 from tornado.web import HTTPError, RequestHandler, stream_request_body
 
 from biosyn.errors import InputError
-from biosyn.web.access_log import log_request
-from biosyn.web.backend import Backend
-from biosyn.web.batching import QueueFullError
+from biosyn.web.backend import Backend, QueueFullError
 
 logger = logging.getLogger(__name__)
-
 HEADERS = {
     "Content-Security-Policy": "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
     "X-Content-Type-Options": "nosniff",
@@ -175,3 +175,28 @@ def _problem(error: BaseException | None, status: int) -> ProblemError:
 
 def _refuse(constant: str) -> None:
     raise ValueError(f"{constant} is no JSON")
+
+
+def log_request(facts: Mapping[str, Any]) -> None:
+    """Write a line with the time and the facts.
+
+    The caller leaves out the path, which anyone can fill with anything, the client's address, and, unless the user has
+    asked for them, the mentions.
+    """
+    if logger.isEnabledFor(logging.INFO):
+        now = datetime.now(UTC).isoformat(timespec="milliseconds")
+        logger.info(json.dumps({"time": now, **facts}, ensure_ascii=False))
+
+
+@contextmanager
+def bare_lines() -> Iterator[None]:
+    """Write the lines to stderr as they are: without the time of day that other lines begin with."""
+    handler = logging.StreamHandler(sys.stderr)
+    before = logger.propagate
+    logger.addHandler(handler)
+    logger.propagate = False
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
+        logger.propagate = before

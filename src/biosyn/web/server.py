@@ -13,9 +13,9 @@ from tornado.netutil import bind_sockets
 
 from biosyn.config import DemoConfig
 from biosyn.errors import InputError
-from biosyn.web.access_log import bare_lines
 from biosyn.web.app import make_app
 from biosyn.web.backend import Backend
+from biosyn.web.base import bare_lines
 from biosyn.web.limits import Limits
 from biosyn.web.loading import LoadingStoppedError
 
@@ -83,7 +83,7 @@ async def _load(config: DemoConfig, backend: Backend, stopped: asyncio.Event) ->
 
 
 def _service(config: DemoConfig, backend: Backend) -> "Service":
-    from biosyn.web.model_loading import load_service  # here, so that the page is there before torch
+    from biosyn.web.loading import load_service  # here, so that the page is there before torch
 
     return load_service(config, backend.loading)
 

@@ -5,7 +5,7 @@ from functools import cached_property
 from typing import Any, NamedTuple
 
 from biosyn import __version__
-from biosyn.concept_ids import split_name_ids
+from biosyn.concept_ids import holds_genes, ontology_link, split_name_ids
 from biosyn.errors import InputError
 from biosyn.files import sha256_of
 from biosyn.linking.file import best_links
@@ -13,7 +13,6 @@ from biosyn.mention_files.units import Link
 from biosyn.model.answers import answer_json, concept_answer_json, concepts_json, embeddings_json
 from biosyn.model.explain import OtherNames
 from biosyn.model.linker import Linker, clean_mention
-from biosyn.ontology_links import holds_genes, ontology_link
 from biosyn.records import Candidate, ConceptPrediction
 
 NAMES, CONCEPTS, EMBEDDING = "names", "concepts", "embedding"

@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 
 from biosyn.data.concepts import ConceptTable
+from biosyn.evaluation.outcomes import metrics_json
+from biosyn.evaluation.reliability import confidence_json
 from biosyn.evaluation.report.errors import error_rows
 from biosyn.evaluation.report.page import Subject, report_html
-from biosyn.metrics.confidence import confidence_json
-from biosyn.metrics.summary import metrics_json
 from biosyn.records import QueryPrediction
 
 TESTS = Path(__file__).parents[1]

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from biosyn.report.error_classes import CLASSES, Facts, error_class
+from biosyn.evaluation.report.errors import CLASSES, Facts, error_class
 
 PLAIN = Facts(in_dictionary=True, composite=False, relation="", homonym=False, abbreviation=False, in_topk=True)
 ORDER = [

@@ -1,7 +1,6 @@
 import numpy as np
 
-from biosyn.data.concepts import ConceptTable
-from biosyn.data.ontology import Concept
+from biosyn.data.concepts import Concept, ConceptTable
 from biosyn.evaluation.outcomes import Outcomes
 from biosyn.evaluation.report.errors import error_rows
 from biosyn.evaluation.slices import Slice

@@ -2,12 +2,21 @@
 
 import base64
 import hashlib
+import json
+import logging
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from importlib.resources import files
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from biosyn import __version__
+from biosyn.checkpoint.files import FILES
+from biosyn.concept_ids import holds_genes, split_ids
+from biosyn.data.concepts import ConceptTable
+from biosyn.errors import InputError
+from biosyn.evaluation.outcomes import Outcomes
+from biosyn.evaluation.references import References
 from biosyn.evaluation.report.charts import (
     FIGURE_COLUMNS,
     Chart,
@@ -17,8 +26,9 @@ from biosyn.evaluation.report.charts import (
     slices_chart,
     training_charts,
 )
-from biosyn.evaluation.report.errors import ErrorRow
-from biosyn.report.error_classes import CLASSES
+from biosyn.evaluation.report.errors import CLASSES, ErrorRow, error_rows
+from biosyn.files import read_lines, write_text
+from biosyn.records import QueryPrediction
 
 MAX_ERRORS = 2000  # rows of the table; a browser filters them in no time
 HEADLINE = {
@@ -35,6 +45,8 @@ ANSWERS = {
     "nil_precision": "without a concept, of those answered -1",
     "nil_recall": "answered -1, of those without a concept",
 }
+logger = logging.getLogger(__name__)
+REPORT_FILE = "report.html"
 
 
 class Subject(NamedTuple):
@@ -113,3 +125,52 @@ def _policy(*, style: str, script: str) -> str:
     }
     allowed = "".join(f"; {name}-src 'sha256-{digest}'" for name, digest in hashes.items())
     return f"default-src 'none'; img-src data:; base-uri 'none'; form-action 'none'{allowed}"
+
+
+def write_report(
+    folder: Path,
+    subject: Subject,
+    metrics: Mapping[str, Any],
+    predictions: Sequence[QueryPrediction],
+    *,
+    outcomes: Outcomes,
+    references: References,
+    training: Sequence[Mapping[str, Any]],
+) -> None:
+    """Write ``report.html`` into the folder, whole or not at all.
+
+    Raises
+    ------
+    InputError
+        If it cannot be written.
+    """
+    genes = holds_genes(cui for field in dict.fromkeys(references.dictionary.cuis) for cui in split_ids(field))
+    errors = error_rows(predictions, outcomes, references.concepts or ConceptTable(), genes=genes)
+    write_text(folder / REPORT_FILE, report_html(subject, metrics, errors, training))
+    logger.info("the report is in %s", folder / REPORT_FILE)
+
+
+def read_train_log(model_folder: str | Path) -> list[dict[str, Any]]:
+    """Return the rows of the log beside a model; none where there is no log, as for a Hub id.
+
+    Raises
+    ------
+    InputError
+        If a line is none that train.py or pretrain.py writes.
+    """
+    path = Path(model_folder) / FILES.training_log
+    return [_row(line, path, number) for number, line in read_lines(path)] if path.is_file() else []
+
+
+def _row(line: str, path: Path, number: int) -> dict[str, Any]:
+    try:
+        row = json.loads(line)
+        figures = [row[key] for key in ("loss", "w", "positive_share") if key in row]  # pretrain.py has the loss alone
+        dev = [row["dev"][mode]["acc1"] for mode in ("hybrid", "dense", "sparse") if "dev" in row]
+        if not all(isinstance(value, int | float) for value in (row["epoch"], *figures, *dev)):
+            raise TypeError
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise InputError(
+            "is no row of a training log: remove the file, or restore it", path=path, line=number
+        ) from error
+    return dict(row)

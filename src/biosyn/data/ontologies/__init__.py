@@ -1,1 +1,0 @@
-"""Readers of ontologies: each turns one layout into concepts; ``formats`` holds the table of them."""

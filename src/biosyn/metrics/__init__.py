@@ -1,1 +1,0 @@
-"""Predictions to figures, pure: every figure with its denominator and an interval; see docs/evaluation.md."""
