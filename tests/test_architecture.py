@@ -6,63 +6,22 @@ import sys
 from graphlib import TopologicalSorter
 from pathlib import Path
 
-import pytest
-
 SOURCE = Path(__file__).parents[1] / "src"
 PATHS = sorted((SOURCE / "biosyn").rglob("*.py"))
 
-# A module imports modules of a lower rank, or of its own package without a circle. The longest matching name counts,
-# so "biosyn.data" stands for everything in data/. A new module at the top needs a line here.
-RANKS = {
-    "biosyn.errors": 0,
-    "biosyn.records": 1,  # the words that everything is said in
-    "biosyn.concept_ids": 1,
-    "biosyn.concept_ids": 1,
-    "biosyn.config": 1,
-    "biosyn.files": 1,
-    "biosyn.files": 1,
-    "biosyn.distributed": 1,  # who does what of several processes
-    "biosyn.devices": 2,
-    "biosyn.retrieval.confidence": 2,
-    "biosyn.text": 2,  # string -> string
-    "biosyn.metrics": 3,  # predictions -> figures
-    "biosyn.encoders": 3,  # strings -> vectors
-    "biosyn.data": 4,  # files -> rows; data.candidates holds the tokens of its rows
-    "biosyn.checkpoint.manifest": 2,  # files -> what a reader can check them by
-    "biosyn.checkpoint": 4,  # files -> encoders
-    "biosyn.evaluation.references": 5,  # predictions, and what they are held against -> what metrics takes
-    "biosyn.retrieval": 5,  # vectors -> candidate rows
-    "biosyn.report": 6,  # figures and predictions -> a page
-    "biosyn.model": 6,  # scores, loss, and the facade over all of the above
-    "biosyn.corpora.preprocess": 7,  # the verbs
-    "biosyn.ontologies.build": 7,
-    "biosyn.cli.convert": 7,
-    "biosyn.linking.mention": 7,
-    "biosyn.linking.loading": 7,
-    "biosyn.evaluation.evaluate": 7,
-    "biosyn.evaluation.compare": 7,
-    "biosyn.linking": 8,  # inference on a whole file
-    "biosyn.linking.spacy_component": 8,  # as the commands: a way in for users
-    "biosyn.evaluation.calibrate": 8,  # as training: a model and its outcomes on queries
-    "biosyn.training.log": 8,  # dev accuracy is evaluation
-    "biosyn.training.states": 2,
-    "biosyn.training.pretrain": 2,
-    "biosyn.training.trainer": 5,
-    "biosyn.training.trainer": 7,
-    "biosyn.training.run": 9,
-    "biosyn.training.identity": 9,
-    "biosyn.training.trainer": 9,
-    "biosyn.training.pretrain": 9,
-    "biosyn.training.run": 10,  # what the two runs share
-    "biosyn.training.train": 11,
-    "biosyn.training.pretrain": 11,
-    "biosyn.training.ablate": 12,  # both verbs, again and again
-    "biosyn.cli.quickstart": 12,  # all the verbs in a row
-    "biosyn.web": 12,
-    "biosyn.cli": 13,
-    "biosyn.__main__": 14,
-    "biosyn": 15,  # the package's own __init__ names everything, lazily
-}
+# A stage imports only stages that come before it in this list, and no module imports in a circle. Each line is a floor.
+FLOORS = [
+    "errors records concept_ids config",
+    "distributed files devices",
+    "text encoders retrieval",
+    "data checkpoint index",
+    "ontologies mention_files model",
+    "corpora linking evaluation",
+    "training web",
+    "cli",
+    "__main__",
+]
+STAGES = [stage for floor in FLOORS for stage in floor.split()]
 PICKLES = {"pickle", "_pickle", "cPickle", "cloudpickle", "dill", "joblib", "shelve", "marshal"}
 
 
@@ -74,12 +33,9 @@ def module_of(path):
 MODULES = {module_of(path): ast.parse(path.read_text(encoding="utf-8")) for path in PATHS}
 
 
-def layer_of(module):
-    """The name in RANKS that the module belongs to; a module of the top needs a name of its own."""
-    if module in RANKS:
-        return module
-    package = module.rpartition(".")[0]
-    return layer_of(package) if package and package != "biosyn" else None
+def stage_of(module):
+    """`index` of `biosyn.index.key`; None for the package itself."""
+    return module.split(".")[1] if "." in module else None
 
 
 def imports_of(tree):
@@ -108,17 +64,19 @@ def public_definitions(tree):
                     yield f"{node.name}.{part.name}", part
 
 
-@pytest.mark.parametrize("module", MODULES)
-def test_every_module_has_a_rank(module):
-    assert layer_of(module) is not None, "add it to RANKS"
+def test_every_stage_has_its_place():
+    assert {stage for module in MODULES if (stage := stage_of(module))} == set(STAGES), "add it to FLOORS"
 
 
-@pytest.mark.parametrize("module", MODULES)
-def test_imports_go_downward_only(module):
-    rank = RANKS[layer_of(module)]
-    for imported in our_imports_of(module):
-        if layer_of(imported) != layer_of(module):
-            assert RANKS[layer_of(imported)] < rank, f"{module} (rank {rank}) imports {imported}"
+def test_imports_go_downward_only():
+    upward = [
+        f"{module} imports {imported}"
+        for module in MODULES
+        if (stage := stage_of(module))  # the package's own __init__ names everything, lazily
+        for imported in our_imports_of(module)
+        if stage_of(imported) != stage and STAGES.index(stage_of(imported)) > STAGES.index(stage)
+    ]
+    assert not upward
 
 
 def test_no_imports_go_in_a_circle():
@@ -126,16 +84,20 @@ def test_no_imports_go_in_a_circle():
     assert len(list(TopologicalSorter(graph).static_order())) == len(MODULES)  # raises CycleError
 
 
-@pytest.mark.parametrize("module", [name for name in MODULES if not name.startswith("biosyn.cli")])
-def test_only_the_commands_print(module):
-    calls = [node.func for node in ast.walk(MODULES[module]) if isinstance(node, ast.Call)]
-    assert not [call.lineno for call in calls if isinstance(call, ast.Name) and call.id == "print"]
+def test_only_the_commands_print():
+    calls = [
+        f"{module}:{node.lineno}"
+        for module, tree in MODULES.items()
+        if stage_of(module) != "cli"
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "print"
+    ]
+    assert not calls
 
 
-@pytest.mark.parametrize("module", MODULES)
-def test_pickle_is_imported_by_the_export_alone(module):
-    found = {name.split(".")[0] for name in imports_of(MODULES[module])} & PICKLES
-    assert found == ({"pickle"} if module == "biosyn.checkpoint.upstream_export" else set())
+def test_pickle_is_imported_by_the_export_alone():
+    found = {module for module, tree in MODULES.items() if {name.split(".")[0] for name in imports_of(tree)} & PICKLES}
+    assert found == {"biosyn.checkpoint.upstream_export"}
 
 
 def test_the_export_writes_pickles_and_reads_none():
@@ -144,19 +106,25 @@ def test_the_export_writes_pickles_and_reads_none():
     assert used == {"dumps"}
 
 
-@pytest.mark.parametrize("module", MODULES)
-def test_everything_public_says_what_it_is(module):
-    missing = [name for name, node in public_definitions(MODULES[module]) if not ast.get_docstring(node)]
+def test_everything_public_says_what_it_is():
+    missing = [
+        f"{module}: {name}"
+        for module, tree in MODULES.items()
+        for name, node in public_definitions(tree)
+        if not ast.get_docstring(node)
+    ]
     assert not missing
 
 
-@pytest.mark.parametrize("module", [name for name in MODULES if name.startswith("biosyn.cli.")])
-def test_a_command_starts_without_torch(module):
+def test_the_commands_start_without_torch():
+    commands = [module for module in MODULES if stage_of(module) == "cli"]
     program = f"""
 import sys
-import {module}
-heavy = {{"torch", "transformers", "sklearn", "scipy"}} & set(sys.modules)
-sys.exit(f"imported: {{sorted(heavy)}}" if heavy else 0)
+from importlib import import_module
+for command in {commands}:
+    import_module(command)
+    if heavy := {{"torch", "transformers", "sklearn", "scipy"}} & set(sys.modules):
+        sys.exit(f"{{command}} imports {{sorted(heavy)}}")
 """
     found = subprocess.run(
         [sys.executable, "-c", program], env={"PYTHONPATH": str(SOURCE)}, capture_output=True, text=True, timeout=300

@@ -4,6 +4,7 @@ import gzip
 import hashlib
 import io
 import json
+import logging
 import os
 import shutil
 import tempfile
@@ -18,6 +19,7 @@ from typing import Any, cast
 from biosyn import __version__
 from biosyn.errors import InputError
 
+logger = logging.getLogger(__name__)
 # what a vector depends on
 LIBRARIES = ("torch", "transformers", "tokenizers", "scikit-learn", "numpy")
 
@@ -207,6 +209,46 @@ def remove_stages(*targets: Path) -> None:
     for target in targets:
         for stage in target.glob(".partial-*"):
             shutil.rmtree(stage, ignore_errors=True)
+
+
+def move_into_place(stage: Path, output_dir: Path, *, names: Iterable[str]) -> None:
+    """Move the stage's files and folders to the output folder that it lies in; where one cannot be moved, undo all.
+
+    Parameters
+    ----------
+    names
+        Of what is moved. What bears such a name there is replaced, or taken away where the stage has none of it, such
+        as a split of an earlier run: a folder holds one run.
+
+    Raises
+    ------
+    InputError
+        If one cannot be moved.
+    """
+    replaced = stage / "replaced"
+    replaced.mkdir()
+    moves = [(stage / name, output_dir / name) for name in names]
+    undo: list[tuple[Path, Path]] = []
+    stale = [target.name for source, target in moves if target.exists() and not source.exists()]
+    try:
+        for source, target in moves:
+            if target.exists():
+                undo.append((_move(target, replaced / target.name), target))
+            if source.exists():
+                undo.append((_move(source, target), source))
+    except BaseException as error:  # an interrupt too must not leave half of it
+        for moved, origin in reversed(undo):
+            os.rename(moved, origin)
+        if isinstance(error, OSError):
+            raise InputError(f"cannot be written to ({error.strerror})", path=output_dir) from error
+        raise
+    if stale:
+        logger.info("%s: taken away, an earlier run left them: %s", output_dir, ", ".join(stale))
+
+
+def _move(source: Path, target: Path) -> Path:
+    os.rename(source, target)
+    return target
 
 
 def read_json(path: Path) -> dict[str, Any]:

@@ -6,14 +6,10 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
-from biosyn.checkpoint.manifest import describe_model
-from biosyn.checkpoint.upstream_export import save_upstream
 from biosyn.cli.common import MODEL_HELP, add_quiet, add_revision, make_config, run_command
 from biosyn.config import CHECKPOINT_FORMATS, ConvertConfig
-from biosyn.encoders.pooling import CLS
 from biosyn.errors import InputError
 from biosyn.files import require_writable
-from biosyn.model.biosyn import BioSyn
 
 logger = logging.getLogger(__name__)
 
@@ -58,6 +54,12 @@ def convert(config: ConvertConfig) -> dict[str, Any]:
         If there is no such checkpoint, one of its files is damaged, upstream has no such pooling, or the output folder
         cannot be written.
     """
+    # here, so that --help does not wait for torch
+    from biosyn.checkpoint.manifest import describe_model
+    from biosyn.checkpoint.upstream_export import save_upstream
+    from biosyn.encoders.pooling import CLS
+    from biosyn.model.biosyn import BioSyn
+
     biosyn = BioSyn.from_pretrained(
         config.model_name_or_path, revision=config.revision, max_length=config.max_length, device="cpu"
     )

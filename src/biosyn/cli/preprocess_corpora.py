@@ -5,7 +5,6 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from biosyn.cli import preprocess_corpora as corpus_flags
 from biosyn.cli.common import add_quiet, show_progress
 from biosyn.corpora import bc2gn, bc5cdr, medmentions, ncbi_disease, tac2017adr
 from biosyn.corpora.bioc import ID_KEYS, read_bioc_corpus
@@ -57,85 +56,6 @@ def _read_bioc(args: argparse.Namespace, report: ReadingReport) -> Corpus:
 
 def _types(args: argparse.Namespace) -> frozenset[str]:
     return frozenset(kind.lower() for kind in args.types)
-
-
-_VERBS = {
-    "ncbi-disease": _Verb(
-        "the NCBI disease corpus with the MEDIC dictionary",
-        corpus_flags.ncbi_disease_flags,
-        lambda args, report: ncbi_disease.read_ncbi_disease(args.raw_dir, report=report),
-    ),
-    "bc5cdr": _Verb(
-        "the diseases or the chemicals of BC5CDR",
-        corpus_flags.bc5cdr_flags,
-        lambda args, report: bc5cdr.read_bc5cdr(args.raw_dir, args.type, report=report),
-        published=lambda args: f"bc5cdr-{args.type}",
-    ),
-    "tac2017adr": _Verb(
-        "the adverse drug reactions of TAC 2017, with MedDRA ids",
-        corpus_flags.tac2017adr_flags,
-        lambda args, report: tac2017adr.read_tac2017adr(args.raw_dir, report=report),
-        composites="keep",
-    ),
-    "medmentions": _Verb(
-        "MedMentions, with UMLS ids",
-        corpus_flags.medmentions_flags,
-        lambda args, report: medmentions.read_medmentions(
-            args.raw_dir, args.version, types=_types(args), report=report
-        ),
-        published=lambda args: "" if args.types else f"medmentions-{args.version}",
-    ),
-    "bc2gn": _Verb(
-        "the gene normalization of BioCreative II, with Entrez Gene ids",
-        corpus_flags.bc2gn_flags,
-        lambda args, report: bc2gn.read_bc2gn(args.raw_dir, report=report),
-    ),
-    "pubtator": _Verb(
-        "any corpus in PubTator form",
-        corpus_flags.file_flags,
-        lambda args, report: read_splits(_files(args), form=_form(args), report=report),
-    ),
-    "bioc": _Verb("any corpus in BioC form, XML or JSON", corpus_flags.bioc_flags, _read_bioc),
-}
-
-
-def add_corpora(subparsers: Any) -> None:
-    """Add a subcommand for each corpus."""
-    for name, verb in _VERBS.items():
-        parser = subparsers.add_parser(name, help=verb.help)
-        verb.add_flags(parser)
-        corpus_flags.add_common_flags(parser, composites=verb.composites)
-        parser.set_defaults(function=lambda args, verb=verb: _preprocess(args, verb))
-
-
-def _preprocess(args: argparse.Namespace, verb: _Verb) -> dict[str, Any]:
-    typo_path = getattr(args, "typo_path", None)
-    inputs = [args.dictionary, typo_path, *(getattr(args, split, None) for split in SPLITS)]
-    require_replaceable(args.output_dir, inputs=filter(None, inputs))
-    cleaning = Cleaning(
-        typos=read_typos(typo_path) if typo_path else {},
-        find_abbreviations=abbreviation_finder(args.abbreviations),
-        remove_cuiless=args.remove_cuiless,
-        split_composites=args.composites == "split",
-    )
-    concepts = read_medic(args.dictionary)
-    report = ReadingReport(skip=args.on_error == "skip")
-    corpus = verb.read(args, report)
-    if getattr(args, "dev_share", None) is not None:
-        corpus = with_dev(corpus, share=args.dev_share, seed=args.seed)
-    counts = preprocess_corpus(corpus, concepts, args.output_dir, cleaning=cleaning, progress=show_progress(args))
-    counts["mentions"] = {split: sum(len(document.queries) for document in corpus[split]) for split in corpus}
-    found = {"skipped": dict(report.skipped), "noted": dict(report.noted)}
-    return {**counts, **found, **_compared(counts, verb.published(args))}
-
-
-def _compared(counts: dict[str, dict[str, int]], name: str) -> dict[str, Any]:
-    """Compare with what is published, log it in a line, and return it; nothing where nothing is published."""
-    if name not in PUBLISHED:
-        return {}
-    found = list(differences(counts, PUBLISHED[name]))
-    logger.info("%s: %s", name, "differs from the published: " + "; ".join(found) if found else "as published")
-    return {"published": {"agrees": not found, "differences": found}}
 
 
 def add_common_flags(parser: argparse.ArgumentParser, *, composites: str) -> None:
@@ -241,3 +161,82 @@ def _add_dev_share(parser: argparse.ArgumentParser) -> None:
 
 def _add_types(parser: argparse.ArgumentParser, what: str) -> None:
     parser.add_argument("--types", nargs="+", default=[], metavar="TYPE", help=f"keep these {what} (default: all)")
+
+
+_VERBS = {
+    "ncbi-disease": _Verb(
+        "the NCBI disease corpus with the MEDIC dictionary",
+        ncbi_disease_flags,
+        lambda args, report: ncbi_disease.read_ncbi_disease(args.raw_dir, report=report),
+    ),
+    "bc5cdr": _Verb(
+        "the diseases or the chemicals of BC5CDR",
+        bc5cdr_flags,
+        lambda args, report: bc5cdr.read_bc5cdr(args.raw_dir, args.type, report=report),
+        published=lambda args: f"bc5cdr-{args.type}",
+    ),
+    "tac2017adr": _Verb(
+        "the adverse drug reactions of TAC 2017, with MedDRA ids",
+        tac2017adr_flags,
+        lambda args, report: tac2017adr.read_tac2017adr(args.raw_dir, report=report),
+        composites="keep",
+    ),
+    "medmentions": _Verb(
+        "MedMentions, with UMLS ids",
+        medmentions_flags,
+        lambda args, report: medmentions.read_medmentions(
+            args.raw_dir, args.version, types=_types(args), report=report
+        ),
+        published=lambda args: "" if args.types else f"medmentions-{args.version}",
+    ),
+    "bc2gn": _Verb(
+        "the gene normalization of BioCreative II, with Entrez Gene ids",
+        bc2gn_flags,
+        lambda args, report: bc2gn.read_bc2gn(args.raw_dir, report=report),
+    ),
+    "pubtator": _Verb(
+        "any corpus in PubTator form",
+        file_flags,
+        lambda args, report: read_splits(_files(args), form=_form(args), report=report),
+    ),
+    "bioc": _Verb("any corpus in BioC form, XML or JSON", bioc_flags, _read_bioc),
+}
+
+
+def add_corpora(subparsers: Any) -> None:
+    """Add a subcommand for each corpus."""
+    for name, verb in _VERBS.items():
+        parser = subparsers.add_parser(name, help=verb.help)
+        verb.add_flags(parser)
+        add_common_flags(parser, composites=verb.composites)
+        parser.set_defaults(function=lambda args, verb=verb: _preprocess(args, verb))
+
+
+def _preprocess(args: argparse.Namespace, verb: _Verb) -> dict[str, Any]:
+    typo_path = getattr(args, "typo_path", None)
+    inputs = [args.dictionary, typo_path, *(getattr(args, split, None) for split in SPLITS)]
+    require_replaceable(args.output_dir, inputs=filter(None, inputs))
+    cleaning = Cleaning(
+        typos=read_typos(typo_path) if typo_path else {},
+        find_abbreviations=abbreviation_finder(args.abbreviations),
+        remove_cuiless=args.remove_cuiless,
+        split_composites=args.composites == "split",
+    )
+    concepts = read_medic(args.dictionary)
+    report = ReadingReport(skip=args.on_error == "skip")
+    corpus = verb.read(args, report)
+    if getattr(args, "dev_share", None) is not None:
+        corpus = with_dev(corpus, share=args.dev_share, seed=args.seed)
+    counts = preprocess_corpus(corpus, concepts, args.output_dir, cleaning=cleaning, progress=show_progress(args))
+    counts["mentions"] = {split: sum(len(document.queries) for document in corpus[split]) for split in corpus}
+    found = {"skipped": dict(report.skipped), "noted": dict(report.noted)}
+    return {**counts, **found, **_compared(counts, verb.published(args))}
+
+
+def _compared(counts: dict[str, dict[str, int]], name: str) -> dict[str, Any]:
+    """Compare with what is published, log it in a line, and return it; nothing where nothing is published."""
+    if name not in PUBLISHED:
+        return {}
+    found = list(differences(counts, PUBLISHED[name]))
+    logger.info("%s: %s", name, "differs from the published: " + "; ".join(found) if found else "as published")
+    return {"published": {"agrees": not found, "differences": found}}

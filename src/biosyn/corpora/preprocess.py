@@ -11,12 +11,12 @@ from typing import NamedTuple
 from tqdm import tqdm
 
 from biosyn.concept_ids import NO_CONCEPT, split_ids, strip_prefixes
-from biosyn.corpora.folder import SPLITS, TRAINDEV, move_into_place, require_replaceable
+from biosyn.corpora.folder import FILES, FOLDERS, SPLITS, TRAINDEV, require_replaceable
 from biosyn.data.concepts import CONCEPTS_FILE, Concept, concept_json
 from biosyn.data.dictionary import NameTable, name_table
 from biosyn.data.documents import Document, write_documents
 from biosyn.errors import InputError
-from biosyn.files import staged_folder, write_lines
+from biosyn.files import move_into_place, staged_folder, write_lines
 from biosyn.records import Query
 from biosyn.text.abbreviations import AbbreviationFinder, expand, no_abbreviations
 from biosyn.text.composites import split_composite
@@ -103,7 +103,7 @@ def preprocess_corpus(
         _add_queries(table, processed)
     with staged_folder(output_dir) as stage:
         _write(stage, splits, concepts)
-        move_into_place(stage, Path(output_dir))
+        move_into_place(stage, Path(output_dir), names=(*FOLDERS, *FILES))
     return _summary(splits, len(concepts))
 
 

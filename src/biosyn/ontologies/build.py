@@ -4,12 +4,11 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from biosyn.corpora.folder import move_into_place
 from biosyn.data.bad_entries import ReadingReport
 from biosyn.data.concepts import CONCEPTS_FILE, Concept, concept_json
 from biosyn.data.dictionary import NameTable
 from biosyn.errors import InputError
-from biosyn.files import staged_folder, write_lines
+from biosyn.files import move_into_place, staged_folder, write_lines
 from biosyn.ontologies.source import distinct_names
 from biosyn.text.preprocess import TextPreprocess
 
