@@ -21,8 +21,8 @@ from urllib.parse import quote
 
 from common import report, sample_names
 
-from biosyn.config import DemoConfig
 from biosyn.linking.loading import load_linker
+from biosyn.settings.verbs import DemoConfig
 from biosyn.web.limits import Limits
 from biosyn.web.server import demo
 

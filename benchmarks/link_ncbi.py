@@ -17,13 +17,13 @@ from pathlib import Path
 from typing import NamedTuple
 
 from biosyn.concept_ids import covers_all, shares_any
-from biosyn.config import LinkConfig
 from biosyn.data.queries import QueryDataset
 from biosyn.evaluation.protocols import query_rank
 from biosyn.linking.file import link_file
 from biosyn.linking.loading import load_linker
 from biosyn.model.linker import predict
 from biosyn.records import Query, QueryPrediction
+from biosyn.settings.verbs import LinkConfig
 
 Place = tuple[str, str, str]
 

@@ -21,12 +21,12 @@ from typing import Any
 
 from common import own_peak_megabytes, report
 
-from biosyn.config import LinkConfig
 from biosyn.linking.file import link_file, link_units, survey
 from biosyn.linking.journal import PartialOutput
 from biosyn.linking.steps import link_steps
 from biosyn.mention_files.formats import MentionFile, Wanted
 from biosyn.mention_files.units import ID, NAME, SCORE, Link
+from biosyn.settings.verbs import LinkConfig
 from biosyn.text.cleaning import Preparation
 
 SIZES = (10_000, 100_000)

@@ -150,7 +150,7 @@ def tiny_queries(tmp_path_factory):
 @pytest.fixture(scope="session")
 def tiny_config(tiny_encoder, tiny_dictionary, tiny_queries):
     """Function: output folder and changed settings -> TrainConfig of a run of a second."""
-    from biosyn.config import TrainConfig
+    from biosyn.settings.verbs import TrainConfig
 
     def make(output_dir, **changes):
         settings = {
@@ -181,7 +181,7 @@ def tiny_checkpoint(tmp_path_factory, tiny_config):
 @pytest.fixture(scope="session")
 def mean_checkpoint(tmp_path_factory, tiny_encoder, tiny_dictionary):
     """Folder of a checkpoint of the tiny encoder, untrained, whose vectors are means of length 1."""
-    from biosyn.config import PretrainConfig
+    from biosyn.settings.verbs import PretrainConfig
     from biosyn.training.pretrain import pretrain
 
     folder = tmp_path_factory.mktemp("mean_checkpoint")
@@ -193,8 +193,8 @@ def mean_checkpoint(tmp_path_factory, tiny_encoder, tiny_dictionary):
 @pytest.fixture(scope="session")
 def calibrated_checkpoint(tmp_path_factory, tiny_checkpoint, tiny_dictionary, tiny_queries):
     """A copy of the tiny checkpoint, calibrated on the tiny corpus."""
-    from biosyn.config import CalibrateConfig
     from biosyn.evaluation.calibrate import calibrate
+    from biosyn.settings.verbs import CalibrateConfig
 
     folder = shutil.copytree(tiny_checkpoint, tmp_path_factory.mktemp("calibrated") / "model")
     data = {"dictionary_path": str(tiny_dictionary), "data_dir": str(tiny_queries)}

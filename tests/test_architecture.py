@@ -11,7 +11,7 @@ PATHS = sorted((SOURCE / "biosyn").rglob("*.py"))
 
 # A stage imports only stages that come before it in this list, and no module imports in a circle. Each line is a floor.
 FLOORS = [
-    "errors records concept_ids config",
+    "errors records concept_ids settings",
     "distributed files devices",
     "text encoders retrieval",
     "data checkpoint index",

@@ -8,7 +8,7 @@ import pytest
 from lxml import html as lxml_html
 
 from biosyn.cli.eval import main
-from biosyn.config import PretrainConfig
+from biosyn.settings.verbs import PretrainConfig
 from biosyn.training.pretrain import pretrain
 
 

@@ -3,7 +3,6 @@ import json
 import numpy as np
 import pytest
 
-from biosyn.config import EvalConfig
 from biosyn.data.dictionary import DictionaryDataset
 from biosyn.data.queries import QueryDataset
 from biosyn.errors import InputError
@@ -12,6 +11,7 @@ from biosyn.evaluation.protocols import accuracy_at_k
 from biosyn.model.biosyn import BioSyn
 from biosyn.model.linker import predict
 from biosyn.records import Query, split_mention
+from biosyn.settings.verbs import EvalConfig
 
 NAMES = ("D1||ataxia", "D2|D9||breast cancer", "D3||ovarian cancer", "D4||asthma")
 

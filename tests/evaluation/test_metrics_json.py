@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from biosyn.config import EvalConfig
 from biosyn.evaluation.evaluate import evaluate
 from biosyn.evaluation.outcomes import SHOWN_OF_PROTOCOLS
+from biosyn.settings.verbs import EvalConfig
 
 INTERVALS = [
     ("protocols", "lenient", "acc1"),

@@ -19,7 +19,7 @@ def lines_file(tmp_path):
 @pytest.fixture
 def link_config(tiny_checkpoint, tiny_dictionary, tmp_path):
     """Function: input and changed settings -> LinkConfig with the tiny model."""
-    from biosyn.config import LinkConfig
+    from biosyn.settings.verbs import LinkConfig
 
     def make(input_path, **changes):
         settings = {

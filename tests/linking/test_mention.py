@@ -3,12 +3,12 @@ import json
 import numpy as np
 import pytest
 
-from biosyn.config import InferenceConfig
 from biosyn.data.dictionary import DictionaryDataset
 from biosyn.errors import InputError
 from biosyn.linking.mention import infer
 from biosyn.model.biosyn import BioSyn
 from biosyn.model.linker import Linker
+from biosyn.settings.verbs import InferenceConfig
 
 
 @pytest.fixture(scope="module")

@@ -7,11 +7,11 @@ import pytest
 import spacy
 from spacy.tokens import DocBin
 
-from biosyn.config import InferenceConfig
 from biosyn.errors import InputError
 from biosyn.linking.mention import infer
 from biosyn.linking.spacy_component import SETTINGS_FILE, Settings
 from biosyn.model.linker import Linker
+from biosyn.settings.verbs import InferenceConfig
 
 TEXTS = [
     "Ataxia-Telangiectasia and breast cancer.",

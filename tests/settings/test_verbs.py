@@ -2,8 +2,8 @@ import dataclasses
 
 import pytest
 
-from biosyn.config import EvalConfig, TrainConfig
 from biosyn.errors import InputError
+from biosyn.settings.verbs import EvalConfig, TrainConfig
 
 TRAIN = {"model_name_or_path": "m", "train_dictionary_path": "d", "train_dir": "q", "output_dir": "o"}
 EVAL = {"model_name_or_path": "m", "dictionary_path": "d", "data_dir": "q"}

@@ -3,9 +3,9 @@ from dataclasses import replace
 
 import pytest
 
-from biosyn.config import EvalConfig
 from biosyn.errors import InputError
 from biosyn.evaluation.evaluate import evaluate
+from biosyn.settings.verbs import EvalConfig
 from biosyn.training import ablate as ablation
 from biosyn.training.ablate import ablate, variants
 

@@ -8,11 +8,11 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from biosyn.config import PretrainConfig
 from biosyn.data.dictionary import DictionaryDataset
 from biosyn.errors import InputError
 from biosyn.model.biosyn import BioSyn
 from biosyn.model.losses import synonym_nll
+from biosyn.settings.verbs import PretrainConfig
 from biosyn.training.pretrain import Aligner, pretrain, rate_factor
 from biosyn.training.synonyms import SynonymSets
 

@@ -9,13 +9,13 @@ import torch
 from transformers import AutoModel, AutoTokenizer
 
 from biosyn.concept_ids import covers_all
-from biosyn.config import EvalConfig
 from biosyn.data.dictionary import DictionaryDataset
 from biosyn.data.queries import QueryDataset
 from biosyn.encoders.sparse import SparseEncoder
 from biosyn.errors import InputError
 from biosyn.evaluation.evaluate import evaluate
 from biosyn.model.biosyn import BioSyn
+from biosyn.settings.verbs import EvalConfig
 from biosyn.training.train import train
 from biosyn.training.trainer import Trainer, make_optimizer
 

@@ -6,8 +6,8 @@ from urllib.parse import quote
 
 import pytest
 
-from biosyn.config import InferenceConfig
 from biosyn.linking.mention import infer
+from biosyn.settings.verbs import InferenceConfig
 from biosyn.web.backend import Backend
 from biosyn.web.base import HEADERS
 from biosyn.web.limits import Limits

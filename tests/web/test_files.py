@@ -6,8 +6,8 @@ from urllib.parse import urlencode
 
 import pytest
 
-from biosyn.config import LinkConfig
 from biosyn.linking.file import link_file
+from biosyn.settings.verbs import LinkConfig
 
 FILES = {
     "mentions.txt": "ataxia\nBreast cancers\n\n",

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from biosyn.config import DemoConfig
+from biosyn.settings.verbs import DemoConfig
 from biosyn.web.loading import Loading, LoadingStoppedError, counted, load_service
 
 

@@ -11,8 +11,8 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from biosyn.config import DemoConfig
 from biosyn.errors import InputError
+from biosyn.settings.verbs import DemoConfig
 from biosyn.web.backend import Backend
 from biosyn.web.limits import Limits
 from biosyn.web.server import demo, open_sockets, serve

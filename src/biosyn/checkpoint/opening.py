@@ -8,9 +8,9 @@ from biosyn.checkpoint.folder import load_sparse_encoder
 from biosyn.checkpoint.hub import resolve_folder
 from biosyn.checkpoint.manifest import Manifest, load_manifest, verify_files
 from biosyn.checkpoint.published import is_published, load_published_sparse_encoder, load_published_sparse_weight
-from biosyn.config import MAX_LENGTH
 from biosyn.encoders.sparse import SparseEncoder
 from biosyn.errors import InputError
+from biosyn.settings.verbs import MAX_LENGTH
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from typing import Any
 from biosyn.cli.common import add_cache_dir, add_device, add_quiet, add_revision, make_config, run_command
 from biosyn.cli.train import SETTINGS
 from biosyn.cli.training_flags import add_numbers
-from biosyn.config import EvalConfig, TrainConfig
+from biosyn.settings.verbs import EvalConfig, TrainConfig
 
 DENSE_RATIOS = (0.0, 0.25, 0.5, 0.75, 1.0)
 

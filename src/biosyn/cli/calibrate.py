@@ -17,7 +17,7 @@ from biosyn.cli.common import (
     make_config,
     run_command,
 )
-from biosyn.config import SCORE_MODES, CalibrateConfig
+from biosyn.settings.verbs import SCORE_MODES, CalibrateConfig
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -9,9 +9,9 @@ from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 from biosyn.cli.ranks import parse_arguments, prefix, require_one_process, tell_error
-from biosyn.config import INDEX_PRECISIONS, PRECISIONS, SEARCH_MEMORY
 from biosyn.distributed.environment import RankLostError, launched_rank
 from biosyn.errors import InputError
+from biosyn.settings.verbs import INDEX_PRECISIONS, PRECISIONS, SEARCH_MEMORY
 
 logger = logging.getLogger("biosyn")
 

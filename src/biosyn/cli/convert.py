@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from biosyn.cli.common import MODEL_HELP, add_quiet, add_revision, make_config, run_command
-from biosyn.config import CHECKPOINT_FORMATS, ConvertConfig
 from biosyn.errors import InputError
 from biosyn.files import require_writable
+from biosyn.settings.verbs import CHECKPOINT_FORMATS, ConvertConfig
 
 logger = logging.getLogger(__name__)
 

@@ -16,8 +16,8 @@ from biosyn.cli.common import (
     make_config,
     run_command,
 )
-from biosyn.config import DemoConfig
 from biosyn.errors import InputError
+from biosyn.settings.verbs import DemoConfig
 
 QUICKSTART = Path("quickstart", "model"), Path("quickstart", "data", "test_dictionary.txt")
 

@@ -15,7 +15,7 @@ from biosyn.cli.common import (
     make_config,
     run_command,
 )
-from biosyn.config import IndexConfig
+from biosyn.settings.verbs import IndexConfig
 
 
 def main(argv: Sequence[str] | None = None) -> int:

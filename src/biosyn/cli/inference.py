@@ -17,9 +17,9 @@ from biosyn.cli.common import (
     make_config,
     run_command,
 )
-from biosyn.config import INFERENCE_TOPK, LINK_FORMATS, InferenceConfig, LinkConfig
 from biosyn.distributed.environment import restarts
 from biosyn.errors import InputError
+from biosyn.settings.verbs import INFERENCE_TOPK, LINK_FORMATS, InferenceConfig, LinkConfig
 from biosyn.text.abbreviations import ABBREVIATION_METHODS
 
 # flags that go with one kind of input only

@@ -7,7 +7,7 @@ from typing import Any
 
 from biosyn.cli.common import make_config, run_command
 from biosyn.cli.training_flags import add_data, add_numbers, add_run
-from biosyn.config import POOLINGS, PretrainConfig
+from biosyn.settings.verbs import POOLINGS, PretrainConfig
 
 SETTINGS = (
     ("max_length", int, "tokens kept of a name, [CLS] and [SEP] included"),

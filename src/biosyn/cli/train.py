@@ -7,8 +7,8 @@ from typing import Any
 
 from biosyn.cli.common import make_config, run_command
 from biosyn.cli.training_flags import add_data, add_numbers, add_run
-from biosyn.config import POOLINGS, SIMILARITIES, TrainConfig
 from biosyn.distributed.environment import restarts
+from biosyn.settings.verbs import POOLINGS, SIMILARITIES, TrainConfig
 
 SETTINGS = (
     ("max_length", int, "tokens kept of a name or mention, [CLS] and [SEP] included"),

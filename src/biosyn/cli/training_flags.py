@@ -4,7 +4,7 @@ import argparse
 from collections.abc import Sequence
 
 from biosyn.cli.common import add_device, add_precision, add_quiet, add_revision, add_search_memory
-from biosyn.config import TRAIN_PRECISIONS, PretrainConfig, TrainConfig
+from biosyn.settings.verbs import TRAIN_PRECISIONS, PretrainConfig, TrainConfig
 
 Setting = tuple[str, type, str]  # flag, type, help
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from torch import Tensor
 from torch.nn.functional import normalize
 
-from biosyn.config import POOLINGS, SIMILARITIES
+from biosyn.settings.verbs import POOLINGS, SIMILARITIES
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,6 @@ from typing import Any, NamedTuple
 from biosyn.checkpoint.folder import record_calibration
 from biosyn.checkpoint.manifest import describe_data, load_manifest
 from biosyn.concept_ids import shares_any
-from biosyn.config import CalibrateConfig
 from biosyn.data.queries import QueryDataset
 from biosyn.devices import resolve_device
 from biosyn.errors import InputError
@@ -20,6 +19,7 @@ from biosyn.model.biosyn import BioSyn
 from biosyn.model.linker import predict
 from biosyn.records import QueryPrediction
 from biosyn.retrieval.confidence import DEPTH, Calibration, Features, features_of, sigmoid
+from biosyn.settings.verbs import CalibrateConfig
 
 logger = logging.getLogger(__name__)
 

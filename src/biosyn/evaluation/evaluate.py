@@ -7,7 +7,6 @@ from typing import Any
 
 from biosyn.checkpoint.folder import record_figures
 from biosyn.checkpoint.manifest import describe_data, describe_model, load_manifest
-from biosyn.config import EvalConfig
 from biosyn.data.dictionary import require_names
 from biosyn.data.queries import QueryDataset
 from biosyn.devices import resolve_device
@@ -26,6 +25,7 @@ from biosyn.model.biosyn import BioSyn
 from biosyn.model.linker import predict, require_calibration
 from biosyn.model.together import together
 from biosyn.records import QueryPrediction
+from biosyn.settings.verbs import EvalConfig
 
 logger = logging.getLogger(__name__)
 METRICS_FILE = "metrics.json"

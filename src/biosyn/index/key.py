@@ -7,9 +7,9 @@ from dataclasses import asdict, dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from biosyn.config import INDEX_PRECISIONS
 from biosyn.files import canonical_json
 from biosyn.index.arrays import text_blocks
+from biosyn.settings.verbs import INDEX_PRECISIONS
 
 FORMAT_VERSION = 1
 PAPERS_POOLING = "cls inner"

@@ -14,7 +14,6 @@ from tqdm import tqdm
 
 from biosyn import __version__
 from biosyn.concept_ids import NO_CONCEPT
-from biosyn.config import DOCUMENT_FORMATS, LinkConfig
 from biosyn.distributed.ranks import is_first, led, size
 from biosyn.errors import InputError
 from biosyn.files import sha256_of
@@ -26,6 +25,7 @@ from biosyn.mention_files.units import ID, NAME, PROBABILITY, SCORE, Link
 from biosyn.model.linker import Linker
 from biosyn.records import MentionPrediction
 from biosyn.retrieval.confidence import is_unsure
+from biosyn.settings.verbs import DOCUMENT_FORMATS, LinkConfig
 from biosyn.text.abbreviations import AbbreviationFinder, abbreviation_finder
 from biosyn.text.cleaning import Preparation, mention_problem
 from biosyn.text.preprocess import TextPreprocess, read_typos

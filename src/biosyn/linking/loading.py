@@ -3,7 +3,6 @@
 import time
 from typing import Any
 
-from biosyn.config import SEARCH_MEMORY, IndexConfig
 from biosyn.data.concepts import ConceptTable
 from biosyn.data.dictionary import require_names
 from biosyn.devices import resolve_device
@@ -13,6 +12,7 @@ from biosyn.index.faiss_index import require_faiss
 from biosyn.index.known_dictionaries import open_dictionary
 from biosyn.model.biosyn import BioSyn
 from biosyn.model.linker import Linker, require_calibration
+from biosyn.settings.verbs import SEARCH_MEMORY, IndexConfig
 
 
 def build_index(config: IndexConfig) -> dict[str, Any]:

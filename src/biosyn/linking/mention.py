@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from typing import Any
 
-from biosyn.config import InferenceConfig
 from biosyn.data.concepts import ConceptTable
 from biosyn.devices import resolve_device
 from biosyn.errors import InputError
@@ -12,6 +11,7 @@ from biosyn.linking.loading import load_linker
 from biosyn.model.answers import answer_json, concept_answer_json, embeddings_json, explanation_json
 from biosyn.model.biosyn import BioSyn
 from biosyn.model.linker import Linker, Model, clean_mention
+from biosyn.settings.verbs import InferenceConfig
 from biosyn.text.abbreviations import abbreviation_finder
 from biosyn.text.preprocess import read_typos
 

@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import Any
 
 from biosyn.concept_ids import split_name_ids
-from biosyn.config import INFERENCE_TOPK
 from biosyn.errors import InputError, missing_extra
 from biosyn.files import write_json
 from biosyn.linking.loading import load_linker
 from biosyn.model.answers import predictions_json
 from biosyn.model.linker import Linker
 from biosyn.records import MentionPrediction
+from biosyn.settings.verbs import INFERENCE_TOPK
 from biosyn.text.preprocess import has_content
 
 try:

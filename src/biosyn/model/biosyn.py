@@ -16,7 +16,6 @@ from biosyn.checkpoint.files import FILES
 from biosyn.checkpoint.folder import save_checkpoint
 from biosyn.checkpoint.manifest import Manifest, load_manifest
 from biosyn.checkpoint.opening import open_checkpoint, open_encoder
-from biosyn.config import MAX_LENGTH, SEARCH_MEMORY
 from biosyn.data.dictionary import DictionaryDataset
 from biosyn.encoders.dense import DenseEncoder
 from biosyn.encoders.pooling import Pooling
@@ -30,6 +29,7 @@ from biosyn.retrieval.confidence import Calibration
 from biosyn.retrieval.score_parts import Shares, score_shares
 from biosyn.retrieval.search import TopNames, top_names
 from biosyn.retrieval.vectors import NameVectors, SparseRows, Vectors
+from biosyn.settings.verbs import MAX_LENGTH, SEARCH_MEMORY
 
 
 class BioSyn:

@@ -8,7 +8,6 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from biosyn.config import INFERENCE_TOPK
 from biosyn.data.concepts import Concept, ConceptTable
 from biosyn.data.dictionary import DictionaryDataset
 from biosyn.encoders.sparse import SparseEncoder
@@ -30,6 +29,7 @@ from biosyn.retrieval.confidence import DEPTH, Calibration
 from biosyn.retrieval.score_parts import Shares
 from biosyn.retrieval.search import TopNames
 from biosyn.retrieval.vectors import NameVectors, Vectors
+from biosyn.settings.verbs import INFERENCE_TOPK
 from biosyn.text.cleaning import trace_cleaning, trace_splitting
 from biosyn.text.preprocess import TextPreprocess, has_content
 

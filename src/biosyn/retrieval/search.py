@@ -6,9 +6,9 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from biosyn.config import SEARCH_MEMORY
 from biosyn.distributed.ranks import gathered, json_from_first, my_share
 from biosyn.retrieval.vectors import NameVectors, SparseRows, Vectors
+from biosyn.settings.verbs import SEARCH_MEMORY
 
 NAME_BLOCK = 16_384
 MENTION_BLOCK = 1_024

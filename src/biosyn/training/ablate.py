@@ -10,12 +10,12 @@ from typing import Any
 
 from biosyn.checkpoint.files import FILES
 from biosyn.checkpoint.manifest import describe_data
-from biosyn.config import SCORE_MODES, EvalConfig, TrainConfig
 from biosyn.data.dictionary import DictionaryDataset
 from biosyn.data.queries import QueryDataset
 from biosyn.errors import InputError
 from biosyn.evaluation.evaluate import METRICS_FILE, evaluate
 from biosyn.files import read_lines, require_writable, sha256_of_files, write_lines
+from biosyn.settings.verbs import SCORE_MODES, EvalConfig, TrainConfig
 from biosyn.training.identity import describe_training
 from biosyn.training.train import train
 

@@ -9,7 +9,6 @@ from scipy import sparse
 from torch import Tensor
 
 from biosyn.concept_ids import covers_all
-from biosyn.config import SEARCH_MEMORY
 from biosyn.data.dictionary import DictionaryDataset
 from biosyn.encoders.sparse import SparseEncoder
 from biosyn.encoders.tokens import TokenizedTexts
@@ -17,6 +16,7 @@ from biosyn.model.rerank_net import CandidateBatch
 from biosyn.records import Query
 from biosyn.retrieval.search import top_names_of_share
 from biosyn.retrieval.vectors import SparseRows, Vectors
+from biosyn.settings.verbs import SEARCH_MEMORY
 
 
 def mix_candidates(

@@ -6,8 +6,8 @@ from typing import Any
 
 from biosyn.checkpoint.files import is_encoder_file
 from biosyn.checkpoint.manifest import describe_data, describe_dictionary, describe_model, describe_queries
-from biosyn.config import PretrainConfig, TrainConfig
 from biosyn.files import sha256_of_files
+from biosyn.settings.verbs import PretrainConfig, TrainConfig
 from biosyn.training.log import DevSet
 from biosyn.training.states import Identity
 

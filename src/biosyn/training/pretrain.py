@@ -18,7 +18,6 @@ from torch import Tensor
 from torch.optim import Optimizer
 from tqdm import tqdm
 
-from biosyn.config import PretrainConfig
 from biosyn.data.dictionary import DictionaryDataset
 from biosyn.devices import RETURN_MEMORY_EVERY, resolve_device, return_freed_memory, send, set_seed
 from biosyn.encoders.dense import group_vectors
@@ -28,6 +27,7 @@ from biosyn.model.biosyn import BioSyn
 from biosyn.model.losses import synonym_nll
 from biosyn.retrieval.search import top_names
 from biosyn.retrieval.vectors import Vectors
+from biosyn.settings.verbs import PretrainConfig
 from biosyn.training.identity import output_folder
 from biosyn.training.log import DevSet, load_dev_set
 from biosyn.training.run import train_epochs

@@ -3,7 +3,6 @@
 import logging
 from typing import Any
 
-from biosyn.config import TrainConfig
 from biosyn.data.dictionary import DictionaryDataset, require_names
 from biosyn.data.queries import QueryDataset
 from biosyn.devices import resolve_device, set_seed
@@ -11,6 +10,7 @@ from biosyn.distributed.ranks import is_first, rank
 from biosyn.files import require_writable
 from biosyn.model.biosyn import BioSyn
 from biosyn.records import Query
+from biosyn.settings.verbs import TrainConfig
 from biosyn.training.identity import output_folder
 from biosyn.training.log import DevSet, load_dev_set
 from biosyn.training.run import train_epochs

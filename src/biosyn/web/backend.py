@@ -6,7 +6,7 @@ from collections.abc import Callable, Hashable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from biosyn.config import DEMO_TOPK
+from biosyn.settings.verbs import DEMO_TOPK
 from biosyn.web.limits import Limits
 from biosyn.web.loading import Loading
 from biosyn.web.metrics import Metrics

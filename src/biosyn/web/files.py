@@ -11,12 +11,12 @@ from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from biosyn.concept_ids import split_name_ids
-from biosyn.config import LINK_FORMATS, LinkConfig
 from biosyn.errors import InputError
 from biosyn.linking.file import Job, open_job, survey
 from biosyn.linking.journal import LinkState
 from biosyn.linking.steps import LinkTexts, run_step, steps
 from biosyn.mention_files.units import Link, Mention, Unit
+from biosyn.settings.verbs import LINK_FORMATS, LinkConfig
 from biosyn.text.cleaning import mention_problem
 from biosyn.web.base import ProblemError
 from biosyn.web.handlers import ReadyBase

@@ -6,11 +6,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from biosyn.config import DemoConfig
 from biosyn.data.dictionary import require_names
 from biosyn.devices import resolve_device
 from biosyn.index.known_dictionaries import open_dictionary
 from biosyn.model.biosyn import BioSyn
+from biosyn.settings.verbs import DemoConfig
 from biosyn.web.service import CONCEPTS, Question, Service
 
 if TYPE_CHECKING:

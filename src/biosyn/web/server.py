@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 from tornado.httpserver import HTTPServer
 from tornado.netutil import bind_sockets
 
-from biosyn.config import DemoConfig
 from biosyn.errors import InputError
+from biosyn.settings.verbs import DemoConfig
 from biosyn.web.app import make_app
 from biosyn.web.backend import Backend
 from biosyn.web.base import bare_lines
