@@ -23,6 +23,7 @@ FLOORS = [
 ]
 STAGES = [stage for floor in FLOORS for stage in floor.split()]
 PICKLES = {"pickle", "_pickle", "cPickle", "cloudpickle", "dill", "joblib", "shelve", "marshal"}
+EXPORT, READER = "biosyn.checkpoint.upstream_export", "biosyn.checkpoint.pickle_standins"
 
 
 def module_of(path):
@@ -95,15 +96,27 @@ def test_only_the_commands_print():
     assert not calls
 
 
-def test_pickle_is_imported_by_the_export_alone():
-    found = {module for module, tree in MODULES.items() if {name.split(".")[0] for name in imports_of(tree)} & PICKLES}
-    assert found == {"biosyn.checkpoint.upstream_export"}
+def test_pickle_is_imported_by_the_export_and_the_restricted_reader_alone():
+    names = {node.module for tree in MODULES.values() for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
+    assert not names & PICKLES  # so that every use bears the module's name
+    found = {module: {name.split(".")[0] for name in imports_of(tree)} & PICKLES for module, tree in MODULES.items()}
+    assert {module: names for module, names in found.items() if names} == dict.fromkeys([EXPORT, READER], {"pickle"})
+
+
+def attributes_of_pickle(module):
+    nodes = [node for node in ast.walk(MODULES[module]) if isinstance(node, ast.Attribute)]
+    return {node.attr for node in nodes if isinstance(node.value, ast.Name) and node.value.id == "pickle"}
 
 
 def test_the_export_writes_pickles_and_reads_none():
-    calls = [node for node in ast.walk(MODULES["biosyn.checkpoint.upstream_export"]) if isinstance(node, ast.Attribute)]
-    used = {node.attr for node in calls if isinstance(node.value, ast.Name) and node.value.id == "pickle"}
-    assert used == {"dumps"}
+    assert attributes_of_pickle(EXPORT) == {"dumps"}
+
+
+def test_pickles_are_read_by_the_restricted_subclass_alone():
+    # the other attributes are the opcodes' constants
+    assert {name for name in attributes_of_pickle(READER) if not name.isupper()} == {"_Unpickler"}
+    calls = [ast.unparse(node.func) for node in ast.walk(MODULES[READER]) if isinstance(node, ast.Call)]
+    assert not [call for call in calls if call.startswith("pickle.")]
 
 
 def test_everything_public_says_what_it_is():

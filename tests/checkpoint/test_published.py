@@ -1,7 +1,6 @@
 """The published checkpoints' own files: what good ones give, and that no bad one runs, hangs or breaks anything."""
 
 import builtins
-import codecs
 import copyreg
 import functools
 import importlib
@@ -17,7 +16,7 @@ import tracemalloc
 import types
 import warnings
 import zipfile
-from contextlib import suppress
+from contextlib import contextmanager, nullcontext, suppress
 
 import numpy as np
 import pytest
@@ -38,6 +37,13 @@ TEXTS = ["ATAXIAS", "cancer of breast", "βx", "zzz 7", ""]
 FIXTURES = ["legacy-checkpoint", "legacy-checkpoint-py37"]
 PROTOCOLS = [2, 3, 4, 5]
 KINDS = ["csr", "csc", "dia", "coo"]
+MODULES = ["._{}", ".{}", ""]  # scipy 1.8 and later, until 1.7, and as the export writes it
+# every pair of kind, protocol, suffix and module occurs in one of the 16
+FORMS = [
+    (kind, protocol, ("matrix", "array")[(i + j) % 2], MODULES[(i + j) % 3])
+    for i, kind in enumerate(KINDS)
+    for j, protocol in enumerate(PROTOCOLS)
+]
 
 
 @pytest.fixture
@@ -170,22 +176,15 @@ def test_a_pickle_of_todays_scikit_learn_is_read(protocol, fitted, expected, loa
     assert same(load(pickle.dumps(fitted, protocol=protocol)), *expected)
 
 
-@pytest.mark.parametrize("protocol", PROTOCOLS)
-@pytest.mark.parametrize("suffix", ["matrix", "array"])
-@pytest.mark.parametrize("kind", KINDS)
-def test_the_idf_is_found_on_the_diagonal_of_any_sparse_matrix(kind, suffix, protocol, fitted, expected, load):
-    assert same(load(pickle.dumps(as_old(fitted, kind, suffix), protocol=protocol)), *expected)
-
-
-@pytest.mark.parametrize("protocol", PROTOCOLS)
-@pytest.mark.parametrize("module", [".{}", "._{}", ""], ids=["of 1.7", "of 1.8", "of every version"])
-@pytest.mark.parametrize("kind", KINDS)
-def test_the_modules_may_have_the_names_of_any_version(kind, module, protocol, fitted, expected, load):
-    data = pickle.dumps(as_old(fitted, kind), protocol=protocol)
-    data = renamed(data, f"scipy.sparse._{kind}".encode(), f"scipy.sparse{module.format(kind)}".encode())
-    data = renamed(data, b"numpy._core.multiarray", b"numpy.core.multiarray") if b"_core.multiarray" in data else data
-    data = renamed(data, b"numpy._core.numeric", b"numpy.core.numeric") if b"_core.numeric" in data else data
-    assert b"numpy._core" not in data
+@pytest.mark.parametrize(("kind", "protocol", "suffix", "module"), FORMS)
+def test_the_idf_is_found_on_the_diagonal_of_any_sparse_matrix(kind, protocol, suffix, module, fitted, expected, load):
+    data = pickle.dumps(as_old(fitted, kind, suffix), protocol=protocol)
+    if module != MODULES[0]:  # old scipy and old numpy
+        data = renamed(data, f"scipy.sparse._{kind}".encode(), f"scipy.sparse{module.format(kind)}".encode())
+        for part in (b"multiarray", b"numeric"):
+            if b"numpy._core." + part in data:
+                data = renamed(data, b"numpy._core." + part, b"numpy.core." + part)
+        assert b"numpy._core" not in data
     assert same(load(data), *expected)
 
 
@@ -196,7 +195,7 @@ def test_a_coo_matrix_of_old_scipy_is_read(fitted, expected, load):
     assert same(load(pickle.dumps(fitted)), *expected)
 
 
-@pytest.mark.parametrize("protocol", PROTOCOLS)
+@pytest.mark.parametrize("protocol", [2, 4])
 def test_a_vectorizer_of_old_scikit_learn_is_read(protocol, fitted, expected, load):
     # it kept its weighting in the transformer alone, a set of what was cut, and the id() of the stop words
     for name in ("norm", "use_idf", "smooth_idf", "sublinear_tf"):
@@ -205,14 +204,13 @@ def test_a_vectorizer_of_old_scikit_learn_is_read(protocol, fitted, expected, lo
     assert same(load(pickle.dumps(as_old(fitted), protocol=protocol)), *expected)
 
 
-@pytest.mark.parametrize("protocol", PROTOCOLS)
+@pytest.mark.parametrize("protocol", [2, 3, 4])
 def test_a_set_that_is_not_empty_does_no_harm(protocol, fitted, expected, load):
     fitted.stop_words_ = {"a", "bc"}
     assert same(load(pickle.dumps(fitted, protocol=protocol)), *expected)
 
 
-@pytest.mark.parametrize("protocol", PROTOCOLS)
-@pytest.mark.parametrize("kind", [np.int32, np.int64])
+@pytest.mark.parametrize(("kind", "protocol"), [(np.int32, 2), (np.int64, 4)])
 def test_columns_may_be_numpy_integers(kind, protocol, fitted, expected, load):
     fitted.vocabulary_ = {ngram: kind(column) for ngram, column in fitted.vocabulary_.items()}
     encoder = load(pickle.dumps(fitted, protocol=protocol))
@@ -220,8 +218,7 @@ def test_columns_may_be_numpy_integers(kind, protocol, fitted, expected, load):
     assert {type(column) for column in encoder.vocabulary.values()} == {int}
 
 
-@pytest.mark.parametrize("protocol", PROTOCOLS)
-@pytest.mark.parametrize("attribute", ["idf_", "_idf_diag"])
+@pytest.mark.parametrize(("attribute", "protocol"), [("idf_", 2), ("_idf_diag", 4), ("idf_", 5), ("_idf_diag", 5)])
 def test_numbers_may_be_of_the_other_byte_order(attribute, protocol, fitted, expected, load):
     if attribute == "idf_":
         vars(fitted._tfidf)["idf_"] = fitted.idf_.astype(">f8")
@@ -352,8 +349,9 @@ def test_a_wrong_vocabulary_is_refused(change, what, fitted, load, refused):
     assert what in refused(load, pickle.dumps(fitted, protocol=4))
 
 
-@pytest.mark.parametrize("wrong", [0.0, -1.0, np.nan, np.inf])
-@pytest.mark.parametrize("attribute", ["idf_", "_idf_diag"])
+@pytest.mark.parametrize(
+    ("attribute", "wrong"), [("idf_", 0.0), ("_idf_diag", -1.0), ("idf_", np.nan), ("_idf_diag", np.inf)]
+)
 def test_a_weight_that_is_no_positive_number_is_refused(attribute, wrong, fitted, load, refused):
     values = fitted._tfidf.idf_ if attribute == "idf_" else as_old(fitted)._tfidf._idf_diag.data
     values[3] = wrong
@@ -377,7 +375,7 @@ def test_a_weight_that_is_no_positive_number_is_refused(attribute, wrong, fitted
         (lambda idf: idf[None, None], "an array's shape"),
     ],
 )
-@pytest.mark.parametrize("protocol", PROTOCOLS)
+@pytest.mark.parametrize("protocol", [2, 5])  # numpy writes arrays in two ways
 def test_wrong_weights_are_refused(protocol, change, what, fitted, load, refused):
     vars(fitted._tfidf)["idf_"] = change(fitted.idf_)
     assert what in refused(load, pickle.dumps(fitted, protocol=protocol))
@@ -556,71 +554,29 @@ RUNNING = {
     "in _idf_diag's data": in_the_matrix("data"),
     "in _idf_diag's maxprint": in_the_matrix("maxprint"),
 }
-# these do no harm that can be seen, or other harm
+# these do no harm that can be seen, or other harm; opcodes and damage alone are in test_pickle_standins
 OTHERS = {
     "a vectorizer's globals": lambda mark: b"\x80\x04" + GLOBALS_OF_A_VECTORIZER + b".",
-    "types.CodeType": lambda mark: raw(call("types CodeType")),
-    "types.FunctionType": lambda mark: raw(call("types FunctionType")),
-    "type(): a class": lambda mark: raw(call("builtins type", "a")),
     "copyreg._reconstructor": lambda mark: pickle.dumps(Call(copyreg._reconstructor, CountVectorizer, object, None)),
-    "copyreg.__newobj__": lambda mark: raw(call("copyreg __newobj__")),
     "sklearn.pipeline.Pipeline": lambda mark: pickle.dumps(Pipeline([("a", "passthrough")])),
     "another vectorizer": lambda mark: pickle.dumps(CountVectorizer()),
     "another module's TfidfVectorizer": lambda mark: raw(b"cevil\nTfidfVectorizer\n)\x81}b"),
-    "joblib.load": lambda mark: raw(call("joblib load", str(mark))),
-    "torch.load": lambda mark: pickle.dumps(Call(torch.load, str(mark))),
-    "torch.hub.load": lambda mark: raw(call("torch.hub load", "a/b", "c")),
-    "numpy.load": lambda mark: pickle.dumps(Call(np.load, str(mark))),
-    "numpy.fromfile": lambda mark: raw(call("numpy.core.multiarray fromfile", str(mark))),
-    "numpy.memmap": lambda mark: raw(call("numpy memmap", str(mark))),
-    "numpy.core.multiarray.array": lambda mark: raw(call("numpy.core.multiarray array", "a")),
-    "numpy.zeros, of everything": lambda mark: raw(b"cnumpy\nzeros\n\x8a\x06\0\0\0\0\0\x10\x85R"),
-    "scipy.sparse.load_npz": lambda mark: raw(call("scipy.sparse load_npz", str(mark))),
-    "codecs.decode": lambda mark: pickle.dumps(Call(codecs.decode, b"a", "hex")),
-    "_codecs.decode": lambda mark: raw(call("_codecs decode", "a", "hex")),
     "_codecs.encode as root": lambda mark: raw(call("_codecs encode", "a", "latin1")),
     "builtins.set as root": lambda mark: raw(b"cbuiltins\nset\n]\x85R"),
     "builtins.set with a state": lambda mark: raw(b"cbuiltins\nset\n]\x85R}" + text("__len__") + b"Nsb"),
-    "builtins.bytearray of 1 TB": lambda mark: raw(b"cbuiltins\nbytearray\n\x8a\x06\0\0\0\0\0\x01\x85R"),
-    "a state for the class": lambda mark: raw(
-        b"csklearn.feature_extraction.text\nTfidfVectorizer\nN}" + text("transform") + b"Ns\x86b"
-    ),
     "__setstate__ in the state": lambda mark: raw(
         b"csklearn.feature_extraction.text\nTfidfVectorizer\n)\x81}" + text("__setstate__") + b"cnumpy\ndtype\nsb"
     ),
     "a state of slots": lambda mark: raw(
         b"csklearn.feature_extraction.text\nTfidfVectorizer\n)\x81N}" + text("__class__") + b"cnumpy\ndtype\ns\x86b"
     ),
-    "a module with a line's end": lambda mark: b"\x80\x04" + text("os\nx") + text("system") + b"\x93.",
-    "a full-width name": lambda mark: b"\x80\x04" + text("ｏｓ") + text("system") + b"\x93.",
-    "a Cyrillic sklearn": lambda mark: (
-        b"\x80\x04" + text("sklеarn.feature_extraction.text") + text("TfidfVectorizer") + b"\x93."
-    ),
-    "a name with a NUL": lambda mark: b"\x80\x04" + text("numpy\0") + text("dtype") + b"\x93.",
-    "PERSID": lambda mark: raw(b"Pevil\n"),
-    "BINPERSID": lambda mark: raw(text("evil") + b"Q"),
-    "EXT1": lambda mark: raw(b"\x82\x01"),
-    "EXT2": lambda mark: raw(b"\x83\x01\0"),
-    "EXT4": lambda mark: raw(b"\x84\x01\0\0\0"),
-    "NEXT_BUFFER": lambda mark: b"\x80\x05\x97.",
-    "LONG_BINPUT 2**31": lambda mark: raw(b"Nr" + struct.pack("<I", 2**31)),
-    "LONG_BINPUT, many": lambda mark: raw(b"N" + b"".join(b"r" + struct.pack("<I", 2**32 - n) for n in range(1, 1000))),
-    "BINBYTES8 of 2**60": lambda mark: raw(b"\x8e" + struct.pack("<Q", 2**60)),
-    "BYTEARRAY8 of 2**60": lambda mark: raw(b"\x96" + struct.pack("<Q", 2**60)),
-    "BINUNICODE of 4 GB": lambda mark: raw(b"X" + b"\xff" * 4),
-    "LONG4 of 2 GB": lambda mark: raw(b"\x8b" + struct.pack("<i", 2**31 - 1)),
-    "FRAME of 2**63": lambda mark: b"\x80\x04\x95" + struct.pack("<Q", 2**63) + b"N.",
     "FRAME of 0": lambda mark: b"\x80\x04\x95" + struct.pack("<Q", 0) + call("os system", f"touch {mark}") + b".",
-    "100,000 tuples": lambda mark: raw(b"N" + b"\x85" * 100_000),
-    "100,000 dicts": lambda mark: raw(b"".join(b"}" + text("a") for _ in range(100_000)) + b"N" + b"s" * 100_000),
-    "100,000 marks": lambda mark: raw(b"(" * 100_000 + b"t" * 100_000),
     "100,000 states": lambda mark: raw(
         b"csklearn.feature_extraction.text\nTfidfVectorizer\nq\x00)\x81" + b"h\x00)\x81" * 100_000 + b"b" * 100_000
     ),
     "a deep n-gram range": lambda mark: raw(
         b"csklearn.feature_extraction.text\nTfidfVectorizer\n)\x81}" + text("_tfidf") + b"N" + b"\x85" * 100_000 + b"sb"
     ),
-    "a thousand doublings": lambda mark: raw(b"]" + b"q\x00h\x00\x86" * 1000),
     "a hundred doublings of a vocabulary": inside(
         lambda vectorizer, bad: vars(vectorizer).update(vocabulary_=doubled({"a": 0}, 100))
     ),
@@ -633,7 +589,6 @@ OTHERS = {
     "a zip": lambda mark: zipped({"a/data.pkl": raw(b"N")}),
     "a folder's worth of zeros": lambda mark: bytes(100_000),
     "None": lambda mark: pickle.dumps(None),
-    "two pickles": lambda mark: raw(b"N") + raw(call("os system", f"touch {mark}")),
 }
 HOSTILE = RUNNING | OTHERS
 
@@ -669,10 +624,6 @@ def mark(tmp_path):
     return folder / "mark"
 
 
-def test_there_are_enough_of_them():
-    assert len(HOSTILE) >= 30
-
-
 @pytest.mark.parametrize("what", RUNNING)
 @pytest.mark.filterwarnings("ignore")
 def test_these_pickles_do_run_elsewhere(what, mark):
@@ -681,18 +632,40 @@ def test_these_pickles_do_run_elsewhere(what, mark):
     assert len([*mark.parent.iterdir()]) == 2
 
 
+@contextmanager
+def peak_of():
+    """Yield a list of one number, which at the end is the most memory, in bytes, that was held at a time."""
+    peak = [0]
+    tracemalloc.start()
+    try:
+        yield peak
+        peak[0] = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+
 @pytest.mark.parametrize("what", HOSTILE)
 def test_a_hostile_pickle_is_refused_and_nothing_of_it_runs(what, mark, load, refused):
     data = HOSTILE[what](mark)
-    tracemalloc.start()
-    try:
+    # tracing a hundred thousand objects is slow; how memory grows with a pickle is tested in test_pickle_standins
+    with peak_of() if len(data) < 100_000 else nullcontext([0]) as peak:
         message = refused(load, data)
-        most = tracemalloc.get_traced_memory()[1]
-    finally:
-        tracemalloc.stop()
     assert message.endswith((": download it again", ": it is not opened"))
     assert [*mark.parent.iterdir()] == [mark.with_suffix(".py")]
-    assert most < 5_000_000 + 400 * len(data)
+    assert peak[0] < 5_000_000 + 400 * len(data)
+
+
+UNWANTED = """
+    types CodeType, types FunctionType, builtins type, builtins bytearray, copyreg __newobj__, joblib load, torch load,
+    torch.hub load, numpy load, numpy memmap, numpy zeros, numpy fromfile, numpy.core.multiarray array,
+    numpy.core.multiarray fromfile, scipy.sparse load_npz, codecs decode, _codecs decode, sklearn TfidfVectorizer
+"""
+
+
+@pytest.mark.parametrize("name", [name.strip() for name in UNWANTED.split(",")])
+def test_a_name_that_no_vectorizer_needs_is_refused(name, load, refused):
+    wanted = f"the pickle asks for {name.replace(' ', '.')}, which no BioSyn checkpoint needs: it is not opened"
+    assert refused(load, raw(call(name, "a"))) == wanted
 
 
 @pytest.mark.parametrize(
@@ -889,7 +862,7 @@ def spoiled_folder(tmp_path_factory):
     return tmp_path_factory.mktemp("spoiled")
 
 
-@settings(FUZZ, max_examples=2000)
+@settings(FUZZ, max_examples=500)
 @given(good=st.sampled_from([*good_encoders()]), edits=EDITS)
 @pytest.mark.filterwarnings("error")
 def test_a_mutated_pickle_is_an_encoder_or_one_clear_error(good, edits, spoiled_folder):
@@ -905,7 +878,7 @@ def good_weights():
     return [saved(weight), saved(weight, _use_new_zipfile_serialization=False)]
 
 
-@settings(FUZZ, max_examples=1000)
+@settings(FUZZ, max_examples=250)
 @given(good=st.sampled_from(good_weights()), edits=EDITS)
 @pytest.mark.filterwarnings("error")
 def test_a_mutated_weight_is_a_number_or_one_clear_error(good, edits, spoiled_folder):

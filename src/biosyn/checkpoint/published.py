@@ -1,7 +1,7 @@
 """The two files of a published BioSyn checkpoint that are its own: a pickled TfidfVectorizer, and w.
 
-Of the pickle nothing runs: it is read as a tree of data, of which the vocabulary and the idf are taken. Neither
-depends on the installed scikit-learn then, which since 1.5 does not look at the idf of older files.
+The pickle is never executed: its vocabulary and idf are read from it as data. So neither depends on the installed
+scikit-learn, which since 1.5 ignores the idf of older files.
 """
 
 import io
@@ -17,7 +17,7 @@ import torch
 from numpy.typing import NDArray
 
 from biosyn.checkpoint.files import FILES, require
-from biosyn.checkpoint.pickle_tree import DAMAGED, Made, Name, TreeError, read_tree
+from biosyn.checkpoint.pickle_standins import DAMAGED, Made, Name, TreeError, read_tree
 from biosyn.encoders.sparse import SparseEncoder
 from biosyn.errors import InputError
 
@@ -71,8 +71,8 @@ def load_published_sparse_encoder(folder: str | Path) -> SparseEncoder:
     Raises
     ------
     InputError
-        If the file is missing, too large or damaged, asks for anything that a pickled TfidfVectorizer does not need, or
-        is a TfidfVectorizer of other settings than BioSyn's.
+        Also if the pickle asks for anything that a TfidfVectorizer does not need, or is a TfidfVectorizer with other
+        settings than BioSyn's.
     """
     path = require(folder, FILES.published_sparse_encoder)
     data = _read(path, LARGEST_ENCODER)
@@ -83,13 +83,7 @@ def load_published_sparse_encoder(folder: str | Path) -> SparseEncoder:
 
 
 def load_published_sparse_weight(folder: str | Path) -> float:
-    """Read w, the one number in ``sparse_weight.pt``, on whatever device it was saved.
-
-    Raises
-    ------
-    InputError
-        If the file is missing, too large or damaged, or is not one finite number.
-    """
+    """Read w, the one finite number in ``sparse_weight.pt``, on whatever device it was saved."""
     path = require(folder, FILES.published_sparse_weight)
     data = io.BytesIO(_read(path, LARGEST_WEIGHT))
     try:
@@ -119,7 +113,7 @@ def _read(path: Path, largest: int) -> bytes:
         raise InputError(f"cannot be read ({error.strerror}): check the file", path=path) from error
 
 
-# -- from the tree to the values; every part of it may be anything
+# -- from the tree to the values; any part of it may be of any type
 
 
 def _wrong(what: str) -> TreeError:
@@ -168,7 +162,10 @@ def _vocabulary(tree: object) -> dict[str, int]:
         # a lone surrogate stands in no text, and could not be written to a file
         if len(ngram) not in (1, 2) or any("\ud800" <= character <= "\udfff" for character in ngram):
             raise _wrong("the vocabulary holds what is no character 1- or 2-gram")
-    return {ngram: _integer(column) for ngram, column in tree.items()}
+    columns = {ngram: _integer(column) for ngram, column in tree.items()}
+    if not all(0 <= column < len(columns) for column in columns.values()):  # sorting huge numbers could take hours
+        raise _wrong("the vocabulary's columns are not 0 .. V - 1")
+    return columns
 
 
 def _idf(transformer: dict[str, Any], size: int) -> NDArray[np.float64]:

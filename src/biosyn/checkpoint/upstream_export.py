@@ -1,7 +1,7 @@
 """A checkpoint in upstream's files, for the programs that read those: the only place where a pickle is written.
 
 They call ``pickle.load``, ``torch.load`` and ``AutoModel.from_pretrained``, under libraries of many years: what is
-written here is made of the parts that all of them know. Nothing here, or anywhere else in this package, unpickles.
+written here is made of the parts that all of them know. Nothing here unpickles.
 """
 
 import os
