@@ -11,6 +11,7 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 import pytest
+from huggingface_hub import close_session, constants
 
 REPO = r"(?P<repo>[^/]+(?:/[^/]+)?)"
 API = re.compile(rf"/api/models/{REPO}(?:/(?P<verb>revision|tree)/(?P<revision>[^/]+))?")
@@ -229,3 +230,30 @@ def hub():
     hub = Hub()
     yield hub
     hub.stop()
+
+
+@pytest.fixture
+def home(tmp_path):
+    """The folder that is HF_HOME, inside which alone anything may be written."""
+    return tmp_path / "world" / "home"
+
+
+@pytest.fixture
+def connected(hub, home, monkeypatch):
+    """Make huggingface_hub, which has read its settings before, use the Hub and a cache of this test's own."""
+    for name, value in {
+        "ENDPOINT": hub.url,
+        "HUGGINGFACE_CO_URL_TEMPLATE": hub.url + "/{repo_id}/resolve/{revision}/{filename}",
+        "HF_HUB_OFFLINE": False,
+        "HF_HUB_CACHE": str(home / "hub"),
+        "HF_TOKEN_PATH": str(home / "token"),
+        "HF_HUB_DISABLE_PROGRESS_BARS": None,
+    }.items():
+        assert hasattr(constants, name)
+        monkeypatch.setattr(constants, name, value)
+    for name in ("HF_TOKEN", "HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    close_session()
+    yield hub
+    close_session()

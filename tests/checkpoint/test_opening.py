@@ -178,6 +178,7 @@ def test_inference_takes_a_published_hub_id_and_downloads_it_once(hub, run, publ
     assert hub.downloads() == fetched
 
 
+@pytest.mark.slow
 def test_train_takes_a_hub_id_as_its_starting_encoder(hub, run, tiny_encoder, tiny_dictionary, tiny_queries, tmp_path):
     hub.add("someone/encoder", tiny_encoder)
     files = ("--train_dictionary_path", tiny_dictionary, "--train_dir", tiny_queries, "--output_dir", tmp_path / "out")
@@ -188,8 +189,8 @@ def test_train_takes_a_hub_id_as_its_starting_encoder(hub, run, tiny_encoder, ti
     assert "base_model: someone/encoder" in (tmp_path / "out" / "README.md").read_text(encoding="utf-8")
 
 
-def test_a_hub_id_of_a_plain_encoder_says_what_can_be_done(hub, run, tiny_encoder):
-    hub.add("someone/encoder", tiny_encoder)
-    done = run("inference.py", "--model_name_or_path", "someone/encoder", "--mention", "ataxia")
-    assert done.returncode == 2
-    assert "someone/encoder: is an encoder alone" in done.stderr
+def test_a_hub_id_of_a_plain_encoder_says_what_can_be_done(connected, tiny_encoder):
+    connected.add("someone/encoder", tiny_encoder)
+    assert (open_encoder("someone/encoder") / "config.json").is_file()
+    with pytest.raises(InputError, match="someone/encoder: is an encoder alone"):
+        open_checkpoint("someone/encoder")

@@ -1,7 +1,7 @@
-"""A model folder from what the user names: a folder that is there, or a model of the Hub, brought into its cache.
+"""A model folder from what the user names: an existing folder, or a model of the Hub in huggingface_hub's cache.
 
-The cache's place, tokens, the endpoint and offline mode are huggingface_hub's own (HF_HOME, HF_TOKEN or
-``hf auth login``, HF_ENDPOINT, HF_HUB_OFFLINE). Here is which files to fetch, and what to say when that fails.
+The cache, resuming, tokens, the endpoint and offline mode are huggingface_hub's own (HF_HOME, HF_TOKEN or
+``hf auth login``, HF_ENDPOINT, HF_HUB_OFFLINE). This module decides which files to fetch, and what to say on failure.
 """
 
 import logging
@@ -11,8 +11,8 @@ import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
+from typing import cast
 
-import httpx2
 from huggingface_hub import HfApi, constants, get_cached_repo_tree, snapshot_download
 from huggingface_hub.errors import (
     CachedRepoTreeNotFoundError,
@@ -41,20 +41,11 @@ WEIGHTS = (
 COMMIT = re.compile(r"[0-9a-f]{40}")
 LOGIN = "run 'hf auth login' or set HF_TOKEN"
 
-# What huggingface_hub lets through: errors of its own (most are OSErrors), of httpx2 and of the disk; and whatever
-# happens when the answer to a request is not what a Hub would say.
-FAILURES = (
-    httpx2.HTTPError,
-    httpx2.InvalidURL,
-    OIDCError,
-    DeviceCodeError,
-    OSError,
-    RuntimeError,
-    ValueError,
-    LookupError,
-    TypeError,
-    AttributeError,
-)
+# What the calls of huggingface_hub raise when the Hub, the network, the login or the disk fails. It lets the errors of
+# its HTTP client through, which are no OSErrors: their base is the first base of its own. A ValueError is an answer
+# that is not JSON, such as the login page of a hotel, or a token that is not ASCII.
+HTTP_ERROR = cast(type[Exception], HfHubHTTPError.__bases__[0])
+FAILURES = (OSError, HTTP_ERROR, OIDCError, DeviceCodeError, ValueError)
 
 logger = logging.getLogger(__name__)
 
@@ -62,7 +53,7 @@ logger = logging.getLogger(__name__)
 def resolve_folder(name_or_path: str | Path, *, revision: str | None = None) -> Path:
     """Return the folder of a model: the folder of that name, or the snapshot of a Hub id in huggingface_hub's cache.
 
-    Only the files that this program reads are fetched, and none that the cache has. Where the Hub is not reached, the
+    Only the files that this program reads are fetched, and none that the cache has. If the Hub cannot be reached, the
     cached snapshot is returned, with a warning in the log.
 
     Parameters
@@ -70,13 +61,12 @@ def resolve_folder(name_or_path: str | Path, *, revision: str | None = None) -> 
     name_or_path
         A folder, or a Hub id (``name`` or ``owner/name``); a folder goes first.
     revision
-        Branch, tag or commit of the Hub id; ``main`` without.
+        Branch, tag or commit of the Hub id; the default is ``main``.
 
     Raises
     ------
     InputError
-        If there is no such folder or model or revision, the model may not be read with this token, it lacks
-        config.json or weights, or it is not whole in the cache while the Hub cannot be reached.
+        Also if the Hub cannot be reached and the cached model is not complete.
     """
     name = os.fspath(name_or_path)
     if os.path.isdir(name):
@@ -120,24 +110,24 @@ def _weights(names: set[str]) -> list[str]:
 
 
 def _snapshot(name: str, revision: str | None) -> Path:
-    try:
+    try:  # asked first because snapshot_download would use the cached copy even if the Hub refuses
         info = HfApi().model_info(name, revision=revision, timeout=constants.HF_HUB_ETAG_TIMEOUT)
-        # the commit becomes a folder's name in the cache
-        if info.sha is None or not COMMIT.fullmatch(info.sha):
-            raise ValueError(f"the commit it names is '{info.sha}'")
-        names = needed_files(file.rfilename for file in info.siblings or ())
     except HFValidationError as error:  # before anything is sent
         raise InputError("no such model folder", path=name) from error
     except FAILURES as error:
         if not _is_unreached(error):
             raise _failure(error, name, revision) from error
         return _cached(name, revision, error)
+    if not COMMIT.fullmatch(info.sha or ""):  # it becomes a folder's name in the cache
+        said = f"{constants.ENDPOINT} does not answer like a Hub, the commit it names is '{info.sha}'"
+        raise InputError(f"{said}: see to HF_ENDPOINT", path=name)
+    names = needed_files(file.rfilename for file in info.siblings or ())
     if lacking := _lacking(names):
         raise InputError(f"the Hub's model has no {lacking}: it is no encoder that can be loaded", path=name)
     try:
         # by the revision and not by the commit: so the cache learns which commit it is, for when there is no network
         folder = Path(snapshot_download(name, revision=revision, allow_patterns=names))
-    except FAILURES as error:
+    except (*FAILURES, RuntimeError) as error:  # a RuntimeError is one of Xet, the transfer protocol for large files
         raise _failure(error, name, revision) from error
     if missing := _missing(folder, names):
         raise InputError(f"{missing} was not downloaded, the model has just changed: run again", path=name)
@@ -146,8 +136,7 @@ def _snapshot(name: str, revision: str | None) -> Path:
 
 
 def _cached(name: str, revision: str | None, error: Exception) -> Path:
-    offline = isinstance(error, OfflineModeIsEnabled)
-    if offline:
+    if offline := isinstance(error, OfflineModeIsEnabled):
         reason, remedy = "offline mode is on", "unset HF_HUB_OFFLINE and run again"
     else:
         reason, remedy = f"the Hub was not reached ({_said(error)})", "check the connection and run again"
@@ -164,9 +153,8 @@ def _cached(name: str, revision: str | None, error: Exception) -> Path:
     names = needed_files(there)
     if missing := _missing(folder, names) or _lacking(names):
         raise InputError(f"the cached copy is not whole ({missing} is missing), and {reason}: {remedy}", path=name)
-    logger.log(
-        logging.INFO if offline else logging.WARNING, "%s: %s; the cached copy is used, %s", name, reason, folder.name
-    )
+    level = logging.INFO if offline else logging.WARNING
+    logger.log(level, "%s: %s; the cached copy is used, %s", name, reason, folder.name)
     return folder
 
 
@@ -181,10 +169,10 @@ def _missing(folder: Path, names: list[str]) -> str | None:
 
 
 def _is_unreached(error: Exception) -> bool:
-    """Say whether a cached copy may stand in: not where the Hub itself has refused, or the trouble is on this side."""
+    """Tell whether a cached copy may be used: not if the Hub itself has refused, or the fault is on this side."""
     if isinstance(error, HfHubHTTPError):
         return error.response.status_code in (408, 429, *range(500, 600))
-    if isinstance(error, OSError):  # a number is the disk's: httpx2 wraps the network's
+    if isinstance(error, OSError):  # one with a number is the disk's: the HTTP client wraps the network's
         return error.errno is None
     return not isinstance(error, UnicodeEncodeError)
 
@@ -204,9 +192,8 @@ def _failure(error: Exception, name: str, revision: str | None) -> InputError:
         case HfHubHTTPError() if error.response.status_code in (401, 403):
             message = f"the Hub refuses access ({error.response.status_code}): check the token, {LOGIN}"
         case HfHubHTTPError():
-            message = (
-                f"the Hub's answer is {error.response.status_code} ({_said(error)}): try later, or see to HF_ENDPOINT"
-            )
+            status = error.response.status_code
+            message = f"the Hub's answer is {status} ({_said(error)}): try later, or see to HF_ENDPOINT"
         case OSError() if error.errno is not None:
             message = f"the cache cannot be used ({error}): see to {constants.HF_HUB_CACHE}, or set HF_HOME"
         case UnicodeEncodeError():  # a header is ASCII
@@ -217,11 +204,9 @@ def _failure(error: Exception, name: str, revision: str | None) -> InputError:
 
 
 def _said(error: Exception) -> str:
-    """Return the error's first line, and whose answer it was; what no Hub would say comes as any error."""
-    text = str(error).strip()
-    said = text.splitlines()[0] if text else type(error).__name__
-    known = isinstance(error, httpx2.HTTPError | httpx2.InvalidURL | OSError | RuntimeError)
-    return f"{constants.ENDPOINT}: {said}" if known else f"{constants.ENDPOINT} does not answer like a Hub: {said}"
+    """Return the first line of the error and the server that it concerns."""
+    said = str(error).strip().partition("\n")[0] or type(error).__name__
+    return f"{constants.ENDPOINT}{' does not answer like a Hub' if isinstance(error, ValueError) else ''}: {said}"
 
 
 @contextmanager
