@@ -7,7 +7,7 @@ import pytest
 
 from biosyn.mention_files.units import ID, NAME, SCORE, Link
 
-PAGE = (Path(__file__).parents[3] / "docs" / "formats.md").read_text(encoding="utf-8")
+PAGE = (Path(__file__).parents[2] / "docs" / "formats.md").read_text(encoding="utf-8")
 SECTIONS = {
     "One mention a line": "lines",
     "CSV and TSV": "csv",
