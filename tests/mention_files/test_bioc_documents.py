@@ -113,7 +113,7 @@ def test_utf_16_and_gzip_are_read(write):
 def test_the_pieces_of_json_are_the_file(text):
     pieces = list(json_pieces(io.BytesIO(text.encode()), "file"))
     assert "".join(piece.text for piece in pieces) == text
-    assert sum(piece.node is not None for piece in pieces) == text.count('"passages"')
+    assert sum(piece.parsed is not None for piece in pieces) == text.count('"passages"')
 
 
 def test_json_is_read_in_blocks_of_any_size(monkeypatch):
@@ -149,13 +149,13 @@ def test_xml_of_many_documents_is_freed_as_it_goes(write):
         ("<collection><document>", r":1: is not well-formed XML"),
         ("<collection>\n<document></collection>", r":2: is not well-formed XML"),
         ("<html/>", "its root is <html>"),
-        ('{"documents": [\n{"id": "1", "passages": [}]}', ":2: is no BioC JSON: a value is expected"),
+        ('{"documents": [\n{"id": "1", "passages": [}]}', ":2: is no BioC JSON: Expecting value: '}\\]}'"),
         ('{"documents": [{"id": "1", "passages": []}', r"is no BioC JSON: one of , \] is expected"),
-        ('{"documents": [],}', 'one of " is expected'),
-        ('{"source": 1 "documents": []}', "a comma or '}' is expected"),
+        ('{"documents": [],}', "a key in quotes is expected, found '}'"),
+        ('{"source": 1 "documents": []}', "one of , } is expected, found '\"documents"),
         ('{"documents": []} x', "a collection or document is expected"),
         ('{"documents": []},', "a collection or document is expected"),
-        ('{"source":\ufeff 1}', "a value is expected"),
+        ('{"source":\ufeff 1}', r"Expecting value: '\\ufeff"),
         ('{"documents": [{"id": "1"}]}', "document '1': a part is missing"),
         ('{"documents": [{"id": "1", "passages": {}}]}', "'passages' is no array"),
         ('{"documents": [{"id": "1", "passages": [{"offset": 0, "text": 3}]}]}', "a 'text' is no string"),

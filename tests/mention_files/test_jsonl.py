@@ -56,7 +56,7 @@ def test_any_bytes_come_back_as_they_were(rewrite, content):
         ('{"mention": null}', "has no text 'mention'"),
         ('{"mention": "a", "mention": "b"}', "stands twice"),
         ('{"mention": "a", "biosyn_name": "b"}', "holds biosyn_name already"),
-        ('{"mention": ' + "[" * 100_000, "nested more than"),
+        ('{"mention": ' + "[" * 100_000, "nested too deep"),
         ('{"mention": "a\x00b"}', "control character"),
     ],
 )

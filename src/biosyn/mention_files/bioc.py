@@ -8,9 +8,9 @@ from typing import Any
 from biosyn.errors import InputError
 from biosyn.files import open_binary
 from biosyn.mention_files.bioc_documents import BiocAnnotation, BiocDocument, annotation_problem
-from biosyn.mention_files.bioc_json import JsonPiece, json_document, json_pieces
+from biosyn.mention_files.bioc_json import json_document, json_pieces
 from biosyn.mention_files.bioc_xml import add_infons, to_bytes, xml_document, xml_pieces
-from biosyn.mention_files.json_places import insert, new_members
+from biosyn.mention_files.json_places import JsonObject, ParsedJson, with_members_of
 from biosyn.mention_files.units import Link, Mention, Unit, added_texts, already_linked, bad_unit, plain_unit
 
 
@@ -35,15 +35,15 @@ def bioc_json_units(
 ) -> Iterator[Unit]:
     """Yield a unit a document, and units for what stands around them; ``types`` None means all."""
     for piece in json_pieces(stream, path):
-        if piece.node is None:
+        if piece.parsed is None:
             yield plain_unit(piece.text.encode())
         else:
             try:
-                document = json_document(piece.node, path)
+                document = json_document(piece.parsed.value, path)
             except InputError as error:
                 yield bad_unit(piece.text.encode(), str(path), str(error).removeprefix(f"{path}: "))
             else:
-                yield _json_unit(piece, document, path, types, keys)
+                yield _json_unit(piece.text, piece.parsed, document, path, types, keys)
 
 
 def _xml_unit(
@@ -61,26 +61,28 @@ def _xml_unit(
 
 
 def _json_unit(
-    piece: JsonPiece, document: BiocDocument, path: str | Path, types: frozenset[str] | None, keys: Sequence[str]
+    text: str,
+    parsed: ParsedJson,
+    document: BiocDocument,
+    path: str | Path,
+    types: frozenset[str] | None,
+    keys: Sequence[str],
 ) -> Unit:
     annotations, mentions = _mentions(document, path, types)
 
     def render(links: Sequence[Link | None]) -> bytes:
-        additions = [
-            _json_addition(piece.text, annotation, added_texts(link, keys))
+        added = [
+            _json_addition(annotation.source, added_texts(link, keys))
             for annotation, link in zip(annotations, links, strict=True)
             if link
         ]
-        return insert(piece.text, additions).encode()
+        return with_members_of(text, parsed.objects, added).encode()
 
     return Unit(mentions, render, document.text)
 
 
-def _json_addition(text: str, annotation: BiocAnnotation, infons: dict[str, str]) -> tuple[int, str]:
-    node = annotation.source
-    if "infons" in node.value:
-        return new_members(text, node.value["infons"], infons)
-    return new_members(text, node, {"infons": infons})
+def _json_addition(annotation: JsonObject, infons: JsonObject) -> tuple[JsonObject, JsonObject]:
+    return (annotation["infons"], infons) if "infons" in annotation else (annotation, {"infons": infons})
 
 
 def _mentions(
@@ -116,5 +118,5 @@ def read_bioc(path: str | Path) -> Iterator[BiocDocument]:
                     yield xml_document(part, path)
         else:
             for piece in json_pieces(stream, path):
-                if piece.node is not None:
-                    yield json_document(piece.node, path)
+                if piece.parsed is not None:
+                    yield json_document(piece.parsed.value, path)

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from io import BufferedReader
 from pathlib import Path
 
-from biosyn.mention_files.json_places import Node, insert, new_members, parse_value, skip_blanks
+from biosyn.mention_files.json_places import ParsedJson, parse_json, skip_blanks, with_members
 from biosyn.mention_files.units import (
     NOT_UTF8,
     Link,
@@ -30,34 +30,33 @@ def jsonl_units(stream: BufferedReader, path: str | Path, *, field: str, keys: S
             yield plain_unit(raw)
         else:
             try:
-                node = _object(text, field)
+                parsed = _object(text, field)
             except ValueError as error:
                 yield bad_unit(raw, place, str(error))
             else:
                 mark = raw[: len(raw) - len(text.encode())]
-                yield _unit(Mention(node.value[field].value, place), text, node, mark, keys)
+                yield _unit(Mention(parsed.value[field], place), text, parsed.end, mark, keys)
 
 
-def _object(text: str, field: str) -> Node:
+def _object(text: str, field: str) -> ParsedJson:
     """Return the line's object; a ValueError where it is none or has not the mention."""
     try:
-        node = parse_value(text)
-        if skip_blanks(text, node.end) < len(text):
+        parsed = parse_json(text)
+        if skip_blanks(text, parsed.end) < len(text):
             raise ValueError("something follows the object")
     except ValueError as error:
         raise ValueError(f"is no JSON object a line: {error}") from error
-    if not isinstance(node.value, dict):
+    if not isinstance(parsed.value, dict):
         raise ValueError("is no JSON object a line")
-    if field not in node.value or not isinstance(node.value[field].value, str):
+    if not isinstance(parsed.value.get(field), str):
         raise ValueError(f"has no text '{field}': name the member that holds the mention with --field")
-    if problem := already_linked(node.value):
+    if problem := already_linked(parsed.value):
         raise ValueError(problem)
-    return node
+    return parsed
 
 
-def _unit(mention: Mention, text: str, node: Node, mark: bytes, keys: Sequence[str]) -> Unit:
+def _unit(mention: Mention, text: str, end: int, mark: bytes, keys: Sequence[str]) -> Unit:
     def render(links: Sequence[Link | None]) -> bytes:
-        added = [new_members(text, node, added_fields(links[0], keys))] if links[0] else []
-        return mark + insert(text, added).encode()
+        return mark + (with_members(text, end, added_fields(links[0], keys)) if links[0] else text).encode()
 
     return Unit((mention,), render)
