@@ -45,6 +45,7 @@ setup(
         "numpy>=2.0",
         "scipy>=1.13",
         "scikit-learn>=1.6",
+        "scipy>=1.13",
         "tqdm>=4.60",
         "tornado>=6.4",
         "prometheus_client>=0.20",

@@ -1,9 +1,11 @@
 import json
+import random
 
+import numpy as np
 import pytest
 
 from biosyn.errors import InputError
-from biosyn.evaluation.compare import compare
+from biosyn.evaluation.compare import compare, mcnemar_exact, paired_difference, welch_test
 from biosyn.evaluation.predictions import predictions_file_json
 from biosyn.evaluation.protocols import accuracy_at_k
 from biosyn.files import write_json
@@ -140,3 +142,80 @@ def test_a_seed_of_other_queries_is_found_too(write_run):
 def test_a_side_without_a_run_is_refused(write_run):
     with pytest.raises(InputError, match="one run a side at least"):
         compare([write_run("a", A)], [])
+
+
+# -- the arithmetic
+
+
+@pytest.mark.parametrize(
+    ("fixed", "broken", "p"),
+    [
+        (0, 0, 1.0),  # no query differs
+        (2, 3, 1.0),  # 2 (1 + 5 + 10) / 2^5, never above 1
+        (1, 6, 16 / 128),  # 2 (1 + 7) / 2^7
+        (6, 1, 16 / 128),
+        (8, 2, 112 / 1024),  # 2 (1 + 10 + 45) / 2^10
+    ],
+)
+def test_mcnemar(fixed, broken, p):
+    assert mcnemar_exact(fixed, broken) == p
+
+
+def test_mcnemar_of_many_queries():
+    assert mcnemar_exact(43, 15) == pytest.approx(0.000307, abs=1e-6)
+    assert 0 <= mcnemar_exact(5000, 100) < 1e-300
+
+
+def test_welch():
+    # A: mean 2, variance 1; B: mean 7, variance 8; s^2 = 1/3 + 8/2 = 13/3, t = 5 / sqrt(13/3)
+    # degrees of freedom (13/3)^2 / ((1/3)^2 / 2 + 4^2 / 1) = (169/9) / (289/18) = 338/289
+    found = welch_test([1.0, 2.0, 3.0], [5.0, 9.0])
+    assert (found["mean_a"], found["mean_b"], found["sd_a"]) == (2.0, 7.0, 1.0)
+    assert found["sd_b"] == pytest.approx(8**0.5)
+    assert found["t"] == pytest.approx(5 / (13 / 3) ** 0.5)
+    assert found["degrees_of_freedom"] == pytest.approx(338 / 289)
+    assert (found["low"] + found["high"]) / 2 == pytest.approx(5)
+
+
+def test_welch_of_one_degree_of_freedom_is_cauchy_s_distribution(recwarn):
+    # A does not vary: s^2 = 2 / 2, t = 1, and B's one degree of freedom; P(|T| > 1) = 1/2, and 95 % lie within
+    # tan(0.475 pi) = 12.7062
+    found = welch_test([1.0, 1.0, 1.0], [1.0, 3.0])
+    assert (found["t"], found["degrees_of_freedom"], found["p"]) == pytest.approx((1, 1, 0.5))
+    assert (found["low"], found["high"]) == pytest.approx((1 - 12.7062, 1 + 12.7062), abs=1e-4)
+    assert not recwarn.list
+
+
+@pytest.mark.parametrize(("a", "b"), [([0.9], [0.8, 0.81]), ([0.9, 0.9], [0.8, 0.8])])
+def test_seeds_that_cannot_vary_or_do_not_give_no_test(a, b):
+    assert welch_test(a, b) is None
+
+
+def test_the_difference_and_its_interval_equal_loops():
+    chooser = random.Random(0)
+    documents = [chooser.randrange(6) for _ in range(40)] + list(range(6))
+    a, b = ([chooser.choice((0.0, 0.5, 1.0)) for _ in documents] for _ in "ab")
+    differences = []
+    for drawn in np.random.default_rng(0).integers(0, 6, (200, 6)).tolist():
+        queries = [q for document in drawn for q in range(46) if documents[q] == document]
+        differences.append((sum(b[q] for q in queries) - sum(a[q] for q in queries)) / len(queries))
+    found = paired_difference(np.array(a), np.array(b), np.array(documents), resamples=200, seed=0)
+    assert (found.a, found.b) == pytest.approx((sum(a) / 46, sum(b) / 46))
+    assert found.difference == pytest.approx((sum(b) - sum(a)) / 46)
+    # linear between the places 0.025 * 199 = 4.975 and 0.975 * 199 = 194.025 of the sorted ones
+    ordered = sorted(differences)
+    low, high = ordered[4] + 0.975 * (ordered[5] - ordered[4]), ordered[194] + 0.025 * (ordered[195] - ordered[194])
+    assert (found.low, found.high) == pytest.approx((low, high), abs=1e-12)
+
+
+def test_a_system_beside_itself_does_not_differ():
+    right = np.array([1.0, 0.0, 1.0])
+    assert tuple(paired_difference(right, right, np.arange(3)))[2:] == (0.0, 0.0, 0.0)
+
+
+def test_paired_intervals_are_narrower_than_the_systems_own():
+    # the two agree on 90 of 100 queries: what they share does not count
+    a, b = np.repeat([1.0, 0.0], 50), np.repeat([1.0, 0.0], [60, 40])
+    found = paired_difference(a, b, np.arange(100))
+    assert found.low > 0.03
+    assert found.high < 0.17

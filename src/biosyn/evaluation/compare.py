@@ -1,8 +1,8 @@
 """Comparison: two runs, or two systems with several seeds each, on the same queries."""
 
 import logging
+import warnings
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
 from math import comb
 from pathlib import Path
 from statistics import fmean, stdev
@@ -26,6 +26,7 @@ from biosyn.evaluation.protocols import hits_at, query_ranks
 from biosyn.records import QueryPrediction
 
 logger = logging.getLogger(__name__)
+
 Predictions = Sequence[QueryPrediction]
 
 
@@ -82,45 +83,6 @@ def changes(a: Predictions, b: Predictions) -> dict[str, list[dict[str, Any]]]:
         "fixed": [_change(one, other) for one, other, was, is_now in pairs if is_now and not was],
         "broken": [_change(one, other) for one, other, was, is_now in pairs if was and not is_now],
     }
-
-
-def _compare_at(k: int, a: NDArray[np.float64], b: NDArray[np.float64], units: NDArray[np.int64]) -> dict[str, Any]:
-    """Return what there is to say of two systems at k; a (S, Q) and b (T, Q), a row a seed, are 1 where right."""
-    found: dict[str, Any] = paired_difference(a.mean(axis=0), b.mean(axis=0), units)._asdict()
-    line = f"acc@{k}: A {found['a']:.4f}, B {found['b']:.4f}, difference {found['difference']:+.4f}"
-    logger.info("%s (95 %%: %+.4f to %+.4f)", line, found["low"], found["high"])
-    if len(a) == len(b) == 1:
-        fixed, broken = int((b > a).sum()), int((a > b).sum())
-        found["mcnemar"] = {"fixed": fixed, "broken": broken, "p": mcnemar_exact(fixed, broken)}
-        logger.info("acc@%d: %d fixed, %d broken, McNemar's exact p %.2g", k, fixed, broken, found["mcnemar"]["p"])
-    else:
-        found["seeds"] = _seeds(k, a.mean(axis=1).tolist(), b.mean(axis=1).tolist())
-    return found
-
-
-def _seeds(k: int, a: list[float], b: list[float]) -> dict[str, Any]:
-    test = welch_test(a, b) if min(len(a), len(b)) > 1 else None
-    if test is None:
-        logger.info("acc@%d: no test over seeds: it needs two a side that differ", k)
-    else:
-        sides = f"A {test.mean_a:.4f} (sd {test.sd_a:.4f}), B {test.mean_b:.4f} (sd {test.sd_b:.4f})"
-        logger.info("acc@%d: over seeds %s, Welch's p %.2g", k, sides, test.p)
-    return {"a": a, "b": b, "welch": None if test is None else asdict(test)}
-
-
-def _hits(runs: Sequence[Predictions], k: int) -> NDArray[np.float64]:
-    return np.stack([hits_at(query_ranks(run), k) for run in runs]).astype(np.float64)  # (seeds, Q)
-
-
-def _change(a: QueryPrediction, b: QueryPrediction) -> dict[str, Any]:
-    query = a.query
-    best = {side: [m.candidates[0].name for m in found.mentions] for side, found in (("a", a), ("b", b))}
-    return {"mention": query.mention, "cui": query.cui, "pmid": query.pmid, "start": query.start, **best}
-
-
-def _named(found: QueryPrediction) -> str:
-    query = found.query
-    return f"'{query.mention}' ({query.cui}) of {query.pmid}:{query.start}"
 
 
 class Difference(NamedTuple):
@@ -180,52 +142,75 @@ def mcnemar_exact(fixed: int, broken: int) -> float:
     return float(min(1.0, 2 * tail / 2**n))  # int by int: exact up to the last rounding
 
 
-@dataclass(frozen=True)
-class SeedTest:
-    """Welch's test of two samples of accuracies, and the interval of the difference B minus A."""
+def welch_test(a: Sequence[float], b: Sequence[float]) -> dict[str, float] | None:
+    """Test whether two systems differ by more than their seeds do: Welch's t-test, and the interval of B minus A.
 
-    mean_a: float
-    mean_b: float
-    sd_a: float
-    sd_b: float
-    t: float
-    degrees_of_freedom: float
-    p: float
-    low: float
-    high: float
-
-
-def welch_test(a: Sequence[float], b: Sequence[float]) -> SeedTest | None:
-    """Test whether two systems differ by more than their seeds do; None where both do not vary at all.
-
-    t = (mean b - mean a) / s, s^2 = sd_a^2 / n_a + sd_b^2 / n_b, with n - 1 in the sd, and degrees of freedom
-    s^4 / ((sd_a^2 / n_a)^2 / (n_a - 1) + (sd_b^2 / n_b)^2 / (n_b - 1)). Source: Welch, Biometrika 1947.
+    None where a side has fewer than two seeds, or both do not vary at all.
 
     It takes the accuracies of seeds for normally distributed, and tells about other seeds on the same test set, not
-    about other documents. With three seeds a side it sees only large differences.
-
-    Raises
-    ------
-    ValueError
-        If a side has fewer than two seeds: one does not vary.
+    about other documents. With three seeds a side it sees only large differences. Source: Welch, Biometrika 1947.
 
     Examples
     --------
-    >>> found = welch_test([1.0, 2.0, 3.0], [3.0, 4.0, 5.0])  # s^2 = 1/3 + 1/3, t = 2 / sqrt(2/3)
-    >>> round(found.t, 4), found.degrees_of_freedom, round(found.p, 4)
+    >>> found = welch_test([1.0, 2.0, 3.0], [3.0, 4.0, 5.0])  # t = 2 / sqrt(1/3 + 1/3)
+    >>> round(found["t"], 4), round(found["degrees_of_freedom"], 4), round(found["p"], 4)
     (2.4495, 4.0, 0.0705)
     """
-    from scipy import stats  # here: nothing else in the package needs it
+    from scipy import stats  # here: two runs are compared without it, and it takes a third of a second to import
 
-    if min(len(a), len(b)) < 2:
-        raise ValueError("two seeds a side at least")
-    part_a, part_b = stdev(a) ** 2 / len(a), stdev(b) ** 2 / len(b)
-    variance = part_a + part_b
-    if variance == 0:
+    if min(len(a), len(b)) < 2 or stdev(a) == stdev(b) == 0:
         return None
-    freedom = variance**2 / (part_a**2 / (len(a) - 1) + part_b**2 / (len(b) - 1))
-    difference, error = fmean(b) - fmean(a), variance**0.5
-    reach = float(stats.t.ppf((1 + LEVEL) / 2, freedom)) * error
-    t = difference / error
-    p = 2 * float(stats.t.sf(abs(t), freedom))
-    return SeedTest(fmean(a), fmean(b), stdev(a), stdev(b), t, freedom, p, difference - reach, difference + reach)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # one side that does not vary is fine
+        test = stats.ttest_ind(b, a, equal_var=False)
+    interval = test.confidence_interval(LEVEL)
+    return {
+        "mean_a": fmean(a),
+        "mean_b": fmean(b),
+        "sd_a": stdev(a),
+        "sd_b": stdev(b),
+        "t": float(test.statistic),
+        "degrees_of_freedom": float(test.df),
+        "p": float(test.pvalue),
+        "low": float(interval.low),
+        "high": float(interval.high),
+    }
+
+
+def _compare_at(k: int, a: NDArray[np.float64], b: NDArray[np.float64], units: NDArray[np.int64]) -> dict[str, Any]:
+    """Return what there is to say of two systems at k; a (S, Q) and b (T, Q), a row a seed, are 1 where right."""
+    found: dict[str, Any] = paired_difference(a.mean(axis=0), b.mean(axis=0), units)._asdict()
+    line = f"acc@{k}: A {found['a']:.4f}, B {found['b']:.4f}, difference {found['difference']:+.4f}"
+    logger.info("%s (95 %%: %+.4f to %+.4f)", line, found["low"], found["high"])
+    if len(a) == len(b) == 1:
+        fixed, broken = int((b > a).sum()), int((a > b).sum())
+        found["mcnemar"] = {"fixed": fixed, "broken": broken, "p": mcnemar_exact(fixed, broken)}
+        logger.info("acc@%d: %d fixed, %d broken, McNemar's exact p %.2g", k, fixed, broken, found["mcnemar"]["p"])
+    else:
+        found["seeds"] = _seeds(k, a.mean(axis=1).tolist(), b.mean(axis=1).tolist())
+    return found
+
+
+def _seeds(k: int, a: list[float], b: list[float]) -> dict[str, Any]:
+    test = welch_test(a, b)
+    if test is None:
+        logger.info("acc@%d: no test over seeds: it needs two a side that differ", k)
+    else:
+        sides = "A {mean_a:.4f} (sd {sd_a:.4f}), B {mean_b:.4f} (sd {sd_b:.4f})".format_map(test)
+        logger.info("acc@%d: over seeds %s, Welch's p %.2g", k, sides, test["p"])
+    return {"a": a, "b": b, "welch": test}
+
+
+def _hits(runs: Sequence[Predictions], k: int) -> NDArray[np.float64]:
+    return np.stack([hits_at(query_ranks(run), k) for run in runs]).astype(np.float64)  # (seeds, Q)
+
+
+def _change(a: QueryPrediction, b: QueryPrediction) -> dict[str, Any]:
+    query = a.query
+    best = {side: [m.candidates[0].name for m in found.mentions] for side, found in (("a", a), ("b", b))}
+    return {"mention": query.mention, "cui": query.cui, "pmid": query.pmid, "start": query.start, **best}
+
+
+def _named(found: QueryPrediction) -> str:
+    query = found.query
+    return f"'{query.mention}' ({query.cui}) of {query.pmid}:{query.start}"
