@@ -69,6 +69,12 @@ def test_the_bytes_that_are_read_are_told_as_they_lie_on_disk(tmp_path, name):
     assert sum(counts) == path.stat().st_size
 
 
+def test_an_error_of_the_caller_keeps_its_own_name(tmp_path):
+    (tmp_path / "a.gz").write_bytes(gzip.compress(b"x"))
+    with pytest.raises(PermissionError), open_binary(tmp_path / "a.gz"):
+        raise PermissionError("of something else")
+
+
 def test_a_missing_file_is_named(tmp_path):
     with pytest.raises(InputError, match="missing.txt: cannot be read"):
         list(read_lines(tmp_path / "missing.txt"))

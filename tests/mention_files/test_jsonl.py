@@ -38,12 +38,6 @@ def test_what_is_written_is_read_back(rewrite, records, ascii_only):
     assert read == [[*row, *ADDED.items()] for row in expected]
 
 
-@given(content=st.binary())
-def test_any_bytes_come_back_as_they_were(rewrite, content):
-    if not content.startswith((b"\xff\xfe", b"\xfe\xff")):
-        assert rewrite(content, "jsonl", link=None)[1] == content
-
-
 @pytest.mark.parametrize(
     ("line", "problem"),
     [

@@ -84,12 +84,6 @@ def test_a_file_without_a_title_is_refused(rewrite):
         rewrite("1\t0\t4\tSkin\tDisease\tD1\n", "pubtator")
 
 
-@given(content=st.binary())
-def test_any_bytes_come_back_as_they_were(rewrite, content):
-    whole = b"1|t|x\n" + content
-    assert rewrite(whole, "pubtator", link=None)[1] == whole
-
-
 @given(st.lists(st.tuples(st.lists(WORD, min_size=1, max_size=5), st.lists(WORD, max_size=5)), min_size=1, max_size=3))
 def test_what_is_written_is_read_back_by_us_and_by_the_library_bioc(rewrite, tmp_path_factory, documents):
     lines = []

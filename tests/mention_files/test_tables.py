@@ -9,10 +9,11 @@ from biosyn.errors import InputError
 from biosyn.mention_files.units import ID, NAME, SCORE
 
 NAME_FOUND = 'ataxia, type "1" & <é>'
+AFTER_A_LINE = '\tD1|2\tataxia, type "1" & <é>\t12.3457'
 CELLS = st.text(st.characters(codec="utf-8", exclude_characters="\ufeff\r"), max_size=8)  # csv.writer leaves \r bare
 
 
-def test_before_and_after(rewrite):
+def test_tables_before_and_after(rewrite):
     before = '\ufeffid,"mention",note\r\n1,"ataxia, ""late""","two\r\nlines"\r\n\r\n2,asthma,'
     after = (
         '\ufeffid,"mention",note,biosyn_id,biosyn_name,biosyn_score\r\n'
@@ -47,12 +48,6 @@ def test_what_is_written_is_read_back(rewrite, delimiter, data):
     added = ["D1|2", NAME_FOUND, "12.3457"]
     assert read == [[*header, ID, NAME, SCORE], *([*row, *added] for row in rows)]
     assert rewrite(text.getvalue(), file_format, column=f"c{at}", link=None)[1].count(b"D1|2") == 0
-
-
-@given(body=st.binary())
-def test_any_bytes_below_the_header_come_back_as_they_were(rewrite, body):
-    before = b"a,mention\n" + body
-    assert rewrite(before, "csv", link=None)[1] == b"a,mention,biosyn_id,biosyn_name,biosyn_score\n" + body
 
 
 @pytest.mark.parametrize(
@@ -94,6 +89,32 @@ def test_a_bad_header_is_refused(rewrite, header, message):
         rewrite(header, "csv")
 
 
-def test_utf_16_is_refused(rewrite):
-    with pytest.raises(InputError, match="is UTF-16"):
-        rewrite("a,mention\n1,ataxia\n".encode("utf-16"), "csv")
+# -- one mention a line
+
+
+def test_lines_before_and_after(rewrite):
+    mentions, written = rewrite("\ufeffataxia\r\n\n  Wilms' tumour \nlast", "lines")
+    assert [one.text for one in mentions] == ["ataxia", "  Wilms' tumour ", "last"]
+    assert [one.place.rpartition(":")[2] for one in mentions] == ["1", "3", "4"]
+    assert written.decode() == f"\ufeffataxia{AFTER_A_LINE}\r\n\n  Wilms' tumour {AFTER_A_LINE}\nlast{AFTER_A_LINE}"
+
+
+def test_the_id_alone_after_a_line(rewrite):
+    assert rewrite("ataxia\n", "lines", keys=(ID,))[1] == b"ataxia\tD1|2\n"
+
+
+def test_a_line_that_is_not_utf8_is_named_and_stays(rewrite):
+    mentions, written = rewrite("good\nsjögren\n".encode("latin-1"), "lines")
+    assert [bool(one.problem) for one in mentions] == [False, True]
+    assert written.endswith("\nsjögren\n".encode("latin-1"))
+
+
+@given(
+    lines=st.lists(
+        st.text(st.characters(codec="utf-8", exclude_characters="\n\r\t\ufeff"), min_size=1).filter(str.strip)
+    )
+)
+def test_lines_that_are_written_are_read_back(rewrite, lines):
+    mentions, written = rewrite("".join(f"{line}\n" for line in lines), "lines")
+    assert [one.text for one in mentions] == lines
+    assert written.decode().split("\n")[:-1] == [line + AFTER_A_LINE for line in lines]

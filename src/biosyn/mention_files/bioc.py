@@ -1,6 +1,10 @@
-"""BioC XML and JSON: the links become infons of the annotations."""
+"""BioC XML and JSON, document by document: safe to read from anyone, and never whole in memory.
 
-from collections.abc import Iterator, Sequence
+In a file of mentions the links become infons of the annotations.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from io import BufferedReader
 from pathlib import Path
 from typing import Any
@@ -13,91 +17,8 @@ from biosyn.mention_files.bioc_xml import add_infons, to_bytes, xml_document, xm
 from biosyn.mention_files.json_places import JsonObject, ParsedJson, with_members_of
 from biosyn.mention_files.units import Link, Mention, Unit, added_texts, already_linked, bad_unit, plain_unit
 
-
-def bioc_xml_units(
-    stream: BufferedReader, path: str | Path, *, types: frozenset[str] | None, keys: Sequence[str]
-) -> Iterator[Unit]:
-    """Yield a unit a document, and units for what stands around them; ``types`` None means all."""
-    for piece in xml_pieces(stream, path):
-        if isinstance(piece, bytes):
-            yield plain_unit(piece)
-        else:
-            try:
-                document = xml_document(piece, path)
-            except InputError as error:
-                yield bad_unit(to_bytes(piece), str(path), str(error).removeprefix(f"{path}: "))
-            else:
-                yield _xml_unit(piece, document, path, types, keys)
-
-
-def bioc_json_units(
-    stream: BufferedReader, path: str | Path, *, types: frozenset[str] | None, keys: Sequence[str]
-) -> Iterator[Unit]:
-    """Yield a unit a document, and units for what stands around them; ``types`` None means all."""
-    for piece in json_pieces(stream, path):
-        if piece.parsed is None:
-            yield plain_unit(piece.text.encode())
-        else:
-            try:
-                document = json_document(piece.parsed.value, path)
-            except InputError as error:
-                yield bad_unit(piece.text.encode(), str(path), str(error).removeprefix(f"{path}: "))
-            else:
-                yield _json_unit(piece.text, piece.parsed, document, path, types, keys)
-
-
-def _xml_unit(
-    element: Any, document: BiocDocument, path: str | Path, types: frozenset[str] | None, keys: Sequence[str]
-) -> Unit:
-    annotations, mentions = _mentions(document, path, types)
-
-    def render(links: Sequence[Link | None]) -> bytes:
-        for annotation, link in zip(annotations, links, strict=True):
-            if link:
-                add_infons(annotation.source, added_texts(link, keys))
-        return to_bytes(element)
-
-    return Unit(mentions, render, document.text)
-
-
-def _json_unit(
-    text: str,
-    parsed: ParsedJson,
-    document: BiocDocument,
-    path: str | Path,
-    types: frozenset[str] | None,
-    keys: Sequence[str],
-) -> Unit:
-    annotations, mentions = _mentions(document, path, types)
-
-    def render(links: Sequence[Link | None]) -> bytes:
-        added = [
-            _json_addition(annotation.source, added_texts(link, keys))
-            for annotation, link in zip(annotations, links, strict=True)
-            if link
-        ]
-        return with_members_of(text, parsed.objects, added).encode()
-
-    return Unit(mentions, render, document.text)
-
-
-def _json_addition(annotation: JsonObject, infons: JsonObject) -> tuple[JsonObject, JsonObject]:
-    return (annotation["infons"], infons) if "infons" in annotation else (annotation, {"infons": infons})
-
-
-def _mentions(
-    document: BiocDocument, path: str | Path, types: frozenset[str] | None
-) -> tuple[list[BiocAnnotation], tuple[Mention, ...]]:
-    """Return the annotations that are wanted, and their mentions in the same order."""
-    annotations, mentions = [], []
-    for passage in document.passages:
-        for annotation in passage.annotations:
-            if types is None or annotation.infons.get("type") in types:
-                place = f"{path}: document '{document.id[:60]}', annotation '{annotation.id[:60]}'"
-                problem = annotation_problem(annotation, passage) or already_linked(annotation.infons)
-                annotations.append(annotation)
-                mentions.append(Mention(annotation.text or "", place, problem))
-    return annotations, tuple(mentions)
+Infons = tuple[Any, dict[str, str]]
+"""The source of an annotation, an XML element or JSON object, and the infons to put into it."""
 
 
 def read_bioc(path: str | Path) -> Iterator[BiocDocument]:
@@ -120,3 +41,76 @@ def read_bioc(path: str | Path) -> Iterator[BiocDocument]:
             for piece in json_pieces(stream, path):
                 if piece.parsed is not None:
                     yield json_document(piece.parsed.value, path)
+
+
+def bioc_xml_units(
+    stream: BufferedReader, path: str | Path, *, types: frozenset[str] | None, keys: Sequence[str]
+) -> Iterator[Unit]:
+    """Yield a unit a document, and units for what stands around them; ``types`` None means all."""
+    for piece in xml_pieces(stream, path):
+        if isinstance(piece, bytes):
+            yield plain_unit(piece)
+        else:
+            yield _unit(partial(xml_document, piece), partial(_xml_with, piece), path, types, keys)
+
+
+def bioc_json_units(
+    stream: BufferedReader, path: str | Path, *, types: frozenset[str] | None, keys: Sequence[str]
+) -> Iterator[Unit]:
+    """Yield a unit a document, and units for what stands around them; ``types`` None means all."""
+    for text, parsed in json_pieces(stream, path):
+        if parsed is None:
+            yield plain_unit(text.encode())
+        else:
+            yield _unit(partial(json_document, parsed.value), partial(_json_with, text, parsed), path, types, keys)
+
+
+def _unit(
+    read: Callable[[str | Path], BiocDocument],
+    written_with: Callable[[Sequence[Infons]], bytes],
+    path: str | Path,
+    types: frozenset[str] | None,
+    keys: Sequence[str],
+) -> Unit:
+    """Return the unit of a document, from what reads it and what writes it with infons added."""
+    try:
+        document = read(path)
+    except InputError as error:
+        return bad_unit(written_with(()), str(path), str(error).removeprefix(f"{path}: "))
+    annotations, mentions = _mentions(document, path, types)
+
+    def render(links: Sequence[Link | None]) -> bytes:
+        pairs = zip(annotations, links, strict=True)
+        return written_with([(annotation.source, added_texts(link, keys)) for annotation, link in pairs if link])
+
+    return Unit(mentions, render, document.text)
+
+
+def _xml_with(document: Any, added: Sequence[Infons]) -> bytes:
+    for annotation, infons in added:
+        add_infons(annotation, infons)
+    return to_bytes(document)
+
+
+def _json_with(text: str, parsed: ParsedJson, added: Sequence[Infons]) -> bytes:
+    return with_members_of(text, parsed.objects, [_json_members(*one) for one in added]).encode()
+
+
+def _json_members(annotation: JsonObject, infons: JsonObject) -> tuple[JsonObject, JsonObject]:
+    """Return the object to put members into, and these members: the infons are an object of their own."""
+    return (annotation["infons"], infons) if "infons" in annotation else (annotation, {"infons": infons})
+
+
+def _mentions(
+    document: BiocDocument, path: str | Path, types: frozenset[str] | None
+) -> tuple[list[BiocAnnotation], tuple[Mention, ...]]:
+    """Return the annotations that are wanted, and their mentions in the same order."""
+    annotations, mentions = [], []
+    for passage in document.passages:
+        for annotation in passage.annotations:
+            if types is None or annotation.infons.get("type") in types:
+                place = f"{path}: document '{document.id[:60]}', annotation '{annotation.id[:60]}'"
+                problem = annotation_problem(annotation, passage) or already_linked(annotation.infons)
+                annotations.append(annotation)
+                mentions.append(Mention(annotation.text or "", place, problem))
+    return annotations, tuple(mentions)

@@ -1,4 +1,4 @@
-"""CSV and TSV with a header; the links become columns after the last one.
+"""One mention a line, and CSV and TSV with a header; the links become columns after the last one.
 
 A record is kept as its bytes, quotes and line ends included, and the new columns are written after them.
 """
@@ -20,10 +20,11 @@ from biosyn.mention_files.units import (
     added_texts,
     already_linked,
     bad_unit,
-    decoded,
     plain_unit,
     raw_lines,
+    record_unit,
     split_line,
+    units_of_lines,
 )
 
 
@@ -34,6 +35,20 @@ class _Record(NamedTuple):
     raw: bytes
     fields: list[str]
     problem: str = ""
+
+
+def line_units(stream: BufferedReader, path: str | Path, *, keys: Sequence[str]) -> Iterator[Unit]:
+    """Yield a unit a line, all of which is the mention; what is added is separated by tabs, and never quoted."""
+
+    def unit_of(text: str, raw: bytes, place: str) -> Unit:
+        body, end = split_line(raw)
+
+        def linked(link: Link) -> bytes:
+            return body + "".join(f"\t{value}" for value in added_texts(link, keys).values()).encode() + end
+
+        return record_unit(Mention(text[: len(text) - len(end)], place), raw, linked)
+
+    return units_of_lines(stream, path, unit_of)
 
 
 def table_units(
@@ -63,10 +78,7 @@ def table_units(
 
 
 def _unit(mention: Mention, raw: bytes, delimiter: str, keys: Sequence[str]) -> Unit:
-    def render(links: Sequence[Link | None]) -> bytes:
-        return _widened(raw, added_texts(links[0], keys).values(), delimiter) if links[0] else raw
-
-    return Unit((mention,), render)
+    return record_unit(mention, raw, lambda link: _widened(raw, added_texts(link, keys).values(), delimiter))
 
 
 def _column(header: list[str], column: str, path: str | Path) -> int:
@@ -131,24 +143,3 @@ def _is_utf8(raw: bytes) -> bool:
     except UnicodeDecodeError:
         return False
     return True
-
-
-def line_units(stream: BufferedReader, path: str | Path, *, keys: Sequence[str]) -> Iterator[Unit]:
-    """Yield a unit a line; a line of blanks is no record and stays as it is."""
-    for number, raw in raw_lines(stream, path):
-        body, end = split_line(raw)
-        text = decoded(body, number)
-        if text is None:
-            yield bad_unit(raw, f"{path}:{number}", NOT_UTF8)
-        elif text.strip():
-            yield _line_unit(Mention(text, f"{path}:{number}"), body, end, keys)
-        else:
-            yield plain_unit(raw)
-
-
-def _line_unit(mention: Mention, body: bytes, end: bytes, keys: Sequence[str]) -> Unit:
-    def render(links: Sequence[Link | None]) -> bytes:
-        added = added_texts(links[0], keys) if links[0] else {}
-        return body + "".join(f"\t{value}" for value in added.values()).encode() + end
-
-    return Unit((mention,), render)

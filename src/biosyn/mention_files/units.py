@@ -9,6 +9,19 @@ from biosyn.errors import InputError
 
 ID, NAME, SCORE, PROBABILITY = "biosyn_id", "biosyn_name", "biosyn_score", "biosyn_probability"
 DECIMALS = 4  # of a score as it is written
+MAX_LINE = 1 << 26  # bytes; a file without line ends must not fill the memory
+NOT_UTF8 = "is not UTF-8: save the file as UTF-8"
+
+
+class Mention(NamedTuple):
+    """A mention, or a record that should have been one.
+
+    ``place`` is for people: file and line, or document and annotation. ``problem`` says why it cannot be linked.
+    """
+
+    text: str
+    place: str
+    problem: str = ""
 
 
 class Link(NamedTuple):
@@ -24,21 +37,6 @@ class Link(NamedTuple):
 
 
 Render = Callable[[Sequence[Link | None]], bytes]
-NOT_UTF8 = "is not UTF-8: save the file as UTF-8"
-MAX_LINE = 1 << 26  # bytes; a file without line ends must not fill the memory
-
-
-class Mention(NamedTuple):
-    """A mention, or a record that should have been one.
-
-    ``place`` is for people: file and line, or document and annotation. ``problem`` says why it cannot be linked.
-    """
-
-    text: str
-    place: str
-    problem: str = ""
-
-
 """A link for each mention of the unit, None where there is none, to the unit's bytes: what it was, and the links."""
 
 
@@ -61,6 +59,23 @@ def plain_unit(raw: bytes) -> Unit:
 def bad_unit(raw: bytes, place: str, problem: str) -> Unit:
     """Return the unit of a record that cannot be read: it stays as it is."""
     return Unit((Mention(raw[:400].decode("utf-8", "replace"), place, problem),), lambda links: raw)
+
+
+def record_unit(mention: Mention, raw: bytes, linked: Callable[[Link], bytes]) -> Unit:
+    """Return the unit of a record with one mention: what it was, or what ``linked`` makes of it."""
+    return Unit((mention,), lambda links: linked(links[0]) if links[0] else raw)
+
+
+def units_of_lines(
+    stream: BufferedReader, path: str | Path, unit_of: Callable[[str, bytes, str], Unit]
+) -> Iterator[Unit]:
+    """Yield the unit of each line, made of its text, bytes and place; a line of blanks is no record and stays."""
+    for number, raw in raw_lines(stream, path):
+        text, place = decoded(raw, number), f"{path}:{number}"
+        if text is None:
+            yield bad_unit(raw, place, NOT_UTF8)
+        else:
+            yield unit_of(text, raw, place) if text.strip() else plain_unit(raw)
 
 
 def added_fields(link: Link, keys: Sequence[str]) -> dict[str, str | float]:
@@ -95,6 +110,24 @@ def already_linked(present: Collection[str]) -> str:
     return f"holds {found[0]} already: link the file as it was before" if found else ""
 
 
+def raw_lines(stream: BufferedReader, path: str | Path) -> Iterator[tuple[int, bytes]]:
+    """Yield ``(line number from 1, line with its end)``; only LF ends a line.
+
+    Raises
+    ------
+    InputError
+        If the file is UTF-16, or a line is longer than ``MAX_LINE``.
+    """
+    if stream.peek(2)[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        raise InputError("is UTF-16: save the file as UTF-8", path=path)
+    number = 0
+    while line := stream.readline(MAX_LINE):
+        number += 1
+        if len(line) == MAX_LINE:
+            raise InputError(f"is longer than {MAX_LINE} bytes: is it a text file?", path=path, line=number)
+        yield number, line
+
+
 def split_line(raw: bytes) -> tuple[bytes, bytes]:
     r"""Return a line without its end, and the end.
 
@@ -113,21 +146,3 @@ def decoded(raw: bytes, number: int = 0) -> str | None:
         return raw.decode("utf-8-sig" if number == 1 else "utf-8")
     except UnicodeDecodeError:
         return None
-
-
-def raw_lines(stream: BufferedReader, path: str | Path) -> Iterator[tuple[int, bytes]]:
-    """Yield ``(line number from 1, line with its end)``; only LF ends a line.
-
-    Raises
-    ------
-    InputError
-        If the file is UTF-16, or a line is longer than ``MAX_LINE``.
-    """
-    if stream.peek(2)[:2] in (b"\xff\xfe", b"\xfe\xff"):
-        raise InputError("is UTF-16: save the file as UTF-8", path=path)
-    number = 0
-    while line := stream.readline(MAX_LINE):
-        number += 1
-        if len(line) == MAX_LINE:
-            raise InputError(f"is longer than {MAX_LINE} bytes: is it a text file?", path=path, line=number)
-        yield number, line

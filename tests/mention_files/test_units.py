@@ -4,7 +4,7 @@ import pytest
 
 from biosyn.errors import InputError
 from biosyn.files import open_binary
-from biosyn.mention_files import units as raw_lines_module
+from biosyn.mention_files import units
 from biosyn.mention_files.units import raw_lines
 
 
@@ -20,12 +20,6 @@ def test_lines_end_at_lf_only_and_keep_their_ends(tmp_path, name):
     assert lines_of(tmp_path / name) == [(1, b"one\r\n"), (2, b"two\x0c\rstill two\n"), (3, b"\n"), (4, b"last")]
 
 
-def test_a_file_that_is_not_there_or_a_folder_is_named(tmp_path):
-    for path in (tmp_path / "missing", tmp_path):
-        with pytest.raises(InputError, match="cannot be read"):
-            lines_of(path)
-
-
 def test_utf_16_is_named(tmp_path):
     (tmp_path / "a").write_bytes("ataxia".encode("utf-16"))
     with pytest.raises(InputError, match="is UTF-16"):
@@ -33,13 +27,7 @@ def test_utf_16_is_named(tmp_path):
 
 
 def test_a_file_without_line_ends_does_not_fill_the_memory(tmp_path, monkeypatch):
-    monkeypatch.setattr(raw_lines_module, "MAX_LINE", 10)
+    monkeypatch.setattr(units, "MAX_LINE", 10)
     (tmp_path / "a").write_bytes(b"short\n" + b"x" * 100)
     with pytest.raises(InputError, match=r"a:2: is longer than 10 bytes"):
         lines_of(tmp_path / "a")
-
-
-def test_an_error_of_the_caller_keeps_its_own_name(tmp_path):
-    (tmp_path / "a.gz").write_bytes(gzip.compress(b"x"))
-    with pytest.raises(PermissionError), open_binary(tmp_path / "a.gz"):
-        raise PermissionError("of something else")
