@@ -63,6 +63,7 @@ def calibrated(result, model, fixtures, tmp_path_factory):
 
 def test_calibrate_and_answers_with_a_threshold(result, calibrated, evaluated, model, golden):
     folder, printed = calibrated
+    refused = ["--mention", "mystery illness", "--threshold", 0.99]
     metrics = json.loads((evaluated("--threshold", 0.5, folder=folder)[0] / "metrics.json").read_text("utf-8"))
     found = {
         "calibrate": printed,
@@ -70,7 +71,8 @@ def test_calibrate_and_answers_with_a_threshold(result, calibrated, evaluated, m
         "metrics.json": metrics["confidence"],
         "names": result("inference", *model(folder), "--mention", "ovarian tumours", "--topk", 2),
         "concepts": result("inference", *model(folder), "--mention", "tumours", "--group_by_concept", "--topk", 2),
-        "refused": result("inference", *model(folder), "--mention", "mystery illness", "--threshold", 0.99),
+        "refused": result("inference", *model(folder), *refused),
+        "no concept": result("inference", *model(folder), *refused, "--group_by_concept"),
     }
     golden("calibrated", found, tolerance=1e-3)  # of a fit, and of logits that are far from 0
 
