@@ -16,7 +16,7 @@ def start_ranks(tmp_path):
     import torch.distributed as dist
 
     stores = []
-    SERVER.set_forkserver_preload(["biosyn.linking.file", "biosyn.training.train", "biosyn.distributed.running"])
+    SERVER.set_forkserver_preload(["biosyn.linking.file", "biosyn.training.train", "biosyn.distributed.launch"])
 
     def start(size, program, *arguments):
         stores.append(dist.TCPStore("127.0.0.1", 0, is_master=True, wait_for_workers=False))  # torchrun has one, too

@@ -25,11 +25,11 @@ def run(rank, size, port, program, arguments, target):
 
 def command(verb, *argv):
     """Run a command: its exit code, stdout and stderr. A batch is eight texts, so that there is something to share."""
-    import biosyn.cli.ranks
+    import biosyn.distributed.environment
     import biosyn.encoders.dense
     import biosyn.linking.steps
 
-    biosyn.cli.ranks.GRACE = 0.1  # there is no torchrun here that would end the other ranks
+    biosyn.distributed.environment.GRACE = 0.1  # there is no torchrun here that would end the other ranks
     biosyn.encoders.dense.BATCH_SIZES["cpu"] = 8
     biosyn.linking.steps.MENTIONS = 16
     with redirect_stdout(io.StringIO()) as out, redirect_stderr(io.StringIO()) as err:
@@ -47,7 +47,7 @@ def messages():
     import torch
 
     from biosyn.distributed import ranks
-    from biosyn.distributed.running import joined
+    from biosyn.distributed.launch import joined
 
     with joined("cpu"):
         rank, heard = ranks.rank(), []
@@ -57,7 +57,7 @@ def messages():
             "share": ranks.my_share(list(range(7))),
             "summed": ranks.summed(torch.tensor([1.5, rank])).tolist(),
             "gathered": [part.tolist() for part in ranks.gathered(torch.arange(6).view(3, 2)[:rank])],
-            "json": ranks.gathered_json({"rank": rank, "text": "\ud800", "score": 0.1 + rank}),
+            "objects": ranks.gathered_objects({"rank": rank, "text": "\ud800", "score": 0.1 + rank}),
             "heard": heard,
             "answers": answers,
         }
@@ -69,7 +69,7 @@ def searches(seed):
     import torch
 
     from biosyn.distributed import ranks
-    from biosyn.distributed.running import joined
+    from biosyn.distributed.launch import joined
     from biosyn.retrieval.search import best_of, top_names, top_names_of_blocks, top_names_of_share
     from biosyn.retrieval.vectors import Vectors
 
@@ -104,7 +104,7 @@ def encodings(folder):
 
     from biosyn.checkpoint.encoder import load_encoder
     from biosyn.distributed import ranks
-    from biosyn.distributed.running import joined
+    from biosyn.distributed.launch import joined
     from biosyn.encoders.dense import BATCH_SIZES, DenseEncoder
     from biosyn.training.name_pool import NamePool
 
@@ -118,8 +118,8 @@ def encodings(folder):
         pool.embed()
         for number, names in ((0, slice(0, 50)), (1, slice(20, 96))):
             torch.testing.assert_close(pool.vectors_of(number), expected[names][pool.share_of(number)])
-        shares = ranks.gathered_json([pool.share_of(number).tolist() for number in (0, 1)])
-        lengths = ranks.gathered_json(int(pool.tokens.take(pool.mine).lengths.sum()))
+        shares = ranks.gathered_objects([pool.share_of(number).tolist() for number in (0, 1)])
+        lengths = ranks.gathered_objects(int(pool.tokens.take(pool.mine).lengths.sum()))
         return [sorted(row for share in shares for row in share[number]) for number in (0, 1)], lengths
 
 
@@ -130,7 +130,7 @@ def candidates(folder, dictionary_path, queries_folder):
     from biosyn.checkpoint.encoder import load_encoder
     from biosyn.data.dictionary import DictionaryDataset
     from biosyn.data.queries import QueryDataset
-    from biosyn.distributed.running import joined
+    from biosyn.distributed.launch import joined
     from biosyn.encoders.dense import BATCH_SIZES, DenseEncoder
     from biosyn.encoders.sparse import SparseEncoder
     from biosyn.training.candidates import CandidateRetriever
@@ -157,16 +157,15 @@ def candidates(folder, dictionary_path, queries_folder):
         return retriever.retrieve(encoder.encode(mentions, together=True), pool.vectors_of(0)).candidates.tolist()
 
 
-def gradients(batches):
-    """Return the gradient of a linear net whose loss is a sum over the ranks' numbers, in several passes."""
+def gradients(*several):
+    """Return the gradients of a linear net whose loss is a sum over the ranks' numbers, in several passes each."""
     import torch
 
     from biosyn.distributed import ranks
-    from biosyn.distributed.running import joined
+    from biosyn.distributed.launch import joined
 
-    net = torch.nn.Linear(1, 1)
-
-    def passes():
+    def passes(batches):
+        net = torch.nn.Linear(1, 1)
         parallel = ranks.data_parallel(net)
         for number, numbers in enumerate(batches, 1):
             mine = ranks.my_share(numbers)
@@ -175,7 +174,7 @@ def gradients(batches):
         return net.weight.grad.item()
 
     with joined("cpu"):
-        return passes()
+        return [passes(batches) for batches in several]
 
 
 PROGRAMS = {

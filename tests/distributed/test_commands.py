@@ -29,7 +29,7 @@ def model_flags(calibrated_checkpoint, tiny_dictionary, tmp_path):
     return make
 
 
-@pytest.mark.parametrize("size", [2, 3])
+@pytest.mark.parametrize("size", [2, pytest.param(3, marks=pytest.mark.slow)])
 def test_an_evaluation_gives_the_same_figures_and_predictions_and_writes_the_same_index(
     on_ranks, model_flags, tiny_queries, tmp_path, size
 ):
@@ -102,6 +102,7 @@ def test_a_file_is_linked_to_the_same_bytes_also_when_it_is_killed_and_resumed_b
         assert (tmp_path / name.replace("1", "3")).read_bytes() == (tmp_path / name).read_bytes()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("told", [(0, 1), (1,)], ids=["both", "one"])  # the other sees only that it has gone
 def test_a_run_that_is_terminated_says_so_once_and_can_be_resumed(start_ranks, link_flags, tmp_path, told):
     processes, results = start_ranks(2, "command", *link_flags(2))

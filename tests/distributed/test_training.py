@@ -8,6 +8,7 @@ import pytest
 from safetensors.torch import load_file
 from torch.testing import assert_close
 
+SIZES = [pytest.param(2, marks=pytest.mark.slow), 3]
 # 14 mentions, of which some have no positive candidate. Three ranks share batches of two: one has no part in them.
 SETTINGS = {
     "plain": ["--train_batch_size", "2"],
@@ -46,14 +47,14 @@ def arguments(still_encoder, tiny_dictionary, tiny_queries, tmp_path):
     return make
 
 
-@pytest.mark.parametrize("size", [2, 3])
+@pytest.mark.parametrize("size", SIZES)
 def test_the_candidates_are_those_of_one_process(on_ranks, still_encoder, tiny_dictionary, tiny_queries, size):
     paths = [str(still_encoder), str(tiny_dictionary), str(tiny_queries)]
     (alone,) = on_ranks(1, "candidates", *paths)
     assert on_ranks(size, "candidates", *paths) == [alone] * size
 
 
-@pytest.mark.parametrize("size", [2, 3])
+@pytest.mark.parametrize("size", SIZES)
 def test_several_ranks_train_what_one_would(on_ranks, arguments, tmp_path, size):
     settings = ["accumulated", "checkpointed"] if size == 2 else ["plain"]
     (alone,) = on_ranks(1, "commands", *(arguments(setting, f"1-{setting}") for setting in settings))
@@ -101,6 +102,7 @@ def test_a_resumed_run_of_the_same_ranks_is_the_uninterrupted_one_bit_for_bit(
         ).read_bytes()
 
 
+@pytest.mark.slow
 def test_other_ranks_may_go_on_and_learn_the_same_but_for_dropout(on_ranks, arguments, tmp_path):
     peaceful = on_ranks(2, "command", *arguments("plain", "peaceful", "--save_every_steps", "3"))
     expected = json.loads(peaceful[0][1])["epochs"]

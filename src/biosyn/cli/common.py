@@ -8,8 +8,14 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
-from biosyn.cli.ranks import parse_arguments, prefix, require_one_process, tell_error
-from biosyn.distributed.environment import RankLostError, launched_rank
+from biosyn.distributed.environment import (
+    RankLostError,
+    launched_rank,
+    only_first_prints,
+    prefix,
+    require_one_process,
+    wait_for_first,
+)
 from biosyn.errors import InputError
 from biosyn.settings.verbs import INDEX_PRECISIONS, PRECISIONS, SEARCH_MEMORY
 
@@ -36,19 +42,21 @@ def run_command(
     ranks
         Whether several processes that torchrun started may do it together.
     """
-    args = parse_arguments(parser, argv)
+    with only_first_prints():
+        args = parser.parse_args(argv)
     _configure_logging(quiet=getattr(args, "quiet", False))
     try:
         if not ranks:
             require_one_process(parser.prog)
         result = function(args)
     except InputError as error:
-        tell_error(parser.prog, error)
+        wait_for_first()  # most errors meet every rank, and are printed once
+        _print_error(parser.prog, " ".join(str(error).split()))
         return 2
     except RankLostError as error:
         if str(error):
             again = "start the command again" + (" with --resume" if hasattr(args, "resume") else "")
-            print(f"{prefix()}{parser.prog}: error: {error}: {again}", file=sys.stderr, flush=True)
+            _print_error(parser.prog, f"{error}: {again}")
         return 1
     except KeyboardInterrupt:
         if launched_rank() == 0:
@@ -169,6 +177,10 @@ def make_config(config: Callable[..., Config], args: argparse.Namespace) -> Conf
     if "show_progress" in known:
         values["show_progress"] = show_progress(args)
     return config(**values)
+
+
+def _print_error(command: str, message: str) -> None:
+    print(f"{prefix()}{command}: error: {message}", file=sys.stderr, flush=True)
 
 
 def _configure_logging(*, quiet: bool) -> None:

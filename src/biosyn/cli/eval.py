@@ -66,7 +66,7 @@ def _parser() -> argparse.ArgumentParser:
 def _eval(args: argparse.Namespace) -> dict[str, Any]:
     args.train_dir = tuple(args.train_dir)
     config = make_config(EvalConfig, args)
-    from biosyn.distributed.running import joined  # here, so that --help does not wait for torch
+    from biosyn.distributed.launch import joined  # here, so that --help does not wait for torch
     from biosyn.evaluation.evaluate import evaluate
 
     with joined(config.device):

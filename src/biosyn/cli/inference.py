@@ -3,6 +3,7 @@
 import argparse
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from biosyn.cli.common import (
@@ -17,7 +18,6 @@ from biosyn.cli.common import (
     make_config,
     run_command,
 )
-from biosyn.distributed.environment import restarts
 from biosyn.errors import InputError
 from biosyn.settings.verbs import INFERENCE_TOPK, LINK_FORMATS, InferenceConfig, LinkConfig
 from biosyn.text.abbreviations import ABBREVIATION_METHODS
@@ -67,7 +67,7 @@ def _infer(args: argparse.Namespace) -> dict[str, Any]:
     if wants_linking(args):
         return link(args)
     config = make_config(InferenceConfig, args)
-    from biosyn.distributed.running import joined  # here, so that --help does not wait for torch
+    from biosyn.distributed.launch import joined  # here, so that --help does not wait for torch
     from biosyn.linking.mention import infer
 
     with joined(config.device):
@@ -113,14 +113,13 @@ def wants_linking(args: argparse.Namespace) -> bool:
 
 
 def link(args: argparse.Namespace) -> dict[str, Any]:
-    """Link the file; return the counts. What torchrun starts again goes on."""
-    args.resume = args.resume or restarts() > 0
+    """Link the file; return the counts."""
     config = make_config(LinkConfig, args)
-    from biosyn.distributed.running import joined  # here, so that --help does not wait for torch
+    from biosyn.distributed.launch import joined  # here, so that --help does not wait for torch
     from biosyn.linking.file import link_file
 
-    with joined(config.device):
-        return link_file(config)
+    with joined(config.device) as restarted:
+        return link_file(replace(config, resume=config.resume or restarted))
 
 
 if __name__ == "__main__":

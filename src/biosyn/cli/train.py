@@ -3,11 +3,11 @@
 import argparse
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from biosyn.cli.common import make_config, run_command
 from biosyn.cli.training_flags import add_data, add_numbers, add_run
-from biosyn.distributed.environment import restarts
 from biosyn.settings.verbs import POOLINGS, SIMILARITIES, TrainConfig
 
 SETTINGS = (
@@ -59,13 +59,12 @@ def _add_vectors(parser: argparse.ArgumentParser) -> None:
 
 
 def _train(args: argparse.Namespace) -> dict[str, Any]:
-    args.resume = args.resume or restarts() > 0  # what torchrun starts again goes on
     config = make_config(TrainConfig, args)
-    from biosyn.distributed.running import joined  # here, so that --help does not wait for torch
+    from biosyn.distributed.launch import joined  # here, so that --help does not wait for torch
     from biosyn.training.train import train
 
-    with joined(config.device):
-        return train(config)
+    with joined(config.device) as restarted:
+        return train(replace(config, resume=config.resume or restarted))
 
 
 if __name__ == "__main__":

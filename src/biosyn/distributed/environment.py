@@ -1,10 +1,18 @@
-"""Which of several processes this one is, as torchrun tells it; nothing of torch is imported for it."""
+"""What torchrun tells a process about itself, and who speaks for all of them; nothing of torch is imported for it."""
 
+import io
 import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
+
+from biosyn.errors import InputError
+
+GRACE = 10.0  # seconds a rank other than the first waits before it ends with an error
 
 
 class RankLostError(Exception):
-    """Another rank of the run has ended before its time; the message, if any, is this rank's to tell."""
+    """Another rank of the run has ended too early; the message is empty where another rank prints it."""
 
 
 def launched() -> int:
@@ -23,8 +31,48 @@ def local_rank() -> int:
 
 
 def restarts() -> int:
-    """Return how often torchrun (``--max_restarts``) has started this process anew."""
+    """Return how often torchrun (``--max_restarts``) has restarted the processes of this machine.
+
+    It does not count a restart that began on another machine.
+    """
     return _number("TORCHELASTIC_RESTART_COUNT", 0)
+
+
+def run_id() -> str:
+    """Return the name of the run (``--rdzv_id``), which is unique among the runs that share torchrun's store."""
+    return os.environ.get("TORCHELASTIC_RUN_ID", "")
+
+
+def prefix() -> str:
+    """Return what the lines of a rank other than the first begin with."""
+    return f"rank {launched_rank()}: " if launched_rank() > 0 else ""
+
+
+def require_one_process(command: str) -> None:
+    """Raise InputError under torchrun, for a command whose processes would all do the same."""
+    if launched() > 1:
+        raise InputError(f"{command} does its work in one process: start it without torchrun")
+
+
+def wait_for_first() -> None:
+    """Give the first rank the time to print an error that all ranks have, and torchrun the time to end the others."""
+    if launched_rank() > 0:
+        time.sleep(GRACE)
+
+
+@contextmanager
+def only_first_prints() -> Iterator[None]:
+    """Discard what ranks other than the first print in this block: the help or the usage of a command."""
+    if launched_rank() == 0:
+        yield
+        return
+    try:
+        with redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()):
+            yield
+    except SystemExit as end:
+        if end.code:
+            wait_for_first()
+        raise
 
 
 def _number(name: str, default: int) -> int:

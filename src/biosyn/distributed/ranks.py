@@ -1,10 +1,10 @@
-"""The processes of a run, ranks 0 to size - 1: who does what, and what they tell each other; alone, all pass through.
+"""The processes of a run, ranks 0 to size - 1: who does what, and what they send each other; alone, all pass through.
 
-Tensors and JSON go from one to the other, never a pickle. Every function that takes a value of each rank waits for all
-of them: they must all call it, in the same order.
+Every function that takes a value of each rank waits for all of them: they must all call it, in the same order. Large
+arrays go as tensors. Other values go by torch's object collectives, which pickle: the processes of one run have
+started from the same code and trust each other, as no file is trusted.
 """
 
-import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any, NamedTuple, TypeVar, cast
@@ -23,11 +23,11 @@ class _Place(NamedTuple):
     size: int = 1
 
 
-_here = _Place()
+_here = _Place()  # not torch.distributed's: a program that uses BioSyn may have ranks of its own
 
 
-def take_place(rank: int = 0, size: int = 1) -> None:
-    """Say which rank this process is, once torch.distributed is ready; without arguments it is alone again."""
+def set_rank(rank: int = 0, size: int = 1) -> None:
+    """Make this process a rank, once torch.distributed is ready; without arguments it is alone again."""
     global _here
     _here = _Place(rank, size)
 
@@ -81,58 +81,51 @@ def gathered(tensor: Tensor) -> list[Tensor]:
     return [part[:length] for part, length in zip(parts, lengths.tolist(), strict=True)]
 
 
-def gathered_json(value: T) -> list[T]:
-    """Return what JSON makes of the values of all ranks, in their order; alone, the value itself."""
+def gathered_objects(value: T) -> list[T]:
+    """Return the values of all ranks, in their order."""
     if _here.size == 1:
         return [value]
-    return [json.loads(part.numpy().tobytes()) for part in gathered(_to_bytes(value))]
+    values: list[Any] = [None] * _here.size
+    dist.all_gather_object(values, value)
+    return values
 
 
-def json_from_first(value: Any) -> Any:
-    """Return rank 0's value on every rank, as JSON makes it; alone, the value itself."""
+def from_first(value: T) -> T:
+    """Return rank 0's value on every rank; what the others give does not count."""
     if _here.size == 1:
         return value
-    content = _to_bytes(value if is_first() else None)
-    length = torch.tensor([len(content)])
-    dist.broadcast(length, 0)
-    content = content if is_first() else torch.empty(int(length), dtype=torch.uint8)
-    dist.broadcast(content, 0)
-    return json.loads(content.numpy().tobytes())
+    values = [value if is_first() else None]
+    dist.broadcast_object_list(values, 0)
+    return cast(T, values[0])
 
 
 def tensors_from_first(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Return rank 0's tensors, which are on the CPU, on every rank."""
     if _here.size == 1:
         return dict(tensors)
-    shapes = {name: [str(part.dtype).removeprefix("torch."), list(part.shape)] for name, part in tensors.items()}
     received = {}
-    for name, (dtype, shape) in json_from_first(shapes).items():
-        part = tensors[name] if is_first() else torch.empty(shape, dtype=getattr(torch, dtype))
+    for name, (dtype, shape) in from_first({name: (part.dtype, part.shape) for name, part in tensors.items()}).items():
+        part = tensors[name] if is_first() else torch.empty(shape, dtype=dtype)
         received[name] = part.contiguous()
         dist.broadcast(received[name], 0)
     return received
 
 
-def wait_for_all() -> None:
-    """Return when every rank has come here."""
-    summed(torch.zeros(1))
-
-
 @contextmanager
 def led(function: Callable[[Any], T]) -> Iterator[Callable[[Any], T] | None]:
-    """Let rank 0 lead: what it calls is called on every rank at once, with its argument (JSON).
+    """Let rank 0 lead: what it calls is called on every rank at once, with its argument.
 
     Rank 0 gets the function in the ``with`` block. The others make its calls before they enter theirs, and get None.
     """
     if _here.size == 1:
         yield function
     elif not is_first():
-        while (call := json_from_first(None)) is not None:
-            function(call["argument"])
+        while call := from_first(()):
+            function(*call)
         yield None
     else:
-        yield lambda argument: function(json_from_first({"argument": argument})["argument"])
-        json_from_first(None)  # only where all went well: else the run ends
+        yield lambda argument: function(*from_first((argument,)))
+        from_first(())  # only where all went well: else the run ends
 
 
 def data_parallel(net: nn.Module) -> nn.Module:
@@ -151,7 +144,3 @@ def gradients_shared(net: nn.Module, *, wanted: bool) -> AbstractContextManager[
         return nullcontext()
     context: AbstractContextManager[None] = net.no_sync()  # type: ignore[operator]
     return context
-
-
-def _to_bytes(value: Any) -> Tensor:
-    return torch.frombuffer(bytearray(json.dumps(value).encode()), dtype=torch.uint8)

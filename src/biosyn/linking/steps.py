@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
-from biosyn.distributed.ranks import gathered_json, rank
+from biosyn.distributed.ranks import gathered_objects, rank
 from biosyn.errors import InputError
 from biosyn.linking.journal import LinkState
 from biosyn.mention_files.units import Link, Mention, Unit
@@ -136,5 +136,4 @@ def link_steps(texts: Sequence[Sequence[str]], link: LinkTexts) -> list[list[Lin
     Link(cui='D001259', name='ataxia', score=1.5, probability=None)
     """
     mine = texts[rank()] if rank() < len(texts) else []
-    found = gathered_json(list(link(mine)) if mine else [])
-    return [[Link(*one) for one in links] for links in found[: len(texts)]]
+    return gathered_objects(list(link(mine)) if mine else [])[: len(texts)]

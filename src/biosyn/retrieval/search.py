@@ -6,7 +6,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from biosyn.distributed.ranks import gathered, json_from_first, my_share
+from biosyn.distributed.ranks import from_first, gathered, my_share
 from biosyn.retrieval.vectors import NameVectors, SparseRows, Vectors
 from biosyn.settings.verbs import SEARCH_MEMORY
 
@@ -194,7 +194,7 @@ def top_names_of_blocks(
 
     The blocks are those of one process, so the scores are the same to the last bit.
     """
-    blocks = Blocks(*json_from_first(block_sizes(memory, names)))  # the first rank's: every row has one searcher
+    blocks = from_first(block_sizes(memory, names))  # the first rank's: every row has one searcher
     found = []
     for start in my_share(range(0, names.count, blocks.names)):
         block = names.slice(start, start + blocks.names)

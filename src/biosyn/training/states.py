@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from biosyn.checkpoint.files import FILES
-from biosyn.distributed.ranks import gathered, is_first, json_from_first, size, tensors_from_first
+from biosyn.distributed.ranks import from_first, gathered, is_first, size, tensors_from_first
 from biosyn.errors import InputError
 from biosyn.files import discard, read_json, remove_partial, sha256_of, sync, whole_folder, write_json
 
@@ -209,7 +209,7 @@ def set_random_states(device: torch.device, states: Mapping[str, Tensor]) -> Non
 def state_of_first(state: TrainingState | None) -> TrainingState | None:
     """Return the first rank's state on every rank; the others' need not have its disk."""
     header = None if state is None else [state.epochs, state.steps, state.values]
-    header, tensors = json_from_first(header), tensors_from_first({} if state is None else state.tensors)
+    header, tensors = from_first(header), tensors_from_first({} if state is None else state.tensors)
     return None if header is None else TrainingState(header[0], header[1], tensors, header[2])
 
 
