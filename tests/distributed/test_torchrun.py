@@ -4,6 +4,7 @@ import json
 import os
 import random
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -21,9 +22,12 @@ def torchrun(tmp_path):
     """Function: number of ranks, command and flags for torchrun -> the process; its output goes to files."""
 
     def start(size, command, *flags):
-        launcher = ["-m", "torch.distributed.run", "--standalone", f"--nproc_per_node={size}", *flags]
+        several = "--nnodes=2" in flags  # one start for each machine; they share the files
+        launcher = ["-m", "torch.distributed.run", f"--nproc_per_node={size}", *flags]
+        launcher += [] if several else ["--standalone"]
+        mode = "a" if several else "w"
         names = {"PYTHONPATH": str(ROOT / "src"), "OMP_NUM_THREADS": "1"}
-        with (tmp_path / "out").open("w") as out, (tmp_path / "err").open("w") as err:
+        with (tmp_path / "out").open(mode) as out, (tmp_path / "err").open(mode) as err:
             return subprocess.Popen(
                 [sys.executable, *launcher, *map(str, command)],
                 env={**os.environ, **names},
@@ -56,8 +60,9 @@ def link_command(tiny_checkpoint, tiny_dictionary, tmp_path):
     return make
 
 
-def process_of(torchrun, rank):
-    """Return the process id of a rank."""
+def processes_of(torchrun, rank):
+    """Return the process id of a rank, if torchrun has started it."""
+    found = []
     for path in Path("/proc").glob("[0-9]*"):
         try:
             parent = int((path / "stat").read_text().rpartition(")")[2].split()[1])
@@ -65,16 +70,21 @@ def process_of(torchrun, rank):
         except OSError:  # it has ended meanwhile
             continue
         if f"RANK={rank}".encode() in names:
-            return int(path.name)
-    raise AssertionError(f"no rank {rank}")
+            found.append(int(path.name))
+    return found
+
+
+def wait_until(torchrun, condition):
+    while not condition():
+        assert torchrun.poll() is None, "it ended before it was to be killed"
+        time.sleep(0.001)
 
 
 def kill_rank(torchrun, rank, *, when):
     """Kill a rank by SIGKILL as soon as something is so."""
-    while not when():
-        assert torchrun.poll() is None, "it ended before it was to be killed"
-        time.sleep(0.001)
-    os.kill(process_of(torchrun, rank), signal.SIGKILL)
+    wait_until(torchrun, when)
+    (process,) = processes_of(torchrun, rank)
+    os.kill(process, signal.SIGKILL)
 
 
 def lines_of(tmp_path):
@@ -99,10 +109,27 @@ def test_a_killed_rank_is_named_and_torchrun_s_restart_goes_on(torchrun, link_co
         "inference.py: error: rank 1 of 2 died, which ends the others: start the command again with --resume"
     ]
     assert "going on after" in (tmp_path / "err").read_text()
-    assert json.loads((tmp_path / "out").read_text())["mentions"] == 12_000
+    assert json.loads((tmp_path / "out").read_text())["linked"] == 12_000
+    assert len((tmp_path / "linked").read_text().splitlines()) == 12_000
+    assert not partial.parent.exists()
+
+
+@pytest.mark.slow
+def test_a_restart_that_began_on_another_machine_goes_on(torchrun, link_command, tmp_path):
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        address = f"127.0.0.1:{server.getsockname()[1]}"
+    flags = ["--nnodes=2", "--rdzv_backend=c10d", f"--rdzv_endpoint={address}", "--rdzv_id=two", "--max_restarts=1"]
+    partial = tmp_path / "linked.partial" / "output"
+    agents = [torchrun(1, link_command("linked"), *flags) for _ in range(2)]
+    wait_until(agents[0], lambda: partial.exists() and partial.stat().st_size > 20_000)
+    (process,) = [found for agent in agents for found in processes_of(agent, 1)]
+    os.kill(process, signal.SIGKILL)
+    assert [agent.wait(timeout=300) for agent in agents] == [0, 0]
+    errors = (tmp_path / "err").read_text()
+    assert errors.count("going on after") == 1  # the first rank's torchrun counts no restart
+    assert "anew" not in errors
     assert torchrun(1, link_command("alone")).wait(timeout=300) == 0  # with one thread too: the rounding is the same
     assert (tmp_path / "linked").read_bytes() == (tmp_path / "alone").read_bytes()
-    assert not partial.parent.exists()
 
 
 @pytest.mark.slow

@@ -117,15 +117,16 @@ def led(function: Callable[[Any], T]) -> Iterator[Callable[[Any], T] | None]:
 
     Rank 0 gets the function in the ``with`` block. The others make its calls before they enter theirs, and get None.
     """
+    end: tuple[Any, ...] = ()
     if _here.size == 1:
         yield function
     elif not is_first():
-        while call := from_first(()):
+        while call := from_first(end):
             function(*call)
         yield None
     else:
         yield lambda argument: function(*from_first((argument,)))
-        from_first(())  # only where all went well: else the run ends
+        from_first(end)  # only where all went well: else the run ends
 
 
 def data_parallel(net: nn.Module) -> nn.Module:

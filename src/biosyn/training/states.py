@@ -4,7 +4,7 @@ import logging
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -208,9 +208,9 @@ def set_random_states(device: torch.device, states: Mapping[str, Tensor]) -> Non
 
 def state_of_first(state: TrainingState | None) -> TrainingState | None:
     """Return the first rank's state on every rank; the others' need not have its disk."""
-    header = None if state is None else [state.epochs, state.steps, state.values]
-    header, tensors = from_first(header), tensors_from_first({} if state is None else state.tensors)
-    return None if header is None else TrainingState(header[0], header[1], tensors, header[2])
+    header = from_first(None if state is None else replace(state, tensors={}))
+    tensors = tensors_from_first({} if state is None else state.tensors)
+    return None if header is None else replace(header, tensors=tensors)
 
 
 def write_state(folder: Path, state: TrainingState) -> None:
