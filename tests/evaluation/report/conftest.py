@@ -12,7 +12,7 @@ from biosyn.evaluation.report.errors import error_rows
 from biosyn.evaluation.report.page import Subject, report_html
 from biosyn.records import QueryPrediction
 
-TESTS = Path(__file__).parents[1]
+TESTS = Path(__file__).parents[2]
 RESAMPLES, SEED = 300, 3
 
 
@@ -23,7 +23,7 @@ def _load(path):
     return module
 
 
-_web, _metrics = _load(TESTS / "web" / "conftest.py"), _load(TESTS / "metrics" / "conftest.py")
+_web, _metrics = _load(TESTS / "web" / "conftest.py"), _load(TESTS / "evaluation" / "conftest.py")
 chromium, page, start_server = _web.chromium, _web.page, _web.start_server  # one driver for all pages
 world, naive = _metrics.world, _metrics.naive
 
