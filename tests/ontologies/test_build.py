@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from biosyn.data.bad_entries import ReadingReport
+from biosyn.data.bad_entries import ReadCounts
 from biosyn.data.concepts import Concept
 from biosyn.errors import InputError
 from biosyn.ontologies.build import build_dictionary
@@ -15,7 +15,7 @@ CONCEPTS = [
 
 
 def build(output, concepts=CONCEPTS):
-    return build_dictionary(iter(concepts), output, report=ReadingReport())
+    return build_dictionary(iter(concepts), output, counts=ReadCounts())
 
 
 def files_of(folder):
@@ -23,8 +23,8 @@ def files_of(folder):
 
 
 def test_the_dictionary_and_its_concepts_are_written_and_counted(tmp_path):
-    report = build(tmp_path / "out" / "names.txt")
-    assert report == {
+    counts = build(tmp_path / "out" / "names.txt")
+    assert counts == {
         "dictionary": str(tmp_path / "out" / "names.txt"),
         "concepts": 3,
         "names": 2,
@@ -100,10 +100,10 @@ def test_the_output_has_a_name_of_its_own(tmp_path):
 
 
 def test_a_file_without_a_concept_says_what_to_look_at(tmp_path):
-    report = ReadingReport()
-    report.note("obsolete", 2)
+    counts = ReadCounts()
+    counts.note("obsolete", 2)
     with pytest.raises(
         InputError, match=r"\(left out: \{'obsolete': 2\}\): is the file of the format that --from says\?"
     ):
-        build_dictionary([], tmp_path / "d.txt", report=report)
+        build_dictionary([], tmp_path / "d.txt", counts=counts)
     assert list(tmp_path.iterdir()) == []

@@ -46,9 +46,9 @@ EXPECTED = [
 
 
 def test_three_levels_are_concepts_and_lowest_terms_are_names_of_theirs(folder, read_path):
-    concepts, report = read_path("meddra", folder())
+    concepts, counts = read_path("meddra", folder())
     assert concepts == EXPECTED
-    assert report.noted == {"LLT is not current": 1, "name repeated in its concept": 1}
+    assert counts.noted == {"LLT is not current": 1, "name repeated in its concept": 1}
 
 
 def test_windows_line_ends_change_nothing(folder, read_path):
@@ -90,6 +90,6 @@ def test_a_bad_line_is_named_or_skipped(folder, read_path, name, line, message):
     path = folder({name: FILES[name] + line})
     with pytest.raises(InputError, match=message):
         read_path("meddra", path)
-    concepts, report = read_path("meddra", path, skip_errors=True)
+    concepts, counts = read_path("meddra", path, skip_errors=True)
     assert concepts == EXPECTED
-    assert report.skipped.total() == 1
+    assert counts.skipped.total() == 1

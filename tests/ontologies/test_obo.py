@@ -14,16 +14,16 @@ ROOT = Concept(("HP:0000001",), ("All",), SOURCE, {"parents": (), "xrefs": ()})
 def test_reads_live_terms_by_id_with_sorted_synonyms(read):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        concepts, report = read("obo")
+        concepts, counts = read("obo")
     names = ("Abnormal gait", "Gait disturbance", "Limping", 'Gait "problem"', "Unusual walk")  # by scope
     assert concepts == [ROOT, Concept(("HP:0000002", "HP:0000055", "HP:0000077"), names, SOURCE, LINKS)]
-    assert report.noted == {"obsolete": 1, "name repeated in its concept": 2}
+    assert counts.noted == {"obsolete": 1, "name repeated in its concept": 2}
 
 
 def test_scopes_are_chosen(read):
-    concepts, report = read("obo", scopes=("exact", "narrow"))
+    concepts, counts = read("obo", scopes=("exact", "narrow"))
     assert concepts[1].names == ("Abnormal gait", "Gait disturbance", "Limping")
-    assert (report.noted["related synonym"], report.noted["broad synonym"]) == (2, 1)
+    assert (counts.noted["related synonym"], counts.noted["broad synonym"]) == (2, 1)
 
 
 def test_a_file_without_version_is_its_own_source(read):

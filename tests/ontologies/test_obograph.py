@@ -13,20 +13,20 @@ def graph(*nodes, **fields):
 
 
 def test_reads_what_the_obo_file_says(read):
-    concepts, report = read("obograph")
+    concepts, counts = read("obograph")
     names = ("Abnormal gait", "Gait disturbance", 'Gait "problem"', "Unusual walk")  # by scope
     links = {"parents": ("HP:0000001",), "xrefs": ("UMLS:C0575081",)}
     assert concepts == [
         Concept(("HP:0000002", "HP:0000077"), names, SOURCE, links),
         Concept(("HP:0000001",), ("All",), SOURCE, {"parents": (), "xrefs": ()}),
     ]
-    assert report.noted == {"obsolete": 1}
+    assert counts.noted == {"obsolete": 1}
 
 
 def test_scopes_are_chosen(read):
-    concepts, report = read("obograph", scopes=("exact",))
+    concepts, counts = read("obograph", scopes=("exact",))
     assert concepts[0].names == ("Abnormal gait", "Gait disturbance")
-    assert (report.noted["related synonym"], report.noted["broad synonym"]) == (1, 1)
+    assert (counts.noted["related synonym"], counts.noted["broad synonym"]) == (1, 1)
 
 
 def test_fields_may_be_absent_or_null(read):
@@ -37,12 +37,12 @@ def test_fields_may_be_absent_or_null(read):
         {"id": "X:3"},
         {"id": "X:4", "lbl": " "},
     )
-    concepts, report = read("obograph", text)
+    concepts, counts = read("obograph", text)
     assert [(concept.ids, concept.names, concept.source) for concept in concepts] == [
         (("X:1",), ("a",), "hp.json"),
         (("X:2",), ("b",), "hp.json"),
     ]
-    assert report.noted == {"no name": 2}
+    assert counts.noted == {"no name": 2}
 
 
 @pytest.mark.parametrize(
@@ -59,9 +59,9 @@ def test_a_bad_node_is_named_or_skipped(read, node):
     text = graph(node, {"id": "X:1", "lbl": "a"})
     with pytest.raises(InputError, match=rf"hp\.json: the node {node.get('id')} is not as OBO Graph JSON says"):
         read("obograph", text)
-    concepts, report = read("obograph", text, skip_errors=True)
+    concepts, counts = read("obograph", text, skip_errors=True)
     assert [concept.ids for concept in concepts] == [("X:1",)]
-    assert report.skipped == {"node": 1}
+    assert counts.skipped == {"node": 1}
 
 
 @pytest.mark.parametrize(

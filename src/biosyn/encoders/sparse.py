@@ -131,7 +131,7 @@ def _ngram_keys(texts: Sequence[str]) -> tuple[NDArray[np.int64], NDArray[np.int
     return np.concatenate([codes, pairs]), np.concatenate([text_of, text_of[:-1][inside]])
 
 
-class NgramShare(NamedTuple):
+class NgramPart(NamedTuple):
     """An n-gram of both texts and its summand of their sparse score."""
 
     ngram: str
@@ -140,7 +140,7 @@ class NgramShare(NamedTuple):
 
 def ngrams_in_common(
     encoder: SparseEncoder, mention: str, names: Sequence[str], *, sparse_weight: float = 1.0
-) -> list[list[NgramShare]]:
+) -> list[list[NgramPart]]:
     """Return for each name the n-grams it has in common with the mention, the weightiest first.
 
     Their scores add up to ``sparse_weight * sparse(mention) . sparse(name)``.
@@ -156,9 +156,9 @@ def ngrams_in_common(
     return [_weightiest_first(ngram_of, sparse_weight * row.multiply(mention_row).tocoo()) for row in rows]
 
 
-def _weightiest_first(ngram_of: dict[int, str], products: sparse.coo_matrix) -> list[NgramShare]:
+def _weightiest_first(ngram_of: dict[int, str], products: sparse.coo_matrix) -> list[NgramPart]:
     shares = (
-        NgramShare(ngram_of[column], value)
+        NgramPart(ngram_of[column], value)
         for column, value in zip(products.col.tolist(), products.data.tolist(), strict=True)
     )
     return sorted(shares, key=lambda share: (-abs(share.score), share.ngram))

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from biosyn.data.bad_entries import ReadingReport
+from biosyn.data.bad_entries import ReadCounts
 from biosyn.data.concepts import CONCEPTS_FILE, Concept, concept_json
 from biosyn.data.dictionary import NameTable
 from biosyn.errors import InputError
@@ -13,7 +13,7 @@ from biosyn.ontologies.source import distinct_names
 from biosyn.text.preprocess import TextPreprocess
 
 
-def build_dictionary(concepts: Iterable[Concept], output: str | Path, *, report: ReadingReport) -> dict[str, Any]:
+def build_dictionary(concepts: Iterable[Concept], output: str | Path, *, counts: ReadCounts) -> dict[str, Any]:
     """Write a dictionary and, beside it, ``concepts.jsonl``: both whole, or neither.
 
     Concepts are taken one at a time; what grows with the ontology is the table of distinct names.
@@ -22,7 +22,7 @@ def build_dictionary(concepts: Iterable[Concept], output: str | Path, *, report:
     ----------
     output
         The dictionary. It is replaced together with the concepts beside it.
-    report
+    counts
         Where the readers count what they leave out, and this function the names that cleaning leaves nothing of.
 
     Returns
@@ -40,11 +40,11 @@ def build_dictionary(concepts: Iterable[Concept], output: str | Path, *, report:
     _require_own_place(output)
     table = NameTable()
     with staged_folder(output.parent) as stage:
-        count = write_lines(stage / CONCEPTS_FILE, _lines(concepts, table, report))
+        count = write_lines(stage / CONCEPTS_FILE, _lines(concepts, table, counts))
         write_lines(stage / output.name, table)
         if not len(table):
             raise InputError(
-                f"no name of a concept was found (left out: {dict(report.noted + report.skipped)}): "
+                f"no name of a concept was found (left out: {dict(counts.noted + counts.skipped)}): "
                 "is the file of the format that --from says?"
             )
         move_into_place(stage, output.parent, names=(output.name, CONCEPTS_FILE))
@@ -53,16 +53,16 @@ def build_dictionary(concepts: Iterable[Concept], output: str | Path, *, report:
         "concepts": count,
         "names": len(table),
         "homonyms": table.homonyms,
-        "dropped": dict(report.noted),
-        "malformed": dict(report.skipped),
+        "dropped": dict(counts.noted),
+        "malformed": dict(counts.skipped),
     }
 
 
-def _lines(concepts: Iterable[Concept], table: NameTable, report: ReadingReport) -> Iterator[str]:
+def _lines(concepts: Iterable[Concept], table: NameTable, counts: ReadCounts) -> Iterator[str]:
     """Add the names of each concept to the table and yield its line of ``concepts.jsonl``."""
     clean = TextPreprocess().run
     for concept in concepts:
-        for name in distinct_names(map(clean, concept.names), report):
+        for name in distinct_names(map(clean, concept.names), counts):
             table.add(name, concept.ids)
         yield concept_json(concept)
 

@@ -7,7 +7,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from biosyn.data.bad_entries import ReadingReport
+from biosyn.data.bad_entries import ReadCounts
 from biosyn.data.concepts import Concept
 from biosyn.errors import InputError
 from biosyn.ontologies.ctd import ctd_concepts
@@ -49,7 +49,7 @@ def read_ontology(
     paths: Iterable[str | Path],
     *,
     options: Mapping[str, Any],
-    report: ReadingReport,
+    counts: ReadCounts,
     progress: bool = False,
 ) -> Iterator[Concept]:
     """Give the concepts of files of one format, one file after the other, as they are asked for.
@@ -60,7 +60,7 @@ def read_ontology(
         A key of ``READERS``.
     options
         Arguments of the format's reader, by name.
-    report
+    counts
         Where everything that is left out is counted.
 
     Raises
@@ -72,7 +72,7 @@ def read_ontology(
     strange = sorted(set(options) - _options_of(reader))
     if strange:
         raise InputError(f"--{strange[0]} is no option of the format '{format_name}'")
-    sources = [Source(path, report=report, progress=progress) for path in paths]
+    sources = [Source(path, counts=counts, progress=progress) for path in paths]
     for source in sources:
         if not source.path.exists():
             raise InputError("no such file or folder", path=source.path)

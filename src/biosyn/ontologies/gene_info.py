@@ -43,9 +43,9 @@ def gene_info_concepts(source: Source, *, taxon: str | None = None) -> Iterator[
     for number, row in named_rows(rows, source, columns=columns):
         filled = {column: "" if field == "-" else field for column, field in row.items()}
         if taxon is not None and filled["tax_id"] != taxon:
-            source.report.note("taxon")
+            source.counts.note("taxon")
         elif filled["Symbol"] == _PLACEHOLDER:
-            source.report.note("placeholder")
+            source.counts.note("placeholder")
         elif not filled["GeneID"] or not filled["Symbol"]:
             source.malformed("no id or no name", "expected a GeneID and a symbol", line=number)
         else:

@@ -74,7 +74,7 @@ def _synonyms(source: Source, codes: Container[str], keep_suppressed: bool) -> d
         if code not in codes:
             source.malformed("LLT of no PT", f"pt.asc has no code '{code}'", line=number)
         elif fields[_CURRENCY].strip() == "N" and not keep_suppressed:
-            source.report.note("LLT is not current")
+            source.counts.note("LLT is not current")
         else:
             names[code].append(fields[1].strip())
     return names

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from biosyn.concept_ids import distinct_ids
-from biosyn.data.bad_entries import ReadingReport
+from biosyn.data.bad_entries import ReadCounts
 from biosyn.data.concepts import Concept
 from biosyn.errors import InputError
 from biosyn.ontologies.source import Source, parts_of
@@ -32,7 +32,7 @@ def read_medic(path: str | Path) -> list[Concept]:
     InputError
         If a line has not the two fields, or one of them is empty (the line is named), or there is no line.
     """
-    concepts = list(medic_concepts(Source(path, report=ReadingReport())))
+    concepts = list(medic_concepts(Source(path, counts=ReadCounts())))
     if not concepts:
         raise InputError("holds no concept: expected 'ids||name|name...' lines", path=path)
     return concepts

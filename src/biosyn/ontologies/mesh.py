@@ -45,7 +45,7 @@ def mesh_concepts(source: Source) -> Iterator[Concept]:
                     yield concept
                 _forget(record)
         except etree.XMLSyntaxError as error:
-            raise InputError(f"is no well-formed XML ({error.msg})", path=source.path, line=error.lineno) from error
+            raise InputError(f"is not well-formed XML ({error.msg})", path=source.path, line=error.lineno) from error
 
 
 def _concept(record: Any, source: Source) -> Concept | None:

@@ -73,9 +73,9 @@ def is_live(name: str | None, obsolete: bool, source: Source) -> bool:
     """Say whether a term is to be taken; one that is not is counted."""
     named = bool(name and name.strip())
     if obsolete:
-        source.report.note("obsolete")
+        source.counts.note("obsolete")
     elif not named:
-        source.report.note("no name")
+        source.counts.note("no name")
     return named and not obsolete
 
 
@@ -86,7 +86,7 @@ def term_names(
     ranked = sorted((SCOPES.index(scope), text.strip()) for scope, text in synonyms)
     for scope, _ in ranked:
         if SCOPES[scope] not in scopes:
-            source.report.note(f"{SCOPES[scope]} synonym")
+            source.counts.note(f"{SCOPES[scope]} synonym")
     return source.distinct((name.strip(), *(text for scope, text in ranked if SCOPES[scope] in scopes)))
 
 

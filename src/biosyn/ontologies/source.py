@@ -10,7 +10,7 @@ from typing import BinaryIO, Generic, NamedTuple, TypeVar
 
 from tqdm import tqdm
 
-from biosyn.data.bad_entries import BadEntryError, ReadingReport
+from biosyn.data.bad_entries import BadEntryError, ReadCounts
 from biosyn.errors import InputError
 from biosyn.files import decode_line, open_binary
 
@@ -22,21 +22,21 @@ class Source:
 
     Parameters
     ----------
-    report
+    counts
         Where malformed lines are counted by reason (``skipped``), or refused, and where what is left out on purpose is
         counted (``noted``).
     progress
         Show a bar for each file that is opened.
     """
 
-    def __init__(self, path: str | Path, *, report: ReadingReport, progress: bool = False):
+    def __init__(self, path: str | Path, *, counts: ReadCounts, progress: bool = False):
         self.path = Path(path)
-        self.report = report
+        self.counts = counts
         self._progress = progress
 
     def at(self, path: Path) -> "Source":
         """Return another file of the same ontology."""
-        return Source(path, report=self.report, progress=self._progress)
+        return Source(path, counts=self.counts, progress=self._progress)
 
     @contextmanager
     def open(self) -> Iterator[BinaryIO]:
@@ -67,7 +67,7 @@ class Source:
 
     def distinct(self, names: Iterable[str]) -> tuple[str, ...]:
         """Return a concept's names as `distinct_names` does."""
-        return distinct_names(names, self.report)
+        return distinct_names(names, self.counts)
 
     def malformed(self, reason: str, message: str, *, line: int | None = None) -> None:
         """Refuse an entry: the reader goes on to the next one if this returns.
@@ -85,24 +85,24 @@ class Source:
         self._refuse(BadEntryError(reason, message, path=self.path, line=line))
 
     def _refuse(self, error: BadEntryError) -> None:
-        with self.report.entry():
+        with self.counts.entry():
             raise error
 
 
-def distinct_names(names: Iterable[str], report: ReadingReport) -> tuple[str, ...]:
-    """Return a concept's names, each once, in order; empty and repeated ones are counted in the report.
+def distinct_names(names: Iterable[str], counts: ReadCounts) -> tuple[str, ...]:
+    """Return a concept's names, each once, in order; empty and repeated ones are counted in the counts.
 
     Examples
     --------
-    >>> report = ReadingReport()
-    >>> distinct_names(["ataxia", "at", "", "ataxia"], report), dict(report.noted)
+    >>> counts = ReadCounts()
+    >>> distinct_names(["ataxia", "at", "", "ataxia"], counts), dict(counts.noted)
     (('ataxia', 'at'), {'empty name': 1, 'name repeated in its concept': 1})
     """
     given = list(names)
     distinct = dict.fromkeys(filter(None, given))
     empty = given.count("")
-    report.note("empty name", empty)
-    report.note("name repeated in its concept", len(given) - empty - len(distinct))
+    counts.note("empty name", empty)
+    counts.note("name repeated in its concept", len(given) - empty - len(distinct))
     return tuple(distinct)
 
 

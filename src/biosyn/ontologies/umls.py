@@ -71,7 +71,7 @@ def umls_concepts(
     wanted = _Wanted(sources, languages, keep_suppressed)
     for cui, atoms in rows_by_concept(_atoms(source), source, key=lambda fields: fields[_CUI]):
         if cuis is not None and cui not in cuis:
-            source.report.note("semantic type", len(atoms))
+            source.counts.note("semantic type", len(atoms))
             continue
         kept = []
         for _, atom in atoms:
@@ -79,7 +79,7 @@ def umls_concepts(
             if objection is None:
                 kept.append(atom)
             else:
-                source.report.note(objection)
+                source.counts.note(objection)
         if kept:
             yield _concept(kept, source, languages=languages)
 

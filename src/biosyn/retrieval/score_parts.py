@@ -10,14 +10,14 @@ from biosyn.retrieval.vectors import NameVectors, SparseRows, Vectors
 MAX_NUMBERS = 2_097_152  # gathered at a time: 8 MB, whatever the number of mentions
 
 
-class Shares(NamedTuple):
+class ScoreParts(NamedTuple):
     """The two summands of the scores of M mentions with K names each; a half that was not searched is 0."""
 
     dense: Tensor  # (M, K) float32, dense . dense
     sparse: Tensor  # (M, K) float32, sparse_weight * sparse . sparse
 
 
-def score_shares(mentions: Vectors, names: NameVectors, rows: Tensor, *, sparse_weight: float = 1.0) -> Shares:
+def score_parts(mentions: Vectors, names: NameVectors, rows: Tensor, *, sparse_weight: float = 1.0) -> ScoreParts:
     """Compute both shares of the scores that `top_names` gave, for the names found and no others.
 
     They add up to the score, but for rounding.
@@ -32,14 +32,14 @@ def score_shares(mentions: Vectors, names: NameVectors, rows: Tensor, *, sparse_
     Examples
     --------
     >>> names = Vectors(torch.tensor([[1.0, 0.0], [0.0, 1.0], [1.0, 0.0]]), None)
-    >>> score_shares(Vectors(torch.tensor([[2.0, 3.0]]), None), names, torch.tensor([[1, 0]])).dense.tolist()
+    >>> score_parts(Vectors(torch.tensor([[2.0, 3.0]]), None), names, torch.tensor([[1, 0]])).dense.tolist()
     [[3.0, 2.0]]
     """
     step = max(1, MAX_NUMBERS // _numbers_a_mention(names, rows.shape[1]))
     starts = range(0, max(1, len(rows)), step)  # no mentions are one block of none
     blocks = [_block(mentions.slice(start, start + step), names, rows[start : start + step]) for start in starts]
     dense, sparse = (torch.cat(parts) for parts in zip(*blocks, strict=True))
-    return Shares(dense, sparse_weight * sparse)
+    return ScoreParts(dense, sparse_weight * sparse)
 
 
 def _numbers_a_mention(names: NameVectors, topk: int) -> int:
