@@ -68,6 +68,7 @@ def whole():
     return read_hpo(default_obo())
 
 
+@pytest.mark.slow
 def test_the_whole_ontology(whole):
     assert 18_000 < len(whole) < 25_000
     assert 40_000 < sum(len(concept.names) for concept in whole) < 60_000
@@ -76,6 +77,7 @@ def test_the_whole_ontology(whole):
     assert not [concept for concept in whole if concept.preferred_name.startswith("obsolete")]
 
 
+@pytest.mark.slow
 def test_no_name_held_out_of_the_whole_ontology_is_left_in_it(whole):
     concepts, corpus = hold_out(whole, seed=0)
     mentions = [query.mention for documents in corpus.values() for query in documents[0].queries]

@@ -84,15 +84,15 @@ def test_a_move_that_fails_keeps_the_old_files(tmp_path, monkeypatch):
 
 def test_the_concepts_of_another_dictionary_are_not_replaced(tmp_path):
     build(tmp_path / "a.txt")
-    with pytest.raises(InputError, match="concepts.jsonl: belongs to another dictionary of this folder"):
+    with pytest.raises(InputError, match="concepts.jsonl: belongs to another dictionary in this folder"):
         build(tmp_path / "b.txt")
     assert files_of(tmp_path) == ["a.txt", "concepts.jsonl"]
 
 
 def test_the_output_has_a_name_of_its_own(tmp_path):
-    with pytest.raises(InputError, match="is the name of the file beside the dictionary"):
+    with pytest.raises(InputError, match="is the name of the concepts file next to the dictionary"):
         build(tmp_path / "concepts.jsonl")
-    with pytest.raises(InputError, match="names.txt.gz: would not be packed: choose another --output"):
+    with pytest.raises(InputError, match="names.txt.gz: would not be compressed: choose another --output"):
         build(tmp_path / "names.txt.gz")
     (tmp_path / "names.txt").mkdir()
     with pytest.raises(InputError, match="names.txt: is a folder where a file is to be written"):

@@ -10,6 +10,7 @@ from biosyn.ontologies.formats import OPTIONS, READERS, read_ontology
 
 FORMATS = [name for name in READERS if name != "meddra"]  # a folder, see test_meddra
 LINES = [name for name in FORMATS if name != "mesh"]  # XML says its own encoding
+WAYS = ["medic", "csv", "obo", "obograph", "mesh"]  # line by line, rows with quotes, whole files, XML
 
 
 @pytest.fixture(params=FORMATS)
@@ -35,12 +36,14 @@ def test_gzip_is_read_as_it_is(read, sample, samples, format_name):
     assert [concept.ids for concept in concepts] == [concept.ids for concept in read(format_name)[0]]
 
 
+@pytest.mark.parametrize("format_name", WAYS)
 def test_gzip_that_was_cut_off_is_named(read, sample, format_name):
     packed = gzip.compress(sample(format_name).encode())
     with pytest.raises(InputError, match=r"file\.gz: is damaged, or no gzip file"):
         read(format_name, packed[: len(packed) // 2], name="file.gz", skip_errors=True)
 
 
+@pytest.mark.parametrize("format_name", WAYS)
 def test_a_file_that_is_no_gzip_is_named(read, sample, format_name):
     with pytest.raises(InputError, match=r"file\.gz: is damaged, or no gzip file"):
         read(format_name, sample(format_name), name="file.gz")
@@ -71,7 +74,7 @@ def test_several_files_are_read_one_after_the_other(tmp_path):
 def test_a_missing_file_and_a_strange_option_are_named_at_once(tmp_path):
     with pytest.raises(InputError, match="nowhere: no such file or folder"):
         read_ontology("medic", [tmp_path / "nowhere"], options={}, counts=ReadCounts())
-    with pytest.raises(InputError, match="--taxon is no option of the format 'medic'"):
+    with pytest.raises(InputError, match="--taxon is not an option of the format 'medic'"):
         read_ontology("medic", [tmp_path], options={"taxon": "9606"}, counts=ReadCounts())
 
 

@@ -50,5 +50,5 @@ def test_a_bad_row_is_named_or_skipped(read, sample, change, message):
 
 @pytest.mark.parametrize("text", ["", "9606\t472\tATM\n", "#tax_id\tGeneID\tSymbol\n"])
 def test_a_file_without_the_columns_is_named(read, text):
-    with pytest.raises(InputError, match=r"gene_info:1: the first line names no column"):
+    with pytest.raises(InputError, match=r"gene_info:1: the first line has no column"):
         read("gene-info", text)

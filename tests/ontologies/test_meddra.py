@@ -80,7 +80,7 @@ def test_a_missing_file_is_named(folder, read_path, name):
         ("pt.asc", "10012\n", r"pt\.asc:3: expected at least 2 fields, each followed by '\$'; found 1"),
         ("pt.asc", "$Nameless$\n", r"pt\.asc:3: expected 'code\$name\$\.\.\.'"),
         ("hlt.asc", "10009$ $\n", r"hlt\.asc:3: expected 'code\$name\$\.\.\.'"),
-        ("pt.asc", "10010$Again$\n", r"pt\.asc:3: the code 10010 comes again"),
+        ("pt.asc", "10010$Again$\n", r"pt\.asc:3: the code 10010 appears twice"),
         ("llt.asc", "10023$Lost$10999$$$$$$$Y$$\n", r"llt\.asc:5: pt\.asc has no code '10999'"),
         ("llt.asc", "10023$Short$10010$\n", r"llt\.asc:5: expected at least 10 fields"),
         ("hlt_pt.asc", "10003$\n", r"hlt_pt\.asc:4: expected 2 fields"),

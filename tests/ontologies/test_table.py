@@ -39,7 +39,7 @@ def test_an_empty_separator_is_refused(read):
         (",b,", r"csv:3: expected an id in 'id' and a name in 'name'"),
         ("D2, ,x", r"csv:3: expected an id in 'id' and a name in 'name'"),
         ('D2,"b"x,', r"csv:3: .*expected after"),
-        ("D0,c,\nD1,d,", r"csv:4: 'D1' comes again after other ids"),
+        ("D0,c,\nD1,d,", r"csv:4: 'D1' appears again after other ids"),
     ],
 )
 def test_a_bad_row_is_named_or_skipped(read, line, message):

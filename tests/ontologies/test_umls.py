@@ -86,7 +86,7 @@ def test_a_missing_file_is_named(tmp_path, read_path):
         (atom("C2", "a|b"), r"RRF:2: expected 18 fields, each followed by '\|'; found 19"),
         (atom("", "a"), r"RRF:2: expected a CUI and a string"),
         (atom("C2", " "), r"RRF:2: expected a CUI and a string"),
-        (atom("C2", "b") + atom("C1", "c"), r"RRF:3: 'C1' comes again after other ids"),
+        (atom("C2", "b") + atom("C1", "c"), r"RRF:3: 'C1' appears again after other ids"),
     ],
 )
 def test_a_bad_line_is_named_or_skipped(read, line, message):

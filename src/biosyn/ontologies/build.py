@@ -1,4 +1,4 @@
-"""From any ontology to a dictionary of cleaned names, with its concepts beside it."""
+"""The verb of preprocess.py dictionary: from the concepts of any ontology to a dictionary and ``concepts.jsonl``."""
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -14,30 +14,25 @@ from biosyn.text.preprocess import TextPreprocess
 
 
 def build_dictionary(concepts: Iterable[Concept], output: str | Path, *, counts: ReadCounts) -> dict[str, Any]:
-    """Write a dictionary and, beside it, ``concepts.jsonl``: both whole, or neither.
+    """Write a dictionary of cleaned names and, next to it, ``concepts.jsonl``: both completely, or neither.
 
-    Concepts are taken one at a time; what grows with the ontology is the table of distinct names.
+    Concepts are processed one at a time; only the table of distinct names grows with the ontology.
 
     Parameters
     ----------
     output
-        The dictionary. It is replaced together with the concepts beside it.
+        Path of the dictionary. An existing one is replaced together with its concepts.
     counts
-        Where the readers count what they leave out, and this function the names that cleaning leaves nothing of.
+        The readers' counts of what they left out; names that are empty after cleaning are added.
 
     Returns
     -------
     dict
-        Counts: concepts, distinct names, homonyms (names of two or more concepts), what was dropped and what was
-        malformed by reason.
-
-    Raises
-    ------
-    InputError
-        If no concept is left, or files that belong to something else would be replaced.
+        Counts: concepts, distinct names, homonyms (names of two or more concepts), and by reason what was dropped and
+        what was malformed.
     """
     output = Path(output)
-    _require_own_place(output)
+    _require_replaceable(output)
     table = NameTable()
     with staged_folder(output.parent) as stage:
         count = write_lines(stage / CONCEPTS_FILE, _lines(concepts, table, counts))
@@ -67,14 +62,14 @@ def _lines(concepts: Iterable[Concept], table: NameTable, counts: ReadCounts) ->
         yield concept_json(concept)
 
 
-def _require_own_place(output: Path) -> None:
+def _require_replaceable(output: Path) -> None:
     concepts = output.with_name(CONCEPTS_FILE)
     for path in (output, concepts):
         if path.is_dir():
             raise InputError("is a folder where a file is to be written: choose another --output", path=path)
     if output == concepts:
-        raise InputError("is the name of the file beside the dictionary: choose another --output", path=output)
+        raise InputError("is the name of the concepts file next to the dictionary: choose another --output", path=output)
     if output.suffix == ".gz":
-        raise InputError("would not be packed: choose another --output", path=output)
+        raise InputError("would not be compressed: choose another --output", path=output)
     if concepts.exists() and not output.exists():
-        raise InputError("belongs to another dictionary of this folder: choose a folder of its own", path=concepts)
+        raise InputError("belongs to another dictionary in this folder: choose another folder", path=concepts)

@@ -68,5 +68,5 @@ def test_rows_of_one_concept_come_together_and_an_id_that_comes_again_is_named()
         ("c", ["c1"]),
     ]
     assert source.counts.skipped == {"id comes again": 2}
-    with pytest.raises(InputError, match="table.csv:4: 'a' comes again after other ids: sort the file by its ids"):
+    with pytest.raises(InputError, match="table.csv:4: 'a' appears again after other ids: sort the file by id"):
         list(rows_by_concept(rows, source_of(), key=lambda text: text[0]))
