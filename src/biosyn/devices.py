@@ -17,7 +17,7 @@ RETURN_MEMORY_EVERY = 10  # training steps; doing it in each one takes a tenth o
 
 
 def resolve_device(name: str) -> torch.device:
-    """Return the torch device for ``auto``, ``cpu``, ``cuda``, ``cuda:N`` or ``mps``; each of several ranks has its GPU.
+    """Return the torch device for ``auto``, ``cpu``, ``cuda``, ``cuda:N`` or ``mps``; each rank has its own GPU.
 
     Examples
     --------

@@ -24,8 +24,8 @@ class Name(NamedTuple):
 class Candidate(NamedTuple):
     """A dictionary name found for a mention, with the two parts of its score.
 
-    ``score = dense_score + sparse_score``, except for rounding; ``sparse_score`` includes the weight w. If only one part
-    is searched (``--score_mode``), that part is the score and the other is 0.
+    ``score = dense_score + sparse_score``, except for rounding; ``sparse_score`` includes the weight w. If only one
+    part is searched (``--score_mode``), it is the score and the other part is 0.
     """
 
     name: str

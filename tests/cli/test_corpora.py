@@ -95,7 +95,9 @@ def test_bc5cdr(cdr, run, tmp_path):
 
 
 def test_counts_as_published_are_told_so(cdr, run, monkeypatch):
-    monkeypatch.setitem(expected_counts.EXPECTED_COUNTS, "bc5cdr-chemical", {"mentions": {"train": 1, "dev": 1, "test": 1}})
+    monkeypatch.setitem(
+        expected_counts.EXPECTED_COUNTS, "bc5cdr-chemical", {"mentions": {"train": 1, "dev": 1, "test": 1}}
+    )
     _, counts, err = run("bc5cdr", "--type", "chemical", "--raw_dir", cdr, "--keep_cuiless")
     assert counts["published"] == {"agrees": True, "differences": []}
     assert "bc5cdr-chemical: as published" in err

@@ -14,7 +14,9 @@ def test_equal_counts_do_not_differ_and_unpublished_ones_are_not_compared():
 
 def test_a_count_that_differs_is_named():
     counts = {**BC5CDR, "queries": {"train": 4131, "dev": 4170, "test": 4287}}
-    assert list(count_differences(counts, EXPECTED_COUNTS["bc5cdr-disease"])) == ["4,170 dev queries (published: 4,178)"]
+    assert list(count_differences(counts, EXPECTED_COUNTS["bc5cdr-disease"])) == [
+        "4,170 dev queries (published: 4,178)"
+    ]
 
 
 def test_an_absent_split_counts_nothing():
@@ -24,7 +26,9 @@ def test_an_absent_split_counts_nothing():
 
 def test_a_sum_over_the_splits():
     counts = {"documents": {"train": 4000, "test": 392}, "mentions": {"train": 1000, "dev": 234}}
-    assert list(count_differences(counts, EXPECTED_COUNTS["medmentions-full"])) == ["1,234 mentions (published: 352,496)"]
+    assert list(count_differences(counts, EXPECTED_COUNTS["medmentions-full"])) == [
+        "1,234 mentions (published: 352,496)"
+    ]
 
 
 def test_the_chemicals_have_no_published_count_of_queries():

@@ -90,7 +90,7 @@ def test_the_concepts_of_another_dictionary_are_not_replaced(tmp_path):
 
 
 def test_the_output_has_a_name_of_its_own(tmp_path):
-    with pytest.raises(InputError, match="is the name of the concepts file next to the dictionary"):
+    with pytest.raises(InputError, match="is the name of the file next to the dictionary"):
         build(tmp_path / "concepts.jsonl")
     with pytest.raises(InputError, match="names.txt.gz: would not be compressed: choose another --output"):
         build(tmp_path / "names.txt.gz")

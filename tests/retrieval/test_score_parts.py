@@ -5,7 +5,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import sparse
 
-from biosyn.retrieval import score_parts as shares
 from biosyn.retrieval.score_parts import score_parts
 from biosyn.retrieval.search import top_names
 from biosyn.retrieval.vectors import SparseRows, Vectors
@@ -22,7 +21,7 @@ def vectors(generator, count, mode="hybrid"):
 
 
 def products(mentions, names):
-    """All M x N inner products of both halves in float64: what no dictionary has the memory for."""
+    """All M x N inner products of both vectors in float64."""
     dense = mentions.dense.double() @ names.dense.double().T
     tfidf = mentions.sparse.matrix().to_dense().double() @ names.sparse.matrix().to_dense().double().T
     return dense.numpy(), tfidf.numpy()
@@ -30,7 +29,7 @@ def products(mentions, names):
 
 @settings(max_examples=60)
 @given(st.integers(0, 2**32), st.integers(1, 6), st.integers(1, 30), st.data())
-def test_the_shares_are_those_of_the_full_products_and_add_up_to_the_score(seed, n_mentions, n_names, data):
+def test_the_parts_are_those_of_the_full_products_and_add_up_to_the_score(seed, n_mentions, n_names, data):
     generator = np.random.default_rng(seed)
     mentions, names = vectors(generator, n_mentions), vectors(generator, n_names)
     weight = data.draw(st.sampled_from([0.0, 0.5, 3.0, -1.5]))
@@ -67,13 +66,14 @@ def test_blocks_of_mentions_change_nothing(monkeypatch):
     mentions, names = vectors(generator, 5), vectors(generator, 9)
     rows = torch.from_numpy(generator.integers(0, 9, size=(5, 3)))
     whole = score_parts(mentions, names, rows)
-    monkeypatch.setattr(shares, "MAX_NUMBERS", 2 * (1 + 3 * 5 + 7))  # two mentions of K * H + V numbers
+    two_mentions = 2 * (1 + 3 * 5 + 7)  # of K * H + V numbers each
+    monkeypatch.setattr("biosyn.retrieval.score_parts.MAX_NUMBERS", two_mentions)
     blocks = score_parts(mentions, names, rows)
     torch.testing.assert_close(blocks.dense, whole.dense)
     torch.testing.assert_close(blocks.sparse, whole.sparse)
 
 
-def test_no_mentions_have_no_shares():
+def test_no_mentions_have_no_parts():
     generator = np.random.default_rng(0)
     got = score_parts(vectors(generator, 0), vectors(generator, 9), torch.empty(0, 3, dtype=torch.int64))
     assert (got.dense.shape, got.sparse.shape) == ((0, 3), (0, 3))

@@ -26,7 +26,7 @@ Corpus = Mapping[str, Sequence[Document]]
 class _Verb(NamedTuple):
     """A corpus: its help, the flags that it has beside those of all, and how it is read.
 
-    ``published`` gives the key of its counts in EXPECTED_COUNTS, ``composites`` what is done with mentions of several ids.
+    ``published`` gives the key of its `EXPECTED_COUNTS`, ``composites`` what is done with mentions of several ids.
     """
 
     help: str

@@ -1,4 +1,4 @@
-"""A corpus made from an ontology alone (HPO): one synonym of each well-described term is held out and must be linked."""
+"""A corpus made from an ontology alone, HPO: one synonym of each well-described term is held out, to be linked."""
 
 import random
 from collections import Counter

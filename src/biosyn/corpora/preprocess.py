@@ -173,7 +173,8 @@ def _require_distinct(corpus: Mapping[str, Sequence[Document]]) -> None:
         for document in documents:
             other = seen.setdefault(document.pmid, name)
             if other != name:
-                raise InputError(f"document '{document.pmid}' is in both {other} and {name}: remove it from one of them")
+                where = f"both {other} and {name}"
+                raise InputError(f"document '{document.pmid}' is in {where}: remove it from one of them")
 
 
 def with_dev(

@@ -68,7 +68,7 @@ def _require_replaceable(output: Path) -> None:
         if path.is_dir():
             raise InputError("is a folder where a file is to be written: choose another --output", path=path)
     if output == concepts:
-        raise InputError("is the name of the concepts file next to the dictionary: choose another --output", path=output)
+        raise InputError("is the name of the file next to the dictionary: choose another --output", path=output)
     if output.suffix == ".gz":
         raise InputError("would not be compressed: choose another --output", path=output)
     if concepts.exists() and not output.exists():

@@ -62,7 +62,7 @@ def ctd_concepts(source: Source) -> Iterator[Concept]:
 
 
 def _header(lines: Iterator[tuple[int, str]]) -> tuple[list[str], str] | None:
-    """Read up to the comment that names the columns; return these and their delimiter, or None without such a comment."""
+    """Read up to the comment that names the columns; return these and their delimiter, or None without it."""
     is_next = False
     for _, line in lines:
         if not line.startswith("#"):

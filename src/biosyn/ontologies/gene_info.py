@@ -31,9 +31,7 @@ def gene_info_concepts(source: Source, *, taxon: str | None = None) -> Iterator[
     columns = header.removeprefix("#").split("\t")
     missing = [column for column in _NEEDED if column not in columns]
     if missing:
-        raise InputError(
-            f"the first line has no column {missing[0]}: give NCBI's gene_info", path=source.path, line=1
-        )
+        raise InputError(f"the first line has no column {missing[0]}: give NCBI's gene_info", path=source.path, line=1)
     rows = delimited_rows(lines, source, delimiter="\t")
     for number, row in named_rows(rows, source, columns=columns):
         filled = {column: "" if field == "-" else field for column, field in row.items()}

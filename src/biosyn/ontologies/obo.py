@@ -141,8 +141,8 @@ def _short(iri: str) -> str:
 
     Examples
     --------
-    >>> _short("http://purl.obolibrary.org/obo/HP_0000001"), _short("HP:0000001"), _short("http://identifiers.org/hgnc/5")
-    ('HP:0000001', 'HP:0000001', 'http://identifiers.org/hgnc/5')
+    >>> _short("http://purl.obolibrary.org/obo/HP_0000001"), _short("HP:0000001"), _short("http://example.org/x/5")
+    ('HP:0000001', 'HP:0000001', 'http://example.org/x/5')
     """
     found = _TERM.fullmatch(iri)
     return f"{found[1]}:{found[2]}" if found else iri

@@ -88,7 +88,7 @@ def _atoms(source: Source) -> Iterator[Row[list[str]]]:
 
 
 def _concept(atoms: list[list[str]], source: Source, *, languages: Sequence[str]) -> Concept:
-    """Return the concept of some atoms, first the string that the Metathesaurus prefers: preferred term, preferred form."""
+    """Return the concept of some atoms; first the preferred form of the preferred term, as the Metathesaurus says."""
     preferred = min(
         atoms,
         key=lambda atom: (languages.index(atom[_LAT]), atom[_TS] != "P", atom[_STT] != "PF", atom[_ISPREF] != "Y"),

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 
 class Composite(NamedTuple):
-    """A mention and its id field; if the mention is split, ``|`` joins its parts. The ids keep their ``|`` or ``+``."""
+    """A mention, whose parts are joined by ``|`` if it is split, and its ids, joined by ``|`` or ``+`` as before."""
 
     mention: str
     cui: str
@@ -52,8 +52,8 @@ def split_composite(mention: str, cui: str) -> Composite:
 def split_by_names(mention: str, is_name: Callable[[str], bool]) -> tuple[str, ...]:
     """Split a mention without gold ids, but only if it is not a name itself and each part is one.
 
-    The patterns are those of `split_composite`, without the one that makes every word a part ("syndrome" is a name too),
-    and with one more: what follows a slash may belong to both halves ("breast/ovarian cancer").
+    The patterns are those of `split_composite` without the one that makes every word a part, as "syndrome" is a name
+    too, and with one more: what follows a slash may belong to both halves ("breast/ovarian cancer").
 
     Examples
     --------
@@ -97,7 +97,7 @@ def _of_pattern(tokens: list[str]) -> list[str]:
         return []
     for start in _starts(tokens, 2, "both", "the"):
         end = _run_end(tokens, start)
-        for at in range(min(end, len(tokens) - 1) - 1, start, -1):  # the last conjunction first, so that A is as long as possible
+        for at in range(min(end, len(tokens) - 1) - 1, start, -1):  # the last conjunction first, for the longest A
             if tokens[at] in ("and", "or"):
                 second = _leading_words(tokens, at + 1)
                 if second:
@@ -128,7 +128,7 @@ def _list_pattern(tokens: list[str]) -> list[str]:
 
 
 def _head_and_stem(tokens: list[str], start: int) -> tuple[str, str]:
-    """Return ``word and word`` or ``[the] word`` (with its article) and the stem, or two empty texts if neither fits."""
+    """Return ``word and word`` or ``[the] word`` (with its article) and the stem, or two empty texts if none fits."""
     ahead = tokens[start : start + 4]
     if len(ahead) == 4 and ahead[1] == "and" and _is_word(ahead[0]) and _is_word(ahead[2]):
         return " ".join(ahead[:3]), " ".join(tokens[start + 3 :])
@@ -169,7 +169,7 @@ def _words_pattern(tokens: list[str], count: int) -> list[str]:
 
 
 def _starts(tokens: list[str], start: int, *optional: str) -> list[int]:
-    """Return the positions at which the next word may start, after as many of the optional words as possible first."""
+    """Return the possible starts of the next word, first the one after as many optional words as possible."""
     starts = [start]
     for word in optional:
         if start < len(tokens) and tokens[start] == word:
@@ -186,7 +186,7 @@ def _run_end(tokens: list[str], start: int) -> int:
 
 
 def _leading_words(tokens: list[str], start: int) -> list[str]:
-    """Return the words from ``start`` on without a leading ``the``; the last may be cut from a token like ``ovary,``."""
+    """Return the words from ``start`` on without a leading ``the``; the last may be part of a token like ``ovary,``."""
     for first in _starts(tokens, start, "the"):
         end = _run_end(tokens, first)
         cut = _word_prefix(tokens[end]) if end < len(tokens) else ""

@@ -39,7 +39,7 @@ class TextPreprocess:
         return self.stages(text)[-1]
 
     def stages(self, text: str) -> tuple[str, str, str]:
-        """Return the text in lower case, then with corrected spelling, then without punctuation, which is the cleaned one."""
+        """Return the text in lower case, then with corrected spelling, then without punctuation, the cleaned text."""
         tokens = text.lower().split()
         corrected = " ".join(self._typos.get(token, token) for token in tokens)
         return " ".join(tokens), corrected, self._blank.sub(" ", corrected).strip()
