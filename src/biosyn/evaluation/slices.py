@@ -40,7 +40,7 @@ def by_concept_seen(queries: Sequence[Query], train: Sequence[Query]) -> Slice:
 
 
 def by_composite(queries: Sequence[Query]) -> Slice:
-    """Divide by ids and parts: one id (``no``), several ids for several parts (``cut``) or for one mention (``uncut``)."""
+    """Divide by ids and parts: one id (``no``), several ids for several parts (``cut``) or one mention (``uncut``)."""
 
     def label(query: Query) -> str:
         return "no" if not is_composite(query.cui) else "cut" if len(split_mention(query)) > 1 else "uncut"
