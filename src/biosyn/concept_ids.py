@@ -1,4 +1,4 @@
-"""Concept ids (CUIs) as they stand in files, and the two rules that compare them.
+"""Concept ids (CUIs): as they are written in files, the two rules that compare them, and the page of a concept.
 
 A field may hold several ids: ``|`` joins alternatives or homonyms, ``|`` or ``+`` the parts of a composite mention.
 """
@@ -10,23 +10,10 @@ from typing import NamedTuple
 NO_CONCEPT = "-1"
 _SEPARATOR = re.compile(r"[|+]")
 _PREFIX = re.compile(r"(?:OMIM|MESH):")
-# The forms exclude each other: a C is followed by 6 or 9 digits in MeSH and by 7 in UMLS.
-_FORMS = tuple(
-    (ontology, re.compile(form, re.ASCII), url)
-    for ontology, form, url in (
-        ("MeSH", r"(?:MESH:)?((?:D|C)(?:\d{6}|\d{9}))", "https://meshb.nlm.nih.gov/record/ui?ui={}"),
-        ("UMLS", r"(?:UMLS:)?(C\d{7})", "https://uts.nlm.nih.gov/uts/umls/concept/{}"),
-        ("OMIM", r"(?:OMIM:)?([1-6]\d{5})", "https://www.omim.org/entry/{}"),
-        ("HPO", r"(HP:\d{7})", "https://hpo.jax.org/browse/term/{}"),
-        ("NCBI Gene", r"(?:NCBIGene|GeneID|EntrezGene):(\d+)", "https://www.ncbi.nlm.nih.gov/gene/{}"),
-    )
-)
-_GENE_URL = _FORMS[-1][2]
-_OBO = re.compile(r"(MONDO|DOID|CHEBI|GO|UBERON|CL):(\d+)", re.ASCII)
 
 
 def split_ids(cui: str) -> tuple[str, ...]:
-    """Return the single ids of a field, in order, blanks and empty parts dropped.
+    """Return the single ids of a field, in order, without blanks and empty parts.
 
     Examples
     --------
@@ -37,9 +24,9 @@ def split_ids(cui: str) -> tuple[str, ...]:
 
 
 def split_name_ids(cui: str) -> tuple[str, ...]:
-    """Return the ids of a dictionary's name, in order; they are cut at ``|`` only.
+    """Return the ids of a dictionary's name, in order; they are split at ``|`` only.
 
-    A composite query ``x+y`` that entered the dictionary stays the one id "x+y" there, right for neither x nor y alone.
+    A composite query ``x+y`` in a dictionary keeps the single id "x+y", which is right for neither x nor y alone.
 
     Examples
     --------
@@ -50,7 +37,7 @@ def split_name_ids(cui: str) -> tuple[str, ...]:
 
 
 def name_ids(cui: str) -> frozenset[str]:
-    """Return the ids of a dictionary's name as a set, to compare them; see `split_name_ids`.
+    """Return the ids of a dictionary's name as a set, for comparisons; see `split_name_ids`.
 
     Examples
     --------
@@ -61,7 +48,7 @@ def name_ids(cui: str) -> frozenset[str]:
 
 
 def is_composite(cui: str) -> bool:
-    """Say whether a query's field holds more than one id.
+    """Return whether a query's field holds more than one id.
 
     Examples
     --------
@@ -72,9 +59,9 @@ def is_composite(cui: str) -> bool:
 
 
 def covers_all(query_cui: str, name_cui: str) -> bool:
-    """Label for training: every id of the query is among the ids of the candidate's name.
+    """Return the label for training: whether the name has every id of the query.
 
-    Upstream tests this by substring, which takes ``D00126`` for ``D001260``; here id sets are compared.
+    Upstream tests this by substring, which mistakes ``D00126`` for ``D001260``; here sets of ids are compared.
 
     Examples
     --------
@@ -86,7 +73,7 @@ def covers_all(query_cui: str, name_cui: str) -> bool:
 
 
 def shares_any(gold_cui: str, name_cui: str) -> bool:
-    """Label for evaluation: the gold field and the name have at least one id in common; ``-1`` is never right.
+    """Return the label for evaluation: whether gold field and name have an id in common; ``-1`` is never right.
 
     Examples
     --------
@@ -97,7 +84,7 @@ def shares_any(gold_cui: str, name_cui: str) -> bool:
 
 
 def strip_prefixes(cui: str) -> str:
-    """Take every ``OMIM:`` and ``MESH:`` out of an id field; other prefixes belong to the id.
+    """Remove every ``OMIM:`` and ``MESH:`` from an id field; other prefixes are part of the id.
 
     Examples
     --------
@@ -108,7 +95,7 @@ def strip_prefixes(cui: str) -> str:
 
 
 def distinct_ids(*fields: str) -> tuple[str, ...]:
-    """Return the single ids of some id fields, in order, without prefixes; a line end inside an id becomes a blank.
+    """Return the distinct single ids of several fields, in order, without prefixes; a line end becomes a blank.
 
     Examples
     --------
@@ -119,20 +106,35 @@ def distinct_ids(*fields: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(ids))
 
 
+# The patterns exclude each other: a C is followed by 6 or 9 digits in MeSH and by 7 in UMLS.
+_PAGES = tuple(
+    (ontology, re.compile(pattern, re.ASCII), url)
+    for ontology, pattern, url in (
+        ("MeSH", r"(?:MESH:)?((?:D|C)(?:\d{6}|\d{9}))", "https://meshb.nlm.nih.gov/record/ui?ui={}"),
+        ("UMLS", r"(?:UMLS:)?(C\d{7})", "https://uts.nlm.nih.gov/uts/umls/concept/{}"),
+        ("OMIM", r"(?:OMIM:)?([1-6]\d{5})", "https://www.omim.org/entry/{}"),
+        ("HPO", r"(HP:\d{7})", "https://hpo.jax.org/browse/term/{}"),
+        ("NCBI Gene", r"(?:NCBIGene|GeneID|EntrezGene):(\d+)", "https://www.ncbi.nlm.nih.gov/gene/{}"),
+    )
+)
+_GENE_URL = _PAGES[-1][2]
+_OBO = re.compile(r"(MONDO|DOID|CHEBI|GO|UBERON|CL):(\d+)", re.ASCII)
+
+
 class OntologyLink(NamedTuple):
-    """The ontology that an id is of, as people call it, and the address of the concept's page there."""
+    """The common name of an id's ontology, and the address of the concept's page there."""
 
     ontology: str
     url: str
 
 
 def ontology_link(cui: str, *, genes: bool = False) -> OntologyLink | None:
-    """Return where the concept of a single id is described, or None where the form tells nothing.
+    """Return the ontology and page of a single id, or None if its form does not identify them.
 
     Parameters
     ----------
     genes
-        Whether bare numbers are NCBI Gene's, as `holds_genes` finds out; else one of six digits is OMIM's.
+        Whether bare numbers are NCBI Gene ids, see `holds_genes`; otherwise one of six digits is an OMIM id.
 
     Examples
     --------
@@ -145,8 +147,8 @@ def ontology_link(cui: str, *, genes: bool = False) -> OntologyLink | None:
     """
     if genes and _is_number(cui):
         return OntologyLink("NCBI Gene", _GENE_URL.format(cui))
-    for ontology, form, url in _FORMS:
-        if found := form.fullmatch(cui):
+    for ontology, pattern, url in _PAGES:
+        if found := pattern.fullmatch(cui):
             return OntologyLink(ontology, url.format(found[1]))
     if found := _OBO.fullmatch(cui):
         return OntologyLink(found[1], f"https://purl.obolibrary.org/obo/{found[1]}_{found[2]}")
@@ -154,7 +156,7 @@ def ontology_link(cui: str, *, genes: bool = False) -> OntologyLink | None:
 
 
 def holds_genes(cuis: Iterable[str]) -> bool:
-    """Say whether the single ids of a dictionary are NCBI Gene's: bare numbers, and not all of one length.
+    """Return whether the single ids of a dictionary are NCBI Gene ids: bare numbers of different lengths.
 
     OMIM's numbers all have six digits, MedDRA's codes eight.
 

@@ -1,4 +1,4 @@
-"""The device, decided once at the edge; and the seeds, set in one place."""
+"""The device, which a verb resolves once; autocast, memory, and the random seeds, which are set in one place."""
 
 import ctypes
 import random
@@ -13,16 +13,11 @@ from biosyn.distributed.environment import local_rank
 from biosyn.distributed.ranks import size
 from biosyn.errors import InputError
 
-RETURN_MEMORY_EVERY = 10  # steps of a training; each one would cost a tenth of the time, and save hardly more
+RETURN_MEMORY_EVERY = 10  # training steps; doing it in each one takes a tenth of the time and saves hardly more
 
 
 def resolve_device(name: str) -> torch.device:
-    """Return the torch device for ``auto``, ``cpu``, ``cuda``, ``cuda:N`` or ``mps``; of several ranks, each its GPU.
-
-    Raises
-    ------
-    InputError
-        If the name is unknown, or this machine has no such device.
+    """Return the torch device for ``auto``, ``cpu``, ``cuda``, ``cuda:N`` or ``mps``; each rank has its own GPU.
 
     Examples
     --------
@@ -48,15 +43,15 @@ def resolve_device(name: str) -> torch.device:
 
 def send(tensor: Tensor, device: torch.device) -> Tensor:
     """Return the tensor on the device, without waiting for the work that is queued there."""
-    if device.type == "cuda" and tensor.device.type == "cpu":  # a copy from memory that may be paged out would wait
+    if device.type == "cuda" and tensor.device.type == "cpu":  # a copy from pageable memory would wait
         return tensor.pin_memory().to(device, non_blocking=True)
     return tensor.to(device)
 
 
 def autocast(device: torch.device, precision: str) -> AbstractContextManager[object]:
-    """Return the context in which matrix products are computed in ``bfloat16`` or ``float16``; float32 changes nothing.
+    """Return a context that computes matrix products in ``bfloat16`` or ``float16``; for ``float32`` it does nothing.
 
-    Source: torch.autocast; weights, sums and what is sensitive to rounding stay float32.
+    Source: torch.autocast; weights, sums and operations that are sensitive to rounding stay in float32.
     """
     if precision == "float32":
         return nullcontext()
@@ -64,9 +59,9 @@ def autocast(device: torch.device, precision: str) -> AbstractContextManager[obj
 
 
 def room_for_vectors(device: torch.device) -> int:
-    """Return how many bytes of a dictionary's vectors are held: half of a GPU's free memory, elsewhere 2 GB.
+    """Return how many bytes of a dictionary's vectors are kept in memory: half of a GPU's free memory, otherwise 2 GB.
 
-    What is larger is read from disk block by block at each search. 2 GB are a million names of 384 numbers.
+    Larger dictionaries are read from disk block by block at each search. 2 GB are a million names of 384 numbers.
     """
     if device.type != "cuda":
         return 2 * 10**9
@@ -75,10 +70,10 @@ def room_for_vectors(device: torch.device) -> int:
 
 
 def return_freed_memory() -> None:
-    """Give memory that is free again back to the system, where the C library (glibc) would keep it for later.
+    """Return freed memory to the system, which the C library (glibc) otherwise keeps for later.
 
-    The activations of each batch have sizes of their own, so what is kept grows from batch to batch: half a gigabyte in
-    an epoch of MiniLM.
+    The activations of each batch differ in size, so the kept memory grows from batch to batch: by half a gigabyte in an
+    epoch of MiniLM.
     """
     trim = None if sys.platform == "win32" else getattr(ctypes.CDLL(None), "malloc_trim", None)
     if trim is not None:

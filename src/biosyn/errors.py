@@ -1,13 +1,15 @@
-"""The one error a user can mend: bad input, a bad flag, a missing file or package."""
+"""The one error that a user can fix: bad input, a bad flag, a missing file or package."""
 
 from os import PathLike
 
 
 class InputError(ValueError):
-    """Bad input: the message is one line that says what, where and what to do.
+    """Bad input; the message is one line that says what is wrong, where, and what to do.
 
-    The command-line tools print it and end with exit code 2; any other exception is our own fault
-    and keeps its traceback.
+    Every function that reads user input, a file or a flag, may raise it: when a file is missing, unreadable or of
+    another form, when a value is out of range, or when an optional package is not installed. Docstrings mention it
+    only where there is more to say. The command-line tools print the message and end with exit code 2; any other
+    exception is a bug of ours and keeps its traceback.
 
     Examples
     --------

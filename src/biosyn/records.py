@@ -1,10 +1,10 @@
-"""The rows that pass between the parts of the project, each field under its own name."""
+"""The records that the parts of the project exchange, with named fields."""
 
 from typing import NamedTuple
 
 
 class Query(NamedTuple):
-    """One annotated mention: a line of a ``.concept`` file. Offsets are characters of the document, as text."""
+    """One annotated mention, a line of a ``.concept`` file; start and end are character offsets, as text."""
 
     mention: str
     cui: str
@@ -22,10 +22,10 @@ class Name(NamedTuple):
 
 
 class Candidate(NamedTuple):
-    """A dictionary name found for a mention, and the two summands of its score.
+    """A dictionary name found for a mention, with the two parts of its score.
 
-    ``score = dense_score + sparse_score``, but for rounding: the weight w is in ``sparse_score`` already. Where only
-    one half is searched (``--score_mode``), that half is the score and the other is 0.
+    ``score = dense_score + sparse_score``, except for rounding; ``sparse_score`` includes the weight w. If only one
+    part is searched (``--score_mode``), it is the score and the other part is 0.
     """
 
     name: str
@@ -36,9 +36,9 @@ class Candidate(NamedTuple):
 
 
 class MentionPrediction(NamedTuple):
-    """A mention as it was given and its candidates, best first.
+    """A mention as given, and its candidates, best first.
 
-    ``probability`` that the best concept is right, where the model is calibrated (docs/calibration.md).
+    ``probability`` is that of the best concept being right, if the model is calibrated (docs/calibration.md).
     """
 
     mention: str
@@ -47,9 +47,9 @@ class MentionPrediction(NamedTuple):
 
 
 class ConceptCandidate(NamedTuple):
-    """A concept found for a mention: all its ids, and the best of its names; ``homonym`` where that has other concepts.
+    """A concept found for a mention: all its ids, and its best name, a ``homonym`` if that has other concepts too.
 
-    ``preferred_name`` is None where only the id is known.
+    ``preferred_name`` is None if only the id is known.
     """
 
     ids: tuple[str, ...]
@@ -59,7 +59,7 @@ class ConceptCandidate(NamedTuple):
 
 
 class ConceptPrediction(NamedTuple):
-    """A mention as it was given and its concepts, best first; ``probability`` as a `MentionPrediction`'s."""
+    """A mention as given, and its concepts, best first; ``probability`` as in `MentionPrediction`."""
 
     mention: str
     concepts: tuple[ConceptCandidate, ...]
@@ -67,14 +67,14 @@ class ConceptPrediction(NamedTuple):
 
 
 class QueryPrediction(NamedTuple):
-    """A query and the predictions of its mentions: one, or one a part where the query is composite."""
+    """A query and the predictions of its mentions: one, or one per part if the query is composite."""
 
     query: Query
     mentions: tuple[MentionPrediction, ...]
 
 
 def split_mention(query: Query) -> list[str]:
-    """Return the parts of a composite mention, cut at ``|`` and ``+``, or the mention alone.
+    """Return the parts of a composite mention, split at ``|`` and ``+``, or the mention alone.
 
     Examples
     --------

@@ -6,8 +6,7 @@ import json
 import pytest
 
 from biosyn.cli.preprocess import main
-from biosyn.corpora import bc5cdr
-from biosyn.corpora import raw as published
+from biosyn.corpora import bc5cdr, expected_counts
 from biosyn.corpora.folder import FILES, FOLDERS, TRAINDEV
 from biosyn.data.queries import read_queries
 
@@ -96,7 +95,9 @@ def test_bc5cdr(cdr, run, tmp_path):
 
 
 def test_counts_as_published_are_told_so(cdr, run, monkeypatch):
-    monkeypatch.setitem(published.PUBLISHED, "bc5cdr-chemical", {"mentions": {"train": 1, "dev": 1, "test": 1}})
+    monkeypatch.setitem(
+        expected_counts.EXPECTED_COUNTS, "bc5cdr-chemical", {"mentions": {"train": 1, "dev": 1, "test": 1}}
+    )
     _, counts, err = run("bc5cdr", "--type", "chemical", "--raw_dir", cdr, "--keep_cuiless")
     assert counts["published"] == {"agrees": True, "differences": []}
     assert "bc5cdr-chemical: as published" in err
@@ -261,7 +262,7 @@ def test_a_document_in_two_splits_is_exit_2(write, run):
     path = write("a.txt", pubtator(1, "0\t4\tSkin\tDisease\tD1"))
     code, _, err = run("pubtator", "--train", path, "--test", path)
     assert code == 2
-    assert "document '1' stands in train and in test" in err
+    assert "document '1' is in both train and test" in err
 
 
 def test_an_input_of_a_split_is_not_overwritten(write, run, tmp_path):

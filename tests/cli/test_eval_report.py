@@ -76,7 +76,7 @@ def test_a_missing_package_is_named_before_the_work(run, capsys, monkeypatch, tm
 def test_a_damaged_training_log_is_named_before_the_work(run, capsys, tiny_checkpoint, tmp_path, line):
     model = shutil.copytree(tiny_checkpoint, tmp_path / "model")
     (model / "train_log.jsonl").write_text(f"{line}\n")
-    assert "train_log.jsonl:1: is no row of a training log" in fails(capsys, run("--report", model=model))
+    assert "train_log.jsonl:1: is not a row of a training log" in fails(capsys, run("--report", model=model))
 
 
 def test_a_pretrained_model_has_a_report_with_its_losses(run, tiny_encoder, tiny_dictionary, tmp_path):

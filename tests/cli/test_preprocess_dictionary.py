@@ -77,7 +77,7 @@ def test_malformed_lines_stop_the_run_or_are_counted(run, table, tmp_path):
         (["--from", "csv", "nowhere.csv", "--output", "out.txt"], "nowhere.csv: no such file"),
         (
             ["--from", "csv", "table.csv", "--output", "out.txt", "--taxon", "9606"],
-            "--taxon is no option of the format",
+            "--taxon is not an option of the format",
         ),
         (["--diff", "a.txt", "b.txt", "--output", "out.txt"], "--diff stands alone"),
         (["--diff", "a.txt", "b.txt", "--taxon", "9606"], "--diff stands alone"),

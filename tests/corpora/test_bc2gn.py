@@ -3,7 +3,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from biosyn.corpora.bc2gn import read_bc2gn
-from biosyn.data.bad_entries import ReadingReport
+from biosyn.data.bad_entries import ReadCounts
 from biosyn.errors import InputError
 from biosyn.records import Query
 
@@ -23,8 +23,8 @@ def raw(write, tmp_path):
 
 
 def test_genes(raw):
-    report = ReadingReport()
-    corpus = read_bc2gn(raw, report=report)
+    counts = ReadCounts()
+    corpus = read_bc2gn(raw, counts=counts)
     assert list(corpus) == ["train", "test"]
     assert [(document.pmid, document.text) for document in corpus["train"]] == [
         (pmid, ABSTRACT) for pmid in ("700", "800", "900")
@@ -38,15 +38,15 @@ def test_genes(raw):
     assert [(query.mention, query.start) for query in second] == [("MadH5", "35"), ("MAD", "35")]  # in another case
     assert corpus["test"][0].text == ABSTRACT
     assert corpus["test"][0].queries[0].start == "22"
-    assert not report.noted
+    assert not counts.noted
 
 
 def test_a_mention_that_the_text_does_not_hold_has_no_place(raw, write):
     write("bc2GNtest/bc2GNtest.genelist", "600\t4090\tSmad Nine\n")
-    report = ReadingReport()
-    (query,) = read_bc2gn(raw, report=report)["test"][0].queries
+    counts = ReadCounts()
+    (query,) = read_bc2gn(raw, counts=counts)["test"][0].queries
     assert (query.start, query.end) == ("-1", "-1")
-    assert report.noted == {"mentions that the text does not hold as they stand": 1}
+    assert counts.noted == {"mentions that the text does not hold as they stand": 1}
 
 
 @pytest.mark.parametrize(
@@ -62,26 +62,26 @@ def test_a_mention_that_the_text_does_not_hold_has_no_place(raw, write):
 def test_a_bad_line_is_named_or_left_out(raw, write, line, message, reason):
     path = write("biocreative2normalization/trainingData/training.genelist", f"{TRAIN}{line}\n")
     with pytest.raises(InputError, match=f"{path}:5: .*{message}"):
-        read_bc2gn(raw, report=ReadingReport())
-    report = ReadingReport(skip=True)
-    assert sum(len(document.queries) for document in read_bc2gn(raw, report=report)["train"]) == 5
-    assert report.skipped == {reason: 1}
+        read_bc2gn(raw, counts=ReadCounts())
+    counts = ReadCounts(skip=True)
+    assert sum(len(document.queries) for document in read_bc2gn(raw, counts=counts)["train"]) == 5
+    assert counts.skipped == {reason: 1}
 
 
 def test_a_list_that_is_missing_or_there_twice_is_named(raw, write):
     write("copy/training.genelist", TRAIN)
     with pytest.raises(InputError, match=r"holds 2 files training\.genelist, one is needed"):
-        read_bc2gn(raw, report=ReadingReport())
+        read_bc2gn(raw, counts=ReadCounts())
     (raw / "copy/training.genelist").unlink()
     (raw / "bc2GNtest/bc2GNtest.genelist").unlink()
     with pytest.raises(InputError, match=r"holds no file bc2GNtest\.genelist, one is needed"):
-        read_bc2gn(raw, report=ReadingReport())
+        read_bc2gn(raw, counts=ReadCounts())
 
 
 def test_missing_abstracts_are_named(raw):
     (raw / "bc2GNtest/bc2GNtestdocs/600.txt").unlink()
     with pytest.raises(InputError, match=r"bc2GNtestdocs: holds no abstracts \(\.txt\)"):
-        read_bc2gn(raw, report=ReadingReport())
+        read_bc2gn(raw, counts=ReadCounts())
 
 
 FIELD = st.text(st.characters(exclude_categories=("Cs", "Cc", "Z"), exclude_characters="|"), min_size=1, max_size=8)
@@ -95,7 +95,7 @@ def test_what_is_written_in_this_layout_is_read_back_the_same(tmp_path_factory, 
     for name in ("training", "bc2GNtest"):
         (folder / f"{name}.genelist").write_text("".join(lines), "utf-8")
     (folder / "1.txt").write_text(" ".join(genes), "utf-8")
-    corpus = read_bc2gn(folder, report=ReadingReport())
+    corpus = read_bc2gn(folder, counts=ReadCounts())
     for (document,) in corpus.values():
         assert {query.mention: query.cui for query in document.queries} == {
             mention: "|".join(ids) for mention, ids in genes.items()

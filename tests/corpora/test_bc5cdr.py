@@ -1,7 +1,7 @@
 import pytest
 
 from biosyn.corpora.bc5cdr import FILES, read_bc5cdr
-from biosyn.data.bad_entries import ReadingReport
+from biosyn.data.bad_entries import ReadCounts
 from biosyn.errors import InputError
 from biosyn.records import Query
 
@@ -26,10 +26,10 @@ def raw(write, tmp_path):
 
 
 def read(raw, kind):
-    report = ReadingReport()
-    corpus = read_bc5cdr(raw, kind, report=report)
-    assert report.noted["relation lines, passed over"] == 3
-    assert "mentions that their offsets do not give" not in report.noted
+    counts = ReadCounts()
+    corpus = read_bc5cdr(raw, kind, counts=counts)
+    assert counts.noted["relation lines, passed over"] == 3
+    assert "mentions that their offsets do not give" not in counts.noted
     return {
         split: [query for document in documents for query in document.queries] for split, documents in corpus.items()
     }
@@ -53,10 +53,10 @@ def test_chemicals_of_every_split(raw):
 def test_a_bad_line_of_the_other_type_is_bad_all_the_same(raw, write):
     path = write(FILES["dev"], TRAIN.replace("D003000\n", "\n"))
     with pytest.raises(InputError, match=f"{path}:4: the mention or its id is empty"):
-        read_bc5cdr(raw, "disease", report=ReadingReport())
+        read_bc5cdr(raw, "disease", counts=ReadCounts())
 
 
 def test_a_missing_split_is_named(raw):
     (raw / FILES["test"]).unlink()
     with pytest.raises(InputError, match=r"CDR_TestSet\.PubTator\.txt: cannot be read"):
-        read_bc5cdr(raw, "disease", report=ReadingReport())
+        read_bc5cdr(raw, "disease", counts=ReadCounts())

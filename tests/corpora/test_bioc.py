@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from biosyn.corpora.bioc import ID_KEYS, read_bioc_corpus
 from biosyn.corpora.pubtator import PubTatorForm
-from biosyn.data.bad_entries import ReadingReport
+from biosyn.data.bad_entries import ReadCounts
 from biosyn.errors import InputError
 from biosyn.records import Query
 
@@ -74,10 +74,10 @@ def as_json(documents):
 
 @pytest.mark.parametrize(("name", "form"), [("corpus.xml", as_xml), ("corpus.json", as_json)])
 def test_xml_and_json_give_the_same_documents(write, name, form):
-    report = ReadingReport()
+    counts = ReadCounts()
     path = write(name, form([*DOCUMENTS, DOCUMENTS[0]]))
     read = PubTatorForm(types=frozenset({"disease"}), loose_ids=True)
-    first, second = read_bioc_corpus(path, form=read, report=report)
+    first, second = read_bioc_corpus(path, form=read, counts=counts)
     assert (first.pmid, first.text, first.queries) == ("100", "No mention\n", ())
     assert second.text == "Skin tumours\n\nOral and\nlung cancer of MiceX.\n"
     assert second.queries == (
@@ -85,7 +85,7 @@ def test_xml_and_json_give_the_same_documents(write, name, form):
         Query("Oral and lung cancer", "D1|D2", pmid="20", start="13", end="33", type="Disease"),
         Query("Mice", "-1", pmid="20", start="30", end="34", type="Disease"),
     )
-    assert report.noted == {
+    assert counts.noted == {
         "repeated documents, passed over": 1,
         "mentions of other types, passed over": 1,
         "mentions that their offsets do not give": 1,
@@ -94,18 +94,18 @@ def test_xml_and_json_give_the_same_documents(write, name, form):
 
 def test_a_place_whose_length_is_no_number_is_none(write):
     path = write("c.json", as_json([document("1", (0, "Skin", [annotation("Skin", "D1", places=[(0, "x")])]))]))
-    report = ReadingReport()
-    (found,) = read_bioc_corpus(path, form=LOOSE, report=report)
+    counts = ReadCounts()
+    (found,) = read_bioc_corpus(path, form=LOOSE, counts=counts)
     assert (found.queries[0].start, found.queries[0].end) == ("-1", "-1")
-    assert report.noted == {"mentions that their offsets do not give": 1}
+    assert counts.noted == {"mentions that their offsets do not give": 1}
 
 
 @pytest.mark.parametrize("key", [*ID_KEYS, "mine"])
 def test_the_infon_of_the_ids(write, key):
     path = write("c.json", as_json([document("1", (0, "Skin", [annotation("Skin", "D1", places=[(0, 4)], key=key)]))]))
-    (found,) = read_bioc_corpus(path, form=LOOSE, report=ReadingReport())
+    (found,) = read_bioc_corpus(path, form=LOOSE, counts=ReadCounts())
     assert found.queries[0].cui == ("-1" if key == "mine" else "D1")
-    (found,) = read_bioc_corpus(path, form=LOOSE, id_keys=[key], report=ReadingReport())
+    (found,) = read_bioc_corpus(path, form=LOOSE, id_keys=[key], counts=ReadCounts())
     assert found.queries[0].cui == "D1"
 
 
@@ -117,14 +117,14 @@ BAD = [
 
 def test_what_is_bad_is_named_or_left_out(write):
     path = write("c.xml", as_xml(BAD))
-    with pytest.raises(InputError, match="document id '../x' is no file name"):
-        read_bioc_corpus(path, form=LOOSE, report=ReadingReport())
+    with pytest.raises(InputError, match="document id '../x' is not a valid file name"):
+        read_bioc_corpus(path, form=LOOSE, counts=ReadCounts())
     with pytest.raises(InputError, match="document '1', annotation '1': the mention or its id is empty"):
-        read_bioc_corpus(write("d.xml", as_xml(BAD[1:])), form=LOOSE, report=ReadingReport())
-    report = ReadingReport(skip=True)
-    (found,) = read_bioc_corpus(path, form=LOOSE, report=report)
+        read_bioc_corpus(write("d.xml", as_xml(BAD[1:])), form=LOOSE, counts=ReadCounts())
+    counts = ReadCounts(skip=True)
+    (found,) = read_bioc_corpus(path, form=LOOSE, counts=counts)
     assert [query.mention for query in found.queries] == ["Skin"]
-    assert report.skipped == {
+    assert counts.skipped == {
         "document ids that are no file name": 1,
         "mentions with an empty field or a separator in one": 2,
     }
@@ -135,7 +135,7 @@ def test_what_is_bad_is_named_or_left_out(write):
 )
 def test_what_is_no_collection_is_named(write, text, message):
     with pytest.raises(InputError, match=message):
-        read_bioc_corpus(write("c.xml", text), form=LOOSE, report=ReadingReport())
+        read_bioc_corpus(write("c.xml", text), form=LOOSE, counts=ReadCounts())
 
 
 WORD = st.text(st.characters(exclude_categories=("C", "Z"), exclude_characters="|"), min_size=1, max_size=8)
@@ -150,8 +150,8 @@ def test_what_is_written_in_this_form_is_read_back_the_same(tmp_path_factory, ro
         text += f"{mention} "
     path = tmp_path_factory.mktemp("bioc") / "c"
     path.write_text((as_xml if form == "x" else as_json)([document("1", (0, text, annotations))]), "utf-8")
-    report = ReadingReport()
-    (found,) = read_bioc_corpus(path, form=LOOSE, report=report)
+    counts = ReadCounts()
+    (found,) = read_bioc_corpus(path, form=LOOSE, counts=counts)
     assert [(query.mention, query.cui) for query in found.queries] == rows
     assert all(found.text[int(query.start) : int(query.end)] == query.mention for query in found.queries)
-    assert not report.noted
+    assert not counts.noted

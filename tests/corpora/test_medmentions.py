@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from biosyn.corpora.medmentions import read_medmentions
-from biosyn.data.bad_entries import ReadingReport
+from biosyn.data.bad_entries import ReadCounts
 from biosyn.errors import InputError
 
 # The layout of corpus_pubtator.txt; the text is made up.
@@ -30,8 +30,8 @@ def raw(write, tmp_path):
 
 @pytest.mark.parametrize("version", ["st21pv", "full"])
 def test_both_versions_have_the_splits_of_the_lists_and_ids_without_prefix(raw, version):
-    report = ReadingReport()
-    corpus = read_medmentions(raw, version, report=report)
+    counts = ReadCounts()
+    corpus = read_medmentions(raw, version, counts=counts)
     assert {split: [document.pmid for document in documents] for split, documents in corpus.items()} == {
         "train": ["25763772", "3"],  # by file name
         "dev": ["25847295"],
@@ -42,11 +42,11 @@ def test_both_versions_have_the_splits_of_the_lists_and_ids_without_prefix(raw, 
         ("Gene X", "T116,T123", "C4308010"),
         ("mice", "T204", "C0025929"),
     ]
-    assert not report.noted
+    assert not counts.noted
 
 
 def test_semantic_types(raw):
-    corpus = read_medmentions(raw, "st21pv", types=frozenset({"t123"}), report=ReadingReport())
+    corpus = read_medmentions(raw, "st21pv", types=frozenset({"t123"}), counts=ReadCounts())
     assert [query.mention for query in corpus["test"][0].queries] == ["Gene X"]
 
 
@@ -54,32 +54,32 @@ def test_files_in_one_folder_and_documents_of_no_split(write, tmp_path):
     write("corpus_pubtator.txt", ST21PV)
     for name, pmid in (("trng", "3"), ("dev", "4"), ("test", "25847295")):
         write(f"corpus_pubtator_pmids_{name}.txt", f"{pmid}\n\n")
-    report = ReadingReport()
-    assert [len(documents) for documents in read_medmentions(tmp_path, "full", report=report).values()] == [1, 1, 1]
-    assert report.noted == {"documents of no split": 1}
+    counts = ReadCounts()
+    assert [len(documents) for documents in read_medmentions(tmp_path, "full", counts=counts).values()] == [1, 1, 1]
+    assert counts.noted == {"documents of no split": 1}
 
 
 def test_a_listed_document_that_is_not_there_is_named_or_left_out(raw, write):
     path = write("full/data/corpus_pubtator_pmids_dev.txt", "25847295\n77\n")
     with pytest.raises(InputError, match=f"{path}:2: document '77' is not in the corpus"):
-        read_medmentions(raw, "full", report=ReadingReport())
-    report = ReadingReport(skip=True)
-    assert len(read_medmentions(raw, "full", report=report)["dev"]) == 1
-    assert report.skipped == {"listed documents that are not in the corpus": 1}
+        read_medmentions(raw, "full", counts=ReadCounts())
+    counts = ReadCounts(skip=True)
+    assert len(read_medmentions(raw, "full", counts=counts)["dev"]) == 1
+    assert counts.skipped == {"listed documents that are not in the corpus": 1}
 
 
 def test_an_empty_list_is_named(raw, write):
     path = write("full/data/corpus_pubtator_pmids_dev.txt", "\n")
     with pytest.raises(InputError, match=f"{path}: lists no document"):
-        read_medmentions(raw, "full", report=ReadingReport())
+        read_medmentions(raw, "full", counts=ReadCounts())
 
 
 def test_a_missing_list_or_corpus_is_named(raw):
     (raw / "full/data/corpus_pubtator_pmids_dev.txt").unlink()
     with pytest.raises(InputError, match=r"holds no full/data/corpus_pubtator_pmids_dev\.txt or corpus_pubtator_"):
-        read_medmentions(raw, "full", report=ReadingReport())
+        read_medmentions(raw, "full", counts=ReadCounts())
     with pytest.raises(InputError, match="no such folder"):
-        read_medmentions(raw / "missing", "full", report=ReadingReport())
+        read_medmentions(raw / "missing", "full", counts=ReadCounts())
 
 
 @settings(max_examples=30)
@@ -92,6 +92,6 @@ def test_every_document_comes_in_the_split_that_lists_it(tmp_path_factory, data)
     (folder / "corpus_pubtator.txt").write_text("".join(f"{pmid}|t|T\n{pmid}|a|A\n\n" for pmid in pmids))
     for name, split in (("trng", "train"), ("dev", "dev"), ("test", "test")):
         (folder / f"corpus_pubtator_pmids_{name}.txt").write_text("\n".join(parts[split]))
-    corpus = read_medmentions(folder, "full", report=ReadingReport())
+    corpus = read_medmentions(folder, "full", counts=ReadCounts())
     found = {split: {document.pmid for document in documents} for split, documents in corpus.items()}
     assert found == {split: set(part) for split, part in parts.items()}

@@ -1,11 +1,11 @@
 from biosyn.corpora.ncbi_disease import FILES, read_ncbi_disease
-from biosyn.data.bad_entries import ReadingReport
+from biosyn.data.bad_entries import ReadCounts
 
 
 def test_three_files_are_three_splits(write, tmp_path):
     for pmid, name in enumerate(FILES.values()):
         write(name, f"{pmid}|t|Ataxia\n{pmid}|a|.\n{pmid}\t0\t6\tAtaxia\tSpecificDisease\tD1\n")
-    corpus = read_ncbi_disease(tmp_path, report=ReadingReport())
+    corpus = read_ncbi_disease(tmp_path, counts=ReadCounts())
     assert {split: [document.pmid for document in documents] for split, documents in corpus.items()} == {
         "train": ["0"],
         "dev": ["1"],
@@ -14,6 +14,6 @@ def test_three_files_are_three_splits(write, tmp_path):
 
 
 def test_the_real_corpus_repeats_one_document_and_misplaces_one_mention(shared_data):
-    report = ReadingReport()
-    read_ncbi_disease(shared_data / "corpora" / "ncbi-disease", report=report)
-    assert report.noted == {"repeated documents, passed over": 1, "mentions that their offsets do not give": 1}
+    counts = ReadCounts()
+    read_ncbi_disease(shared_data / "corpora" / "ncbi-disease", counts=counts)
+    assert counts.noted == {"repeated documents, passed over": 1, "mentions that their offsets do not give": 1}

@@ -5,7 +5,10 @@ import pytest
 
 from biosyn.cli.preprocess import main
 from biosyn.corpora.folder import FILES, FOLDERS
+from biosyn.corpora.preprocess import with_dev
+from biosyn.data.documents import Document
 from biosyn.data.queries import read_queries
+from biosyn.errors import InputError
 
 TRAIN = """20|t|Ataxia telangiectasia (AT) and skin tumours
 20|a|AT patients. A second line of text.
@@ -174,7 +177,7 @@ def test_quiet_leaves_stderr_empty(raw, tmp_path, capsys):
             TRAIN + "100\t8\n",
             "NCBItrainset_corpus.txt:12: expected six tab-separated fields",
         ),
-        ("NCBIdevelopset_corpus.txt", TRAIN, "document '100' stands in train and in dev"),
+        ("NCBIdevelopset_corpus.txt", TRAIN, "document '100' is in both train and dev"),
         ("medic.txt", MEDIC + "D5|x\n", "medic.txt:5: expected 'ids||name|name...', found 'D5|x'"),
         ("typos.txt", "tumour\n", "typos.txt:1: expected 'wrong||right'"),
         ("typos.txt", None, "typos.txt: cannot be read: No such file"),
@@ -204,7 +207,10 @@ def test_bad_input_leaves_an_earlier_run_as_it_was(raw, tmp_path):
     assert tree(tmp_path / "out") == before
 
 
-@pytest.mark.parametrize("moved", range(1, 2 * len([*FOLDERS, *FILES]) + 1))
+NAMES = len([*FOLDERS, *FILES])
+
+
+@pytest.mark.parametrize("moved", [1, NAMES, NAMES + 1, 2 * NAMES])  # old ones out of the way, then new ones in place
 def test_a_move_that_fails_is_undone(raw, tmp_path, fail_the_move, capsys, moved):
     output = tmp_path / "out"
     run(raw, output, abbreviations="none")
@@ -310,3 +316,39 @@ def test_hpo_with_too_few_terms_is_exit_2(tmp_path, capsys):
     assert main(["hpo", "--obo", str(obo), "--output_dir", str(tmp_path / "out")]) == 2
     assert "only 2 terms have 3 or more synonyms" in capsys.readouterr().err
     assert not Path(tmp_path / "out").exists()
+
+
+# -- a dev set made from train documents
+
+
+TRAIN_DOCUMENTS = [Document(str(number), "", ()) for number in range(20)]
+TEST_DOCUMENTS = [Document("t", "", ())]
+
+
+def test_a_fraction_of_train_becomes_dev_and_order_stays():
+    corpus = with_dev({"train": TRAIN_DOCUMENTS, "test": TEST_DOCUMENTS}, fraction=0.25, seed=1)
+    assert [len(corpus[split]) for split in ("train", "dev", "test")] == [15, 5, 1]
+    assert sorted([*corpus["train"], *corpus["dev"]]) == sorted(TRAIN_DOCUMENTS)
+    for split in ("train", "dev"):
+        assert corpus[split] == [document for document in TRAIN_DOCUMENTS if document in corpus[split]]
+
+
+def test_the_seed_decides():
+    draws = [with_dev({"train": TRAIN_DOCUMENTS}, fraction=0.25, seed=seed)["dev"] for seed in (1, 1, 2)]
+    assert draws[0] == draws[1] != draws[2]
+
+
+@pytest.mark.parametrize(
+    ("corpus", "fraction", "message"),
+    [
+        ({"train": TRAIN_DOCUMENTS, "dev": TEST_DOCUMENTS}, 0.5, "leave --dev_share out"),
+        ({"test": TEST_DOCUMENTS}, 0.5, "leave --dev_share out"),
+        ({"train": TRAIN_DOCUMENTS}, 0, "leaves train or dev empty"),
+        ({"train": TRAIN_DOCUMENTS}, 1, "leaves train or dev empty"),
+        ({"train": TRAIN_DOCUMENTS}, -1, "leaves train or dev empty"),
+        ({"train": TRAIN_DOCUMENTS[:1]}, 0.4, "leaves train or dev empty"),
+    ],
+)
+def test_a_split_that_cannot_be_made_is_refused(corpus, fraction, message):
+    with pytest.raises(InputError, match=message):
+        with_dev(corpus, fraction=fraction)

@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from biosyn.corpora.pubtator import PubTatorForm, read_pubtator
-from biosyn.data.bad_entries import ReadingReport
+from biosyn.data.bad_entries import ReadCounts
 from biosyn.data.documents import Document
 from biosyn.errors import InputError
 from biosyn.records import Query
@@ -64,8 +64,8 @@ def test_a_bom_windows_line_ends_and_missing_empty_lines_are_accepted(tmp_path):
         ("1|t|T\n1\t0\t4\tSkin\tModifier\tD1\n", 2, r"expected 'pmid\|a\|abstract'"),
         ("\n\n1|a|A\n", 3, r"expected 'pmid\|t\|title'"),
         ("hello\n", 1, "found 'hello'"),
-        ("../../etc/x|t|T\n../../etc/x|a|A\n", 1, "is no file name"),
-        ("|t|T\n|a|A\n", 1, "is no file name"),
+        ("../../etc/x|t|T\n../../etc/x|a|A\n", 1, "is not a valid file name"),
+        ("|t|T\n|a|A\n", 1, "is not a valid file name"),
     ],
 )
 def test_a_bad_line_is_named(tmp_path, text, line, message):
@@ -95,10 +95,10 @@ def test_a_packed_file_is_read_too(tmp_path):
 SIX_FIELDS = PubTatorForm()
 
 
-def mentions(tmp_path, *lines, form=SIX_FIELDS, report=None):
+def mentions(tmp_path, *lines, form=SIX_FIELDS, counts=None):
     """Read one document with these mentions, each without its pmid: (mention, cui, type) of those that are kept."""
     text = "1|t|Oral and lung cancer\n1|a|Of mice.\n" + "".join(f"1\t{line}\n" for line in lines)
-    (document,) = read_pubtator(corpus(tmp_path, text), form=form, report=report)
+    (document,) = read_pubtator(corpus(tmp_path, text), form=form, counts=counts)
     return [(query.mention, query.cui, query.type) for query in document.queries]
 
 
@@ -113,29 +113,29 @@ def mentions(tmp_path, *lines, form=SIX_FIELDS, report=None):
     ],
 )
 def test_a_seventh_field_replaces_the_mention_where_it_has_a_part_for_each_id(tmp_path, ids, parts, mention):
-    report = ReadingReport()
+    counts = ReadCounts()
     line = f"0\t20\tOral and lung cancer\tDisease\t{ids}\t{parts}"
-    assert mentions(tmp_path, line, form=PubTatorForm(parts=True), report=report) == [(mention, ids, "Disease")]
-    assert not report.noted  # the offsets are those of the mention, not of its parts
+    assert mentions(tmp_path, line, form=PubTatorForm(parts=True), counts=counts) == [(mention, ids, "Disease")]
+    assert not counts.noted  # the offsets are those of the mention, not of its parts
 
 
 def test_relation_lines_are_passed_over(tmp_path):
-    report = ReadingReport()
+    counts = ReadCounts()
     lines = ["CID\tD1\tD2", "0\t4\tOral\tDisease\tD1", "Association\tD1\tD2\tNovel"]
-    found = mentions(tmp_path, *lines, form=PubTatorForm(relations=True), report=report)
+    found = mentions(tmp_path, *lines, form=PubTatorForm(relations=True), counts=counts)
     assert found == [("Oral", "D1", "Disease")]
-    assert report.noted == {"relation lines, passed over": 2}
+    assert counts.noted == {"relation lines, passed over": 2}
     with pytest.raises(InputError, match=r":3: expected six tab-separated fields"):
         mentions(tmp_path, *lines)
 
 
 def test_types_are_compared_without_case_and_one_of_several_is_enough(tmp_path):
     lines = [f"0\t4\tOral\t{kind}\tD1" for kind in ("Disease", "T038,T047", "T47", "disease, x")]
-    report = ReadingReport()
+    counts = ReadCounts()
     form = PubTatorForm(types=frozenset({"disease", "t047"}))
-    found = [kind for _, _, kind in mentions(tmp_path, *lines, form=form, report=report)]
+    found = [kind for _, _, kind in mentions(tmp_path, *lines, form=form, counts=counts)]
     assert found == ["Disease", "T038,T047", "disease, x"]
-    assert report.noted == {"mentions of other types, passed over": 1}
+    assert counts.noted == {"mentions of other types, passed over": 1}
 
 
 @pytest.mark.parametrize(
@@ -163,10 +163,10 @@ def test_a_line_may_end_before_the_id_in_loose_form_only(tmp_path):
 
 
 def test_wrong_offsets_are_counted_and_kept(tmp_path):
-    report = ReadingReport()
+    counts = ReadCounts()
     lines = ["0\t4\tOral\tX\tD1", "21\t28\tOf mice\tX\tD1", "22\t29\tOf mice\tX\tD1", "999999999\t3\tOral\tX\tD1"]
-    assert len(mentions(tmp_path, *lines, report=report)) == 4  # 21 = 20 characters of title, and one
-    assert report.noted == {"mentions that their offsets do not give": 2}
+    assert len(mentions(tmp_path, *lines, counts=counts)) == 4  # 21 = 20 characters of title, and one
+    assert counts.noted == {"mentions that their offsets do not give": 2}
 
 
 def test_an_offset_of_thousands_of_digits_is_none(tmp_path):
@@ -196,10 +196,10 @@ BAD = """lost line
 
 
 def test_bad_lines_and_documents_can_be_left_out_and_are_counted(tmp_path):
-    report = ReadingReport(skip=True)
-    documents = read_pubtator(corpus(tmp_path, BAD), report=report)
+    counts = ReadCounts(skip=True)
+    documents = read_pubtator(corpus(tmp_path, BAD), counts=counts)
     assert [(document.pmid, len(document.queries)) for document in documents] == [("20", 1), ("40", 0)]
-    assert report.skipped == {
+    assert counts.skipped == {
         "lines outside a document": 1,
         "lines without the fields of a mention": 1,
         "mentions of another document": 1,
@@ -212,7 +212,7 @@ def test_bad_lines_and_documents_can_be_left_out_and_are_counted(tmp_path):
 
 def test_a_file_of_bad_documents_alone_is_refused_all_the_same(tmp_path):
     with pytest.raises(InputError, match="holds no document"):
-        read_pubtator(corpus(tmp_path, "lost\n\nlines\n"), report=ReadingReport(skip=True))
+        read_pubtator(corpus(tmp_path, "lost\n\nlines\n"), counts=ReadCounts(skip=True))
 
 
 TEXT = st.text(st.characters(exclude_categories=("Cs",), exclude_characters="\n\t\r|"), max_size=20)

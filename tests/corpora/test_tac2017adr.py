@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from biosyn.corpora.tac2017adr import read_label, read_tac2017adr
-from biosyn.data.bad_entries import ReadingReport
+from biosyn.data.bad_entries import ReadCounts
 from biosyn.errors import InputError
 from biosyn.records import Query
 
@@ -41,8 +41,8 @@ TEXT = "\n    warning: acute renal failure (arf) & rash\n  skin rash; arf."
 
 
 def test_a_label(write):
-    report = ReadingReport()
-    document = read_label(write("DRUGIN.xml", LABEL), report=report)
+    counts = ReadCounts()
+    document = read_label(write("DRUGIN.xml", LABEL), counts=counts)
     assert (document.pmid, document.text) == ("DRUGIN", TEXT)
     rows = [
         ("acute renal failure", "10069339", "14", "33"),
@@ -54,13 +54,13 @@ def test_a_label(write):
         Query(mention, cui, pmid="DRUGIN", start=start, end=end, type="AdverseReaction")
         for mention, cui, start, end in rows
     )
-    assert report.noted == {"repeated reactions, joined": 1, "mentions that the text does not hold as they stand": 1}
+    assert counts.noted == {"repeated reactions, joined": 1, "mentions that the text does not hold as they stand": 1}
 
 
 def test_windows_line_ends_and_another_encoding_change_nothing(write):
-    plain = read_label(write("DRUGIN.xml", LABEL), report=ReadingReport())
+    plain = read_label(write("DRUGIN.xml", LABEL), counts=ReadCounts())
     again = LABEL.replace("\n", "\r\n").replace("UTF-8", "UTF-16")
-    assert read_label(write("DRUGIN.xml", again, "utf-16"), report=ReadingReport()) == plain
+    assert read_label(write("DRUGIN.xml", again, "utf-16"), counts=ReadCounts()) == plain
 
 
 @pytest.fixture
@@ -72,7 +72,7 @@ def raw(write, tmp_path):
 
 
 def test_train_and_test_are_two_folders_and_there_is_no_dev(raw):
-    corpus = read_tac2017adr(raw, report=ReadingReport())
+    corpus = read_tac2017adr(raw, counts=ReadCounts())
     assert {split: [document.pmid for document in documents] for split, documents in corpus.items()} == {
         "train": ["A", "B"],
         "test": ["C"],
@@ -82,7 +82,7 @@ def test_train_and_test_are_two_folders_and_there_is_no_dev(raw):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("<Label>", "bad.xml:1: is no well-formed XML"),
+        ("<Label>", "bad.xml:1: is not well-formed XML"),
         ("<collection/>", "expected the XML of a drug label, <Label>, found <collection>"),
         ("<!DOCTYPE Label [<!ENTITY e 'x'>]><Label/>", "has entities of its own"),
     ],
@@ -90,27 +90,27 @@ def test_train_and_test_are_two_folders_and_there_is_no_dev(raw):
 def test_a_file_that_is_no_label_is_named_or_left_out(raw, write, text, message):
     write("train_xml/bad.xml", text)
     with pytest.raises(InputError, match=message):
-        read_tac2017adr(raw, report=ReadingReport())
-    report = ReadingReport(skip=True)
-    assert len(read_tac2017adr(raw, report=report)["train"]) == 2
-    assert sum(report.skipped.values()) == 1
+        read_tac2017adr(raw, counts=ReadCounts())
+    counts = ReadCounts(skip=True)
+    assert len(read_tac2017adr(raw, counts=counts)["train"]) == 2
+    assert sum(counts.skipped.values()) == 1
 
 
 @pytest.mark.parametrize("reaction", ['<Reaction id="AR1"/>', '<Reaction str=" "/>', '<Reaction str="a||b"/>'])
 def test_a_bad_reaction_is_named_with_its_line_or_left_out(write, reaction):
     path = write("X.xml", f'<Label>\n<Reactions>\n{reaction}\n<Reaction str="rash"/></Reactions></Label>')
     with pytest.raises(InputError, match=f"{path}:3: "):
-        read_label(path, report=ReadingReport())
-    assert [query.mention for query in read_label(path, report=ReadingReport(skip=True)).queries] == ["rash"]
+        read_label(path, counts=ReadCounts())
+    assert [query.mention for query in read_label(path, counts=ReadCounts(skip=True)).queries] == ["rash"]
 
 
 def test_a_missing_or_empty_folder_is_named(raw):
     (raw / "gold_xml/C.xml").unlink()
     with pytest.raises(InputError, match=r"gold_xml: holds no \.xml file"):
-        read_tac2017adr(raw, report=ReadingReport())
+        read_tac2017adr(raw, counts=ReadCounts())
     (raw / "gold_xml").rmdir()
     with pytest.raises(InputError, match="gold_xml: no such folder"):
-        read_tac2017adr(raw, report=ReadingReport())
+        read_tac2017adr(raw, counts=ReadCounts())
 
 
 NAMES = st.text(st.characters(min_codepoint=33, max_codepoint=0x24F, exclude_characters="|\x7f"), min_size=1).filter(
@@ -127,7 +127,7 @@ def test_what_is_written_in_this_layout_is_read_back_the_same(tmp_path_factory, 
         for name, ids in reactions.items()
     ]
     path.write_text(f"<Label><Reactions>{''.join(f'{row}</Reaction>' for row in rows)}</Reactions></Label>", "utf-8")
-    queries = read_label(path, report=ReadingReport()).queries
+    queries = read_label(path, counts=ReadCounts()).queries
     assert {query.mention: query.cui for query in queries} == {
         name: "|".join(ids) or "-1" for name, ids in reactions.items()
     }

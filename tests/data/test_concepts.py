@@ -30,6 +30,18 @@ def test_what_preprocessing_writes_is_read_back(concepts_file):
     assert read_concepts(path) == [ATAXIA, TRITAN]
 
 
+def test_original_names_are_written():
+    concept = Concept(("D1", "2"), ("Sjögren's Syndrome", "SS"), "medic.txt")
+    text = concept_json(concept)
+    assert "Sjögren's" in text
+    assert json.loads(text) == {
+        "ids": ["D1", "2"],
+        "preferred_name": "Sjögren's Syndrome",
+        "names": ["Sjögren's Syndrome", "SS"],
+        "source": "medic.txt",
+    }
+
+
 def test_the_preferred_name_comes_first_wherever_the_row_lists_it(concepts_file):
     path = concepts_file('{"ids": ["D1"], "preferred_name": "B", "names": ["A", "B"]}\n')
     assert read_concepts(path) == [Concept(("D1",), ("B", "A"), "")]

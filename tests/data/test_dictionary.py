@@ -1,8 +1,12 @@
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from biosyn.data.dictionary import DictionaryDataset, require_names
+from biosyn.data.concepts import Concept
+from biosyn.data.dictionary import DictionaryDataset, NameTable, name_table, require_names
 from biosyn.errors import InputError
 from biosyn.records import Name
+from biosyn.text.preprocess import TextPreprocess
 
 
 def test_the_names_stand_in_file_order(write_dictionary):
@@ -59,3 +63,40 @@ def test_topk_may_be_the_size_of_the_dictionary_but_not_larger(write_dictionary)
     require_names(dictionary, 2)
     with pytest.raises(InputError, match=r"dictionary\.txt: --topk 3 is larger than the dictionary \(2 names\)"):
         require_names(dictionary, 3)
+
+
+# -- building one
+
+
+def test_equal_cleaned_names_merge_their_ids_in_order_of_appearance():
+    concepts = [
+        Concept(("D2",), ("Ataxia-1", "AT"), "x"),
+        Concept(("D1", "9"), ("at", "(+)", "ataxia 1"), "x"),
+    ]
+    assert name_table(concepts, TextPreprocess().run).lines() == ["D2|D1|9||ataxia 1", "D2|D1|9||at"]
+
+
+def test_a_composite_id_counts_as_its_parts_but_is_written_whole():
+    table = NameTable()
+    table.add("c4 deficiency", ["D1+D2"])
+    assert table.lines() == ["D1+D2||c4 deficiency"]
+    assert table.ids() == {"D1", "D2"}
+
+
+def test_homonyms_are_names_of_rows_with_different_ids():
+    table = NameTable()
+    for name, ids in [("a", ("D1",)), ("a", ("D1",)), ("b", ("D1",)), ("b", ("D2",)), ("b", ("D1",)), ("", ("D3",))]:
+        table.add(name, ids)
+    assert (table.lines(), table.homonyms) == (["D1||a", "D1|D2||b"], 1)
+
+
+@given(st.lists(st.tuples(st.sampled_from("abc"), st.lists(st.sampled_from("123"), min_size=1)), max_size=12))
+def test_every_id_of_every_row_is_kept_once(rows):
+    table = NameTable()
+    for name, ids in rows:
+        table.add(name, ids)
+    expected = {name: {cui for other, ids in rows if other == name for cui in ids} for name, _ in rows}
+    fields = [line.split("||") for line in table.lines()]
+    assert {name: set(ids.split("|")) for ids, name in fields} == expected
+    assert [name for _, name in fields] == list(dict.fromkeys(name for name, _ in rows))
+    assert all(len(ids.split("|")) == len(expected[name]) for ids, name in fields)

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from scipy import sparse
 from sklearn.feature_extraction.text import TfidfVectorizer
 
-from biosyn.encoders.sparse import SparseEncoder
+from biosyn.encoders.sparse import SparseEncoder, ngrams_in_common
 
 NAMES = ["ataxia telangiectasia", "breast cancer", "Sjögren syndrome", "a", "β thalassemia", "breast  cancer 2"]
 TEXTS = ["ataxias", "BREAST CANCER", "qqq 77", "", "β"]
@@ -123,3 +123,33 @@ def test_the_train_dictionary_of_ncbi_has_1122_ngrams(ncbi_processed):
     assert len(encoder.vocabulary) == 1122
     # measured with scikit-learn 1.2.2, upstream's version
     assert encoder(["ataxia telangiectasia"]).max() == pytest.approx(0.373, abs=5e-4)
+
+
+# -- n-grams in common
+
+
+@pytest.mark.parametrize(
+    ("mention", "weight"),
+    [("ataxia telangiectasia", 1.0), ("AT", 4.22), ("cancer (breast)", -0.5), ("qqq", 4.22), ("###", 1.0)],
+)
+def test_the_scores_add_up_to_the_sparse_score(mention, weight):
+    encoder = SparseEncoder().fit(NAMES)
+    expected = weight * (encoder(NAMES) @ encoder([mention])[0])  # (N,)
+    found = ngrams_in_common(encoder, mention, NAMES, sparse_weight=weight)
+    assert [sum(part.score for part in common) for common in found] == pytest.approx(expected, rel=1e-5, abs=1e-9)
+
+
+def test_an_ngram_is_in_both_texts_and_the_largest_part_comes_first():
+    encoder = SparseEncoder().fit(["a", "ab"])
+    # "ab" = (a 0.449436, ab 0.631667, b 0.631667); "a" = (a 1): see above
+    alike, other = ngrams_in_common(encoder, "ab", ["ab", "a"])
+    assert [(part.ngram, pytest.approx(part.score, abs=1e-6)) for part in alike] == [
+        ("ab", 0.399003),  # 0.631667 ** 2
+        ("b", 0.399003),
+        ("a", 0.201993),  # 0.449436 ** 2
+    ]
+    assert [(part.ngram, pytest.approx(part.score, abs=1e-6)) for part in other] == [("a", 0.449436)]
+
+
+def test_no_names_have_nothing_in_common():
+    assert ngrams_in_common(SparseEncoder().fit(NAMES), "ataxia", []) == []

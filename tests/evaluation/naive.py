@@ -130,8 +130,8 @@ def interval(values, documents, draws):
     return percentile(ratios, 0.025), percentile(ratios, 0.975)
 
 
-def percentile(ordered, share):
-    place = share * (len(ordered) - 1)
+def percentile(ordered, fraction):
+    place = fraction * (len(ordered) - 1)
     below = math.floor(place)
     above = min(below + 1, len(ordered) - 1)
     return ordered[below] + (place - below) * (ordered[above] - ordered[below])

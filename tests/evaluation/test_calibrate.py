@@ -56,7 +56,7 @@ def test_no_probability_comes_from_a_model_that_has_seen_the_document(monkeypatc
                 assert probability == pytest.approx(sigmoid(model.log_odds(sample.features)))
 
 
-def test_the_error_is_small_where_the_model_is_true_and_larger_for_the_plain_share():
+def test_the_error_is_small_where_the_model_is_true_and_larger_for_the_plain_softmax():
     samples = made_up(4)
     found = reliability_json(samples, cross_validated(samples, seed=0))
     assert found["ece"] < 0.05 < found["ece_of_softmax_share"]

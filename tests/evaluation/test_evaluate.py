@@ -10,7 +10,6 @@ from biosyn.evaluation.evaluate import evaluate
 from biosyn.evaluation.protocols import accuracy_at_k
 from biosyn.model.biosyn import BioSyn
 from biosyn.model.linker import predict
-from biosyn.records import Query, split_mention
 from biosyn.settings.verbs import EvalConfig
 
 NAMES = ("D1||ataxia", "D2|D9||breast cancer", "D3||ovarian cancer", "D4||asthma")
@@ -58,17 +57,6 @@ def saved(config_of, tmp_path):
 
 
 # -- mentions and their parts
-
-
-@pytest.mark.parametrize(
-    ("mention", "parts"), [("ataxia", ["ataxia"]), ("a|b", ["a", "b"]), ("a+b", ["a", "b"]), ("a|b+c", ["a", "b", "c"])]
-)
-def test_a_composite_mention_is_cut_at_bars_and_plus_signs(mention, parts):
-    assert split_mention(Query(mention, "D1")) == parts
-
-
-def test_a_mention_is_taken_as_it_stands():
-    assert split_mention(Query("Ataxia, (Louis-Bar)", "D1")) == ["Ataxia, (Louis-Bar)"]
 
 
 def test_a_query_has_a_prediction_for_each_part_in_order(sparse_predictions):
@@ -248,30 +236,3 @@ def test_an_output_folder_that_cannot_be_written_is_refused_before_the_work(conf
     monkeypatch.setattr(BioSyn, "load_model", lambda *_: pytest.fail("the model was loaded first"))
     with pytest.raises(InputError, match="cannot be written"):
         evaluate(config_of(output_dir=str(tmp_path / "file" / "out")))
-
-
-# -- the published row
-
-
-def test_the_sparse_row_of_the_paper_is_met_exactly(ncbi_processed, tiny_config, tmp_path):
-    # 841 and 869 of 960: the TF-IDF of the train dictionary needs no trained model
-    from biosyn.training.train import train
-
-    settings = {
-        "train_dictionary_path": str(ncbi_processed / "train_dictionary.txt"),
-        "train_dir": str(ncbi_processed / "processed_traindev"),
-    }
-    train(tiny_config(tmp_path, epoch=0, **settings))
-    result = evaluate(
-        EvalConfig(
-            model_name_or_path=str(tmp_path),
-            dictionary_path=str(ncbi_processed / "test_dictionary.txt"),
-            data_dir=str(ncbi_processed / "processed_test"),
-            device="cpu",
-            score_mode="sparse",
-            output_dir=str(tmp_path),
-        )
-    )
-    assert result["queries"] == 960
-    assert result["acc1"] == 841 / 960 == 0.8760416666666667
-    assert result["acc5"] == 869 / 960 == 0.9052083333333333

@@ -93,14 +93,14 @@ def test_figures_that_are_not_those_of_the_queries_are_refused(written, change):
     ],
 )
 def test_other_json_is_refused(written, change):
-    with pytest.raises(InputError, match="is no predictions_eval.json of ours: run eval.py --save_predictions"):
+    with pytest.raises(InputError, match="is not a predictions_eval.json of ours: run eval.py --save_predictions"):
         read_predictions(written(change))
 
 
 @pytest.mark.parametrize("text", [b"", b"{", b"\xff", b"[" * 100_000])
 def test_what_is_no_json_is_refused(tmp_path, text):
     (tmp_path / "predictions_eval.json").write_bytes(text)
-    with pytest.raises(InputError, match="is no predictions_eval.json"):
+    with pytest.raises(InputError, match="is not a predictions_eval.json"):
         read_predictions(tmp_path)
 
 

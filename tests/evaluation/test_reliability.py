@@ -1,9 +1,17 @@
+from itertools import permutations
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from biosyn.evaluation.reliability import expected_calibration_error, reliability_table
+from biosyn.evaluation.reliability import (
+    answer_measures,
+    area_under_risk,
+    expected_calibration_error,
+    reliability_table,
+    risk_coverage,
+)
 
 outcomes = st.lists(st.tuples(st.floats(0, 1), st.booleans()), min_size=1, max_size=60)
 
@@ -31,13 +39,72 @@ def test_the_table_equals_a_naive_computation(rows):
 
 def test_true_probabilities_have_a_small_error():
     draw = np.random.default_rng(0)
-    promised = draw.random(20_000)
-    table = reliability_table(promised, draw.random(20_000) < promised)
+    probabilities = draw.random(20_000)
+    table = reliability_table(probabilities, draw.random(20_000) < probabilities)
     assert expected_calibration_error(table) < 0.015
-    assert expected_calibration_error(reliability_table(promised, draw.random(20_000) < promised**3)) > 0.2
+    assert expected_calibration_error(reliability_table(probabilities, draw.random(20_000) < probabilities**3)) > 0.2
 
 
 @pytest.mark.parametrize(("probabilities", "right"), [([], []), ([0.5], []), ([0.5], [True, False])])
-def test_a_promise_needs_its_outcome(probabilities, right):
+def test_a_probability_needs_its_outcome(probabilities, right):
     with pytest.raises(ValueError, match="for outcomes"):
         reliability_table(probabilities, right)
+
+
+# -- risk over coverage, and answers
+
+confidences = st.lists(
+    st.tuples(st.sampled_from([0.1, 0.25, 0.5, 0.7, 0.9, 1.0]), st.booleans()), min_size=1, max_size=40
+)
+
+
+@given(confidences)
+def test_each_point_equals_answering_by_its_threshold(rows):
+    points = risk_coverage(*zip(*rows, strict=True))
+    assert [point.threshold for point in points] == sorted({confidence for confidence, _ in rows}, reverse=True)
+    for point in points:
+        answered = [right for confidence, right in rows if confidence >= point.threshold]
+        assert point.coverage == pytest.approx(len(answered) / len(rows))
+        assert point.risk == pytest.approx(answered.count(False) / len(answered))
+
+
+@given(st.lists(st.tuples(st.sampled_from([0.2, 0.5, 0.9]), st.booleans()), min_size=1, max_size=6))
+def test_the_area_is_the_mean_over_all_orders_of_equal_confidences(rows):
+    areas = []
+    for order in permutations(rows):
+        if [confidence for confidence, _ in order] == sorted((c for c, _ in rows), reverse=True):
+            risks = [[r for _, r in order[:n]].count(False) / n for n in range(1, len(rows) + 1)]
+            areas.append(sum(risks) / len(risks))
+    assert area_under_risk(*zip(*rows, strict=True)) == pytest.approx(sum(areas) / len(areas))
+
+
+def test_a_perfect_order_has_the_smallest_area():
+    right = [True] * 8 + [False] * 2
+    sure = np.linspace(1, 0, 10)
+    # errors last: (1/9 + 2/10) / 10; errors first: the mean of 1, 1, 2/3, 2/4 ... 2/10
+    assert area_under_risk(sure, right) == pytest.approx((1 / 9 + 2 / 10) / 10)
+    assert area_under_risk(sure, right[::-1]) == pytest.approx((1 + sum(2 / n for n in range(2, 11))) / 10)
+
+
+triples = st.lists(st.tuples(st.booleans(), st.booleans(), st.booleans()), min_size=1, max_size=30)
+
+
+@given(triples)
+def test_answers_equal_a_naive_computation(rows):
+    rows = [(answered, right and not nil, nil) for answered, right, nil in rows]
+    measures = answer_measures(*np.array(rows, dtype=bool).T)
+    said_nil = [nil for answered, _, nil in rows if not answered]
+    are_nil = [answered for answered, _, nil in rows if nil]
+    said = [right for answered, right, _ in rows if answered]
+    expected = {
+        "coverage": [answered for answered, _, _ in rows],
+        "accuracy_answered": said,
+        "accuracy": [right if answered else nil for answered, right, nil in rows],
+        "nil_precision": said_nil,
+        "nil_recall": [not answered for answered in are_nil],
+    }
+    assert set(measures) == {name for name, values in expected.items() if values}
+    for name, found in measures.items():
+        counted = found.values[found.members]
+        assert len(counted) == len(expected[name])
+        assert counted.sum() == sum(expected[name])

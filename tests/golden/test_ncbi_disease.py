@@ -6,7 +6,7 @@ import pytest
 
 from biosyn.cli.preprocess import main
 from biosyn.corpora.ncbi_disease import FILES
-from biosyn.data.bad_entries import ReadingReport
+from biosyn.data.bad_entries import ReadCounts
 from biosyn.data.concepts import ConceptTable, read_concepts
 from biosyn.data.dictionary import DictionaryDataset
 from biosyn.ontologies.build import build_dictionary
@@ -56,9 +56,9 @@ def test_every_name_of_the_train_dictionary_in_order(ncbi_processed, golden):
 
 
 def test_the_dictionary_command_writes_the_same_files(ncbi_processed, shared_data, tmp_path):
-    report = ReadingReport()
-    medic = Source(shared_data / "corpora" / "medic" / "medic_06Jul2012.txt", report=report)
-    counts = build_dictionary(medic_concepts(medic), tmp_path / "medic.txt", report=report)
+    read_counts = ReadCounts()
+    medic = Source(shared_data / "corpora" / "medic" / "medic_06Jul2012.txt", counts=read_counts)
+    counts = build_dictionary(medic_concepts(medic), tmp_path / "medic.txt", counts=read_counts)
     assert (counts["concepts"], counts["names"], counts["homonyms"]) == (11_915, 71_924, 1_010)
     for written, expected in (("medic.txt", "train_dictionary.txt"), ("concepts.jsonl", "concepts.jsonl")):
         assert (tmp_path / written).read_bytes() == (ncbi_processed / expected).read_bytes()

@@ -13,7 +13,7 @@ from biosyn.index.build import open_or_build
 from biosyn.index.dictionary_index import DictionaryIndex
 from biosyn.index.key import IndexKey, dictionary_sha256
 from biosyn.index.streamed import StreamedVectors
-from biosyn.retrieval.score_parts import score_shares
+from biosyn.retrieval.score_parts import score_parts
 from biosyn.retrieval.search import Blocks, block_sizes, top_names
 from biosyn.retrieval.vectors import SparseRows, Vectors
 
@@ -55,7 +55,7 @@ def test_a_streamed_search_gives_the_same_names_scores_and_shares(tmp_path, prec
     )
     assert torch.equal(found.rows, expected.rows)
     assert torch.equal(found.scores, expected.scores)
-    shares = score_shares(mentions, streamed, found.rows, sparse_weight=2.0)
+    shares = score_parts(mentions, streamed, found.rows, sparse_weight=2.0)
     assert torch.allclose(shares.dense + shares.sparse, found.scores, rtol=1e-5)
 
 

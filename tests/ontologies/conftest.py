@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from biosyn.data.bad_entries import ReadingReport
+from biosyn.data.bad_entries import ReadCounts
 from biosyn.ontologies.formats import read_ontology
 
 MEDIC = 'MESH:D001260|OMIM:208900||Ataxia, Telangiectasia|AT|Louis-Bar "Syndrome"\nC565588||Chorea\n'
@@ -154,11 +154,11 @@ def sample(samples):
 
 @pytest.fixture(scope="session")
 def read_path():
-    """Function: format, path and options -> the concepts, and the report of the pass."""
+    """Function: format, path and options -> the concepts, and the counts of the pass."""
 
     def read(format_name, path, *, skip_errors=False, **options):
-        report = ReadingReport(skip=skip_errors)
-        return list(read_ontology(format_name, [path], options=options, report=report)), report
+        counts = ReadCounts(skip=skip_errors)
+        return list(read_ontology(format_name, [path], options=options, counts=counts)), counts
 
     return read
 

@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from biosyn.data.bad_entries import ReadingReport
+from biosyn.data.bad_entries import ReadCounts
 from biosyn.data.concepts import Concept
 from biosyn.errors import InputError
 from biosyn.ontologies.build import build_dictionary
@@ -15,7 +15,7 @@ CONCEPTS = [
 
 
 def build(output, concepts=CONCEPTS):
-    return build_dictionary(iter(concepts), output, report=ReadingReport())
+    return build_dictionary(iter(concepts), output, counts=ReadCounts())
 
 
 def files_of(folder):
@@ -23,8 +23,8 @@ def files_of(folder):
 
 
 def test_the_dictionary_and_its_concepts_are_written_and_counted(tmp_path):
-    report = build(tmp_path / "out" / "names.txt")
-    assert report == {
+    counts = build(tmp_path / "out" / "names.txt")
+    assert counts == {
         "dictionary": str(tmp_path / "out" / "names.txt"),
         "concepts": 3,
         "names": 2,
@@ -84,15 +84,15 @@ def test_a_move_that_fails_keeps_the_old_files(tmp_path, monkeypatch):
 
 def test_the_concepts_of_another_dictionary_are_not_replaced(tmp_path):
     build(tmp_path / "a.txt")
-    with pytest.raises(InputError, match="concepts.jsonl: belongs to another dictionary of this folder"):
+    with pytest.raises(InputError, match="concepts.jsonl: belongs to another dictionary in this folder"):
         build(tmp_path / "b.txt")
     assert files_of(tmp_path) == ["a.txt", "concepts.jsonl"]
 
 
 def test_the_output_has_a_name_of_its_own(tmp_path):
-    with pytest.raises(InputError, match="is the name of the file beside the dictionary"):
+    with pytest.raises(InputError, match="is the name of the file next to the dictionary"):
         build(tmp_path / "concepts.jsonl")
-    with pytest.raises(InputError, match="names.txt.gz: would not be packed: choose another --output"):
+    with pytest.raises(InputError, match="names.txt.gz: would not be compressed: choose another --output"):
         build(tmp_path / "names.txt.gz")
     (tmp_path / "names.txt").mkdir()
     with pytest.raises(InputError, match="names.txt: is a folder where a file is to be written"):
@@ -100,10 +100,10 @@ def test_the_output_has_a_name_of_its_own(tmp_path):
 
 
 def test_a_file_without_a_concept_says_what_to_look_at(tmp_path):
-    report = ReadingReport()
-    report.note("obsolete", 2)
+    counts = ReadCounts()
+    counts.note("obsolete", 2)
     with pytest.raises(
         InputError, match=r"\(left out: \{'obsolete': 2\}\): is the file of the format that --from says\?"
     ):
-        build_dictionary([], tmp_path / "d.txt", report=report)
+        build_dictionary([], tmp_path / "d.txt", counts=counts)
     assert list(tmp_path.iterdir()) == []

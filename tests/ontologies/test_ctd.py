@@ -33,11 +33,11 @@ def test_a_disease_has_its_ids_names_and_links(read):
 
 
 def test_a_chemical_has_its_registry_number(read):
-    concepts, report = read("ctd", CHEMICALS)
+    concepts, counts = read("ctd", CHEMICALS)
     assert concepts[0].names == ('(1,4)-"Dioxane"', "1,4-dioxane", "Diethylene ether")
     assert concepts[0].ids == ("C025223",)
     assert concepts[0].links["xrefs"] == ("CAS:123-91-1",)
-    assert report.noted == {"name repeated in its concept": 1}
+    assert counts.noted == {"name repeated in its concept": 1}
 
 
 def test_the_newer_columns_of_chemicals_are_found_by_name(read):
@@ -74,9 +74,9 @@ def test_a_bad_row_is_named_or_skipped(read, sample, row, message):
     text = f'{comments}#\n{row}\n"{rows}'
     with pytest.raises(InputError, match=message):
         read("ctd", text)
-    concepts, report = read("ctd", text, skip_errors=True)
+    concepts, counts = read("ctd", text, skip_errors=True)
     assert len(concepts) == 2
-    assert report.skipped.total() == 1
+    assert counts.skipped.total() == 1
 
 
 @pytest.mark.parametrize(

@@ -4,12 +4,13 @@ import gzip
 
 import pytest
 
-from biosyn.data.bad_entries import ReadingReport
+from biosyn.data.bad_entries import ReadCounts
 from biosyn.errors import InputError
 from biosyn.ontologies.formats import OPTIONS, READERS, read_ontology
 
 FORMATS = [name for name in READERS if name != "meddra"]  # a folder, see test_meddra
 LINES = [name for name in FORMATS if name != "mesh"]  # XML says its own encoding
+WAYS = ["medic", "csv", "obo", "obograph", "mesh"]  # line by line, rows with quotes, whole files, XML
 
 
 @pytest.fixture(params=FORMATS)
@@ -18,9 +19,9 @@ def format_name(request):
 
 
 def test_every_sample_holds_two_concepts(read, format_name):
-    concepts, report = read(format_name)
+    concepts, counts = read(format_name)
     assert len(concepts) == 2
-    assert not report.skipped
+    assert not counts.skipped
 
 
 def test_windows_line_ends_and_a_byte_order_mark_change_nothing(read, sample, format_name):
@@ -35,12 +36,14 @@ def test_gzip_is_read_as_it_is(read, sample, samples, format_name):
     assert [concept.ids for concept in concepts] == [concept.ids for concept in read(format_name)[0]]
 
 
+@pytest.mark.parametrize("format_name", WAYS)
 def test_gzip_that_was_cut_off_is_named(read, sample, format_name):
     packed = gzip.compress(sample(format_name).encode())
     with pytest.raises(InputError, match=r"file\.gz: is damaged, or no gzip file"):
         read(format_name, packed[: len(packed) // 2], name="file.gz", skip_errors=True)
 
 
+@pytest.mark.parametrize("format_name", WAYS)
 def test_a_file_that_is_no_gzip_is_named(read, sample, format_name):
     with pytest.raises(InputError, match=r"file\.gz: is damaged, or no gzip file"):
         read(format_name, sample(format_name), name="file.gz")
@@ -56,23 +59,23 @@ def test_a_byte_that_is_no_utf8_is_named_with_its_line(read, sample, format_name
 
 
 def test_a_line_that_is_no_utf8_can_be_skipped(read):
-    concepts, report = read("medic", b"D1||caf\xe9\nD2||b\n", skip_errors=True)
+    concepts, counts = read("medic", b"D1||caf\xe9\nD2||b\n", skip_errors=True)
     assert [concept.ids for concept in concepts] == [("D2",)]
-    assert report.skipped == {"not UTF-8": 1}
+    assert counts.skipped == {"not UTF-8": 1}
 
 
 def test_several_files_are_read_one_after_the_other(tmp_path):
     for name in "ba":
         (tmp_path / name).write_text(f"{name}||name {name}\n")
-    concepts = read_ontology("medic", [tmp_path / "b", tmp_path / "a"], options={}, report=ReadingReport())
+    concepts = read_ontology("medic", [tmp_path / "b", tmp_path / "a"], options={}, counts=ReadCounts())
     assert [concept.ids for concept in concepts] == [("b",), ("a",)]
 
 
 def test_a_missing_file_and_a_strange_option_are_named_at_once(tmp_path):
     with pytest.raises(InputError, match="nowhere: no such file or folder"):
-        read_ontology("medic", [tmp_path / "nowhere"], options={}, report=ReadingReport())
-    with pytest.raises(InputError, match="--taxon is no option of the format 'medic'"):
-        read_ontology("medic", [tmp_path], options={"taxon": "9606"}, report=ReadingReport())
+        read_ontology("medic", [tmp_path / "nowhere"], options={}, counts=ReadCounts())
+    with pytest.raises(InputError, match="--taxon is not an option of the format 'medic'"):
+        read_ontology("medic", [tmp_path], options={"taxon": "9606"}, counts=ReadCounts())
 
 
 def test_the_options_are_those_of_the_readers():

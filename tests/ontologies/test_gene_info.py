@@ -5,7 +5,7 @@ from biosyn.errors import InputError
 
 
 def test_a_gene_has_its_symbol_first_and_no_dashes(read):
-    concepts, report = read("gene-info")
+    concepts, counts = read("gene-info")
     assert concepts == [
         Concept(
             ("472",),
@@ -15,20 +15,20 @@ def test_a_gene_has_its_symbol_first_and_no_dashes(read):
         ),
         Concept(("11920",), ("Atm", "ataxia telangiectasia mutated"), "gene_info", {"xrefs": ()}),
     ]
-    assert report.noted == {"name repeated in its concept": 2}  # the official symbol and the description
+    assert counts.noted == {"name repeated in its concept": 2}  # the official symbol and the description
 
 
 def test_a_taxon_is_chosen(read):
-    concepts, report = read("gene-info", taxon="10090")
+    concepts, counts = read("gene-info", taxon="10090")
     assert [concept.ids for concept in concepts] == [("11920",)]
-    assert report.noted == {"taxon": 1}
+    assert counts.noted == {"taxon": 1}
 
 
 def test_a_placeholder_is_no_gene(read, sample):
     row = sample("gene-info").splitlines()[1].replace("\tATM\t", "\tNEWENTRY\t", 1)
-    concepts, report = read("gene-info", f"{sample('gene-info')}{row}\n")
+    concepts, counts = read("gene-info", f"{sample('gene-info')}{row}\n")
     assert len(concepts) == 2
-    assert report.noted["placeholder"] == 1
+    assert counts.noted["placeholder"] == 1
 
 
 @pytest.mark.parametrize(
@@ -43,12 +43,12 @@ def test_a_bad_row_is_named_or_skipped(read, sample, change, message):
     text = sample("gene-info") + change(sample("gene-info").splitlines()[1]) + "\n"
     with pytest.raises(InputError, match=message):
         read("gene-info", text)
-    concepts, report = read("gene-info", text, skip_errors=True)
+    concepts, counts = read("gene-info", text, skip_errors=True)
     assert len(concepts) == 2
-    assert report.skipped.total() == 1
+    assert counts.skipped.total() == 1
 
 
 @pytest.mark.parametrize("text", ["", "9606\t472\tATM\n", "#tax_id\tGeneID\tSymbol\n"])
 def test_a_file_without_the_columns_is_named(read, text):
-    with pytest.raises(InputError, match=r"gene_info:1: the first line names no column"):
+    with pytest.raises(InputError, match=r"gene_info:1: the first line has no column"):
         read("gene-info", text)

@@ -46,9 +46,9 @@ EXPECTED = [
 
 
 def test_three_levels_are_concepts_and_lowest_terms_are_names_of_theirs(folder, read_path):
-    concepts, report = read_path("meddra", folder())
+    concepts, counts = read_path("meddra", folder())
     assert concepts == EXPECTED
-    assert report.noted == {"LLT is not current": 1, "name repeated in its concept": 1}
+    assert counts.noted == {"LLT is not current": 1, "name repeated in its concept": 1}
 
 
 def test_windows_line_ends_change_nothing(folder, read_path):
@@ -80,7 +80,7 @@ def test_a_missing_file_is_named(folder, read_path, name):
         ("pt.asc", "10012\n", r"pt\.asc:3: expected at least 2 fields, each followed by '\$'; found 1"),
         ("pt.asc", "$Nameless$\n", r"pt\.asc:3: expected 'code\$name\$\.\.\.'"),
         ("hlt.asc", "10009$ $\n", r"hlt\.asc:3: expected 'code\$name\$\.\.\.'"),
-        ("pt.asc", "10010$Again$\n", r"pt\.asc:3: the code 10010 comes again"),
+        ("pt.asc", "10010$Again$\n", r"pt\.asc:3: the code 10010 appears twice"),
         ("llt.asc", "10023$Lost$10999$$$$$$$Y$$\n", r"llt\.asc:5: pt\.asc has no code '10999'"),
         ("llt.asc", "10023$Short$10010$\n", r"llt\.asc:5: expected at least 10 fields"),
         ("hlt_pt.asc", "10003$\n", r"hlt_pt\.asc:4: expected 2 fields"),
@@ -90,6 +90,6 @@ def test_a_bad_line_is_named_or_skipped(folder, read_path, name, line, message):
     path = folder({name: FILES[name] + line})
     with pytest.raises(InputError, match=message):
         read_path("meddra", path)
-    concepts, report = read_path("meddra", path, skip_errors=True)
+    concepts, counts = read_path("meddra", path, skip_errors=True)
     assert concepts == EXPECTED
-    assert report.skipped.total() == 1
+    assert counts.skipped.total() == 1

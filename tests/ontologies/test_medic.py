@@ -23,9 +23,9 @@ def test_a_bad_row_is_named(tmp_path, line):
 
 
 def test_a_bad_row_can_be_skipped(read):
-    concepts, report = read("medic", "D1||ataxia\nD2\nD3||chorea\n||x\n", skip_errors=True)
+    concepts, counts = read("medic", "D1||ataxia\nD2\nD3||chorea\n||x\n", skip_errors=True)
     assert [concept.ids for concept in concepts] == [("D1",), ("D3",)]
-    assert report.skipped == {"no 'ids||name|name...'": 2}
+    assert counts.skipped == {"no 'ids||name|name...'": 2}
 
 
 def test_an_empty_ontology_is_named(tmp_path):

@@ -33,7 +33,7 @@ def record(ui, name):
 
 
 def test_a_descriptor_has_the_terms_of_all_its_concepts_and_its_own_ids_alone(read):
-    concepts, report = read("mesh")
+    concepts, counts = read("mesh")
     assert concepts[0] == Concept(
         ("D001260",),
         ("Ataxia Telangiectasia", "Louis-Bar & Boder <Syndrome>", "AT2"),
@@ -41,7 +41,7 @@ def test_a_descriptor_has_the_terms_of_all_its_concepts_and_its_own_ids_alone(re
         {"tree_numbers": ("C10.597", "C16.320"), "mapped_to": (), "xrefs": ()},
     )
     assert (concepts[1].ids, concepts[1].names) == (("D002819",), ("Chorea",))
-    assert not report.noted
+    assert not counts.noted
 
 
 def test_a_supplementary_record_says_what_it_is_mapped_to(read):
@@ -64,15 +64,15 @@ def test_entities_are_not_expanded_and_a_name_with_one_is_malformed(read, tmp_pa
     (tmp_path / "secret").write_text("secret")
     text = f"""<!DOCTYPE DescriptorRecordSet [<!ENTITY inner "x"><!ENTITY outer SYSTEM "{tmp_path}/secret">]>
 <DescriptorRecordSet>{record("D1", "a&inner;")}{record("D2", "a&outer;")}{record("D3", "good")}</DescriptorRecordSet>"""
-    concepts, report = read("mesh", text, skip_errors=True)
+    concepts, counts = read("mesh", text, skip_errors=True)
     assert [concept.names for concept in concepts] == [("good",)]
-    assert report.skipped == {"no id or no name": 2}
+    assert counts.skipped == {"no id or no name": 2}
 
 
 def test_entities_that_multiply_are_refused(read):
     entities = "".join(f'<!ENTITY e{i} "{f"&e{i - 1};" * 10}">' for i in range(1, 30))
     text = f'<!DOCTYPE S [<!ENTITY e0 "x">{entities}]><S>{record("D1", "&e29;")}{record("D2", "b")}</S>'
-    with pytest.raises(InputError, match="desc2030.xml:1: is no well-formed XML"):
+    with pytest.raises(InputError, match="desc2030.xml:1: is not well-formed XML"):
         read("mesh", text)
 
 
@@ -86,7 +86,7 @@ def test_a_record_without_id_or_name_is_named_by_its_line(read, ui, name):
 
 @pytest.mark.parametrize(("text", "line"), [("", 0), ("<S>\n<a></b></S>", 2), ("<S>\n\n", 3)])
 def test_xml_that_is_not_well_formed_is_named(read, text, line):
-    with pytest.raises(InputError, match=r"desc2030\.xml(:\d+)?: is no well-formed XML") as caught:
+    with pytest.raises(InputError, match=r"desc2030\.xml(:\d+)?: is not well-formed XML") as caught:
         read("mesh", text, skip_errors=True)
     assert not line or f":{line}: " in str(caught.value)
 

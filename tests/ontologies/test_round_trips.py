@@ -5,6 +5,7 @@ import io
 import json
 from xml.sax.saxutils import escape
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -171,6 +172,7 @@ def test_obograph(read, written):
     assert same(read("obograph", text), by_text(written))
 
 
+@pytest.mark.slow
 def test_the_whole_of_hp_obo_as_a_graph(read, read_path):
     whole, _ = read_path("obo", default_obo())
     rows = [(concept.ids, concept.names[0], [("exact", name) for name in concept.names[1:]]) for concept in whole]

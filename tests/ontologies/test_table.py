@@ -17,9 +17,9 @@ def test_a_table_with_tabs_takes_quotes_as_they_are(read):
 
 def test_a_name_a_row_is_one_concept_where_ids_are_equal(read):
     text = "code;x,term\nD1,a\nD1,b\nD1,a\nD2,c\n"
-    concepts, report = read("csv", text, id_column="code;x", name_column="term", synonyms_column=None)
+    concepts, counts = read("csv", text, id_column="code;x", name_column="term", synonyms_column=None)
     assert [(concept.ids, concept.names) for concept in concepts] == [(("D1",), ("a", "b")), (("D2",), ("c",))]
-    assert report.noted == {"name repeated in its concept": 1}
+    assert counts.noted == {"name repeated in its concept": 1}
 
 
 def test_the_separator_of_synonyms_is_chosen(read):
@@ -39,16 +39,16 @@ def test_an_empty_separator_is_refused(read):
         (",b,", r"csv:3: expected an id in 'id' and a name in 'name'"),
         ("D2, ,x", r"csv:3: expected an id in 'id' and a name in 'name'"),
         ('D2,"b"x,', r"csv:3: .*expected after"),
-        ("D0,c,\nD1,d,", r"csv:4: 'D1' comes again after other ids"),
+        ("D0,c,\nD1,d,", r"csv:4: 'D1' appears again after other ids"),
     ],
 )
 def test_a_bad_row_is_named_or_skipped(read, line, message):
     text = f"id,name,synonyms\nD1,a,\n{line}\nD9,z,\n"
     with pytest.raises(InputError, match=message):
         read("csv", text)
-    concepts, report = read("csv", text, skip_errors=True)
+    concepts, counts = read("csv", text, skip_errors=True)
     assert {concept.ids[0]: concept.names for concept in concepts}.items() >= {"D1": ("a",), "D9": ("z",)}.items()
-    assert report.skipped.total() == 1
+    assert counts.skipped.total() == 1
 
 
 @pytest.mark.parametrize("header", ["", "id,title,synonyms", "id,name,name,synonyms", "id,name"])

@@ -20,7 +20,7 @@ def names_of(concepts):
 
 
 def test_the_preferred_string_comes_first_and_codes_are_links(read):
-    concepts, report = read("umls")
+    concepts, counts = read("umls")
     assert concepts == [
         Concept(
             ("C0000005",),
@@ -30,21 +30,21 @@ def test_the_preferred_string_comes_first_and_codes_are_links(read):
         ),
         Concept(("C0000007",), ("Chorea",), "MRCONSO.RRF", {"xrefs": ()}),
     ]
-    assert not report.noted
+    assert not counts.noted
 
 
 def test_among_strings_of_one_rank_the_first_is_preferred_and_repeats_are_counted(read):
     text = atom("C1", "b", stt="VC", ts="P") + atom("C1", "a", ts="P") + atom("C1", "c", ts="P") + atom("C1", "b")
-    concepts, report = read("umls", text)
+    concepts, counts = read("umls", text)
     assert concepts[0].names == ("a", "b", "c")
-    assert report.noted == {"name repeated in its concept": 1}
+    assert counts.noted == {"name repeated in its concept": 1}
 
 
 def test_what_is_suppressed_or_of_another_language_is_left_out(read):
     text = "".join(atom("C1", flag, suppress=flag) for flag in "OEYN") + atom("C2", "Ataxie", lat="FRE")
-    concepts, report = read("umls", text)
+    concepts, counts = read("umls", text)
     assert names_of(concepts) == {"C1": ("N",)}
-    assert report.noted == {"suppressed": 3, "language": 1}
+    assert counts.noted == {"suppressed": 3, "language": 1}
     concepts, _ = read("umls", text, keep_suppressed=True, languages=("FRE", "ENG"))
     assert names_of(concepts) == {"C1": ("O", "E", "Y", "N"), "C2": ("Ataxie",)}
 
@@ -57,18 +57,18 @@ def test_the_first_language_that_a_concept_has_gives_the_preferred_name(read):
 
 def test_sources_are_chosen(read):
     text = atom("C1", "a", sab="MSH") + atom("C1", "b", sab="NCI") + atom("C2", "c", sab="NCI")
-    concepts, report = read("umls", text, sources=("MSH",))
+    concepts, counts = read("umls", text, sources=("MSH",))
     assert names_of(concepts) == {"C1": ("a",)}
-    assert report.noted == {"source": 2}
+    assert counts.noted == {"source": 2}
 
 
 def test_semantic_types_come_from_the_folder(tmp_path, read_path):
     (tmp_path / "MRCONSO.RRF").write_text(atom("C1", "a") + atom("C2", "b") + atom("C2", "c") + atom("C3", "d"))
     with gzip.open(tmp_path / "MRSTY.RRF.gz", "wt") as file:
         file.write(MRSTY)
-    concepts, report = read_path("umls", tmp_path, semantic_types=("T191", "T061"))
+    concepts, counts = read_path("umls", tmp_path, semantic_types=("T191", "T061"))
     assert names_of(concepts) == {"C1": ("a",)}
-    assert report.noted == {"semantic type": 3}
+    assert counts.noted == {"semantic type": 3}
 
 
 def test_a_missing_file_is_named(tmp_path, read_path):
@@ -86,13 +86,13 @@ def test_a_missing_file_is_named(tmp_path, read_path):
         (atom("C2", "a|b"), r"RRF:2: expected 18 fields, each followed by '\|'; found 19"),
         (atom("", "a"), r"RRF:2: expected a CUI and a string"),
         (atom("C2", " "), r"RRF:2: expected a CUI and a string"),
-        (atom("C2", "b") + atom("C1", "c"), r"RRF:3: 'C1' comes again after other ids"),
+        (atom("C2", "b") + atom("C1", "c"), r"RRF:3: 'C1' appears again after other ids"),
     ],
 )
 def test_a_bad_line_is_named_or_skipped(read, line, message):
     text = atom("C1", "a") + line + atom("C9", "z")
     with pytest.raises(InputError, match=message):
         read("umls", text)
-    concepts, report = read("umls", text, skip_errors=True)
+    concepts, counts = read("umls", text, skip_errors=True)
     assert (names_of(concepts)["C1"], names_of(concepts)["C9"]) == (("a",), ("z",))
-    assert report.skipped.total() == 1
+    assert counts.skipped.total() == 1

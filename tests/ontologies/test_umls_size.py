@@ -63,12 +63,12 @@ def test_five_million_lines_go_through_in_less_than_1500_mb(tmp_path):
     peak = int(done.stderr.split()[1]) * 1024
     print(f"peak {peak / 1e6:.0f} MB")  # noqa: T201 - shown by pytest -s
     assert peak < MAX_BYTES
-    report = json.loads(done.stdout)
+    counts = json.loads(done.stdout)
     # 5,000,000 strings; 500,000 repeat a name of their concept, 100,000 one of another
-    assert report["concepts"] == CONCEPTS
-    assert report["dropped"] == {"name repeated in its concept": CONCEPTS // 2}
-    assert report["homonyms"] == CONCEPTS // 10
-    assert report["names"] == 4_400_000
+    assert counts["concepts"] == CONCEPTS
+    assert counts["dropped"] == {"name repeated in its concept": CONCEPTS // 2}
+    assert counts["homonyms"] == CONCEPTS // 10
+    assert counts["names"] == 4_400_000
     with (tmp_path / "out" / "umls.txt").open(encoding="utf-8") as file:
         assert next(file) == "C0000000||chronic inflammation of femoral artery type 0\n"
         assert sum(1 for _ in file) == 4_400_000 - 1

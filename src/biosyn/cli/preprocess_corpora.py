@@ -8,11 +8,11 @@ from typing import Any, NamedTuple
 from biosyn.cli.common import add_quiet, show_progress
 from biosyn.corpora import bc2gn, bc5cdr, medmentions, ncbi_disease, tac2017adr
 from biosyn.corpora.bioc import ID_KEYS, read_bioc_corpus
+from biosyn.corpora.expected_counts import EXPECTED_COUNTS, count_differences
 from biosyn.corpora.folder import SPLITS, require_replaceable
 from biosyn.corpora.preprocess import Cleaning, preprocess_corpus, with_dev
 from biosyn.corpora.pubtator import PubTatorForm, read_splits
-from biosyn.corpora.raw import PUBLISHED, differences
-from biosyn.data.bad_entries import ReadingReport
+from biosyn.data.bad_entries import ReadCounts
 from biosyn.data.documents import Document
 from biosyn.errors import InputError
 from biosyn.ontologies.medic import read_medic
@@ -26,12 +26,12 @@ Corpus = Mapping[str, Sequence[Document]]
 class _Verb(NamedTuple):
     """A corpus: its help, the flags that it has beside those of all, and how it is read.
 
-    ``published`` gives the key of its counts in PUBLISHED, ``composites`` what is done with mentions of several ids.
+    ``published`` gives the key of its `EXPECTED_COUNTS`, ``composites`` what is done with mentions of several ids.
     """
 
     help: str
     add_flags: Callable[[argparse.ArgumentParser], None]
-    read: Callable[[argparse.Namespace, ReadingReport], Corpus]
+    read: Callable[[argparse.Namespace, ReadCounts], Corpus]
     published: Callable[[argparse.Namespace], str] = lambda args: str(args.corpus)
     composites: str = "split"
 
@@ -47,9 +47,9 @@ def _form(args: argparse.Namespace) -> PubTatorForm:
     return PubTatorForm(parts=True, relations=True, types=_types(args), id_prefix=args.id_prefix, loose_ids=True)
 
 
-def _read_bioc(args: argparse.Namespace, report: ReadingReport) -> Corpus:
+def _read_bioc(args: argparse.Namespace, counts: ReadCounts) -> Corpus:
     return {
-        split: read_bioc_corpus(path, form=_form(args), id_keys=args.id_keys, report=report)
+        split: read_bioc_corpus(path, form=_form(args), id_keys=args.id_keys, counts=counts)
         for split, path in _files(args).items()
     }
 
@@ -167,37 +167,37 @@ _VERBS = {
     "ncbi-disease": _Verb(
         "the NCBI disease corpus with the MEDIC dictionary",
         ncbi_disease_flags,
-        lambda args, report: ncbi_disease.read_ncbi_disease(args.raw_dir, report=report),
+        lambda args, counts: ncbi_disease.read_ncbi_disease(args.raw_dir, counts=counts),
     ),
     "bc5cdr": _Verb(
         "the diseases or the chemicals of BC5CDR",
         bc5cdr_flags,
-        lambda args, report: bc5cdr.read_bc5cdr(args.raw_dir, args.type, report=report),
+        lambda args, counts: bc5cdr.read_bc5cdr(args.raw_dir, args.type, counts=counts),
         published=lambda args: f"bc5cdr-{args.type}",
     ),
     "tac2017adr": _Verb(
         "the adverse drug reactions of TAC 2017, with MedDRA ids",
         tac2017adr_flags,
-        lambda args, report: tac2017adr.read_tac2017adr(args.raw_dir, report=report),
+        lambda args, counts: tac2017adr.read_tac2017adr(args.raw_dir, counts=counts),
         composites="keep",
     ),
     "medmentions": _Verb(
         "MedMentions, with UMLS ids",
         medmentions_flags,
-        lambda args, report: medmentions.read_medmentions(
-            args.raw_dir, args.version, types=_types(args), report=report
+        lambda args, counts: medmentions.read_medmentions(
+            args.raw_dir, args.version, types=_types(args), counts=counts
         ),
         published=lambda args: "" if args.types else f"medmentions-{args.version}",
     ),
     "bc2gn": _Verb(
         "the gene normalization of BioCreative II, with Entrez Gene ids",
         bc2gn_flags,
-        lambda args, report: bc2gn.read_bc2gn(args.raw_dir, report=report),
+        lambda args, counts: bc2gn.read_bc2gn(args.raw_dir, counts=counts),
     ),
     "pubtator": _Verb(
         "any corpus in PubTator form",
         file_flags,
-        lambda args, report: read_splits(_files(args), form=_form(args), report=report),
+        lambda args, counts: read_splits(_files(args), form=_form(args), counts=counts),
     ),
     "bioc": _Verb("any corpus in BioC form, XML or JSON", bioc_flags, _read_bioc),
 }
@@ -223,20 +223,20 @@ def _preprocess(args: argparse.Namespace, verb: _Verb) -> dict[str, Any]:
         split_composites=args.composites == "split",
     )
     concepts = read_medic(args.dictionary)
-    report = ReadingReport(skip=args.on_error == "skip")
-    corpus = verb.read(args, report)
+    read_counts = ReadCounts(skip=args.on_error == "skip")
+    corpus = verb.read(args, read_counts)
     if getattr(args, "dev_share", None) is not None:
-        corpus = with_dev(corpus, share=args.dev_share, seed=args.seed)
+        corpus = with_dev(corpus, fraction=args.dev_share, seed=args.seed)
     counts = preprocess_corpus(corpus, concepts, args.output_dir, cleaning=cleaning, progress=show_progress(args))
     counts["mentions"] = {split: sum(len(document.queries) for document in corpus[split]) for split in corpus}
-    found = {"skipped": dict(report.skipped), "noted": dict(report.noted)}
+    found = {"skipped": dict(read_counts.skipped), "noted": dict(read_counts.noted)}
     return {**counts, **found, **_compared(counts, verb.published(args))}
 
 
 def _compared(counts: dict[str, dict[str, int]], name: str) -> dict[str, Any]:
     """Compare with what is published, log it in a line, and return it; nothing where nothing is published."""
-    if name not in PUBLISHED:
+    if name not in EXPECTED_COUNTS:
         return {}
-    found = list(differences(counts, PUBLISHED[name]))
+    found = list(count_differences(counts, EXPECTED_COUNTS[name]))
     logger.info("%s: %s", name, "differs from the published: " + "; ".join(found) if found else "as published")
     return {"published": {"agrees": not found, "differences": found}}

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from biosyn.cli.common import add_quiet, show_progress
-from biosyn.data.bad_entries import ReadingReport
+from biosyn.data.bad_entries import ReadCounts
 from biosyn.data.concepts import CONCEPTS_FILE
 from biosyn.errors import InputError
 from biosyn.ontologies.build import build_dictionary
@@ -75,6 +75,6 @@ def _dictionary(args: argparse.Namespace) -> dict[str, Any]:
     for path in args.path:
         if Path(path).resolve() in {Path(args.output).resolve(), Path(args.output).resolve().with_name(CONCEPTS_FILE)}:
             raise InputError("would be overwritten by the output: choose another --output", path=path)
-    report = ReadingReport(skip=args.on_error == "skip")
-    concepts = read_ontology(args.format, args.path, options=options, report=report, progress=show_progress(args))
-    return build_dictionary(concepts, args.output, report=report)
+    read_counts = ReadCounts(skip=args.on_error == "skip")
+    concepts = read_ontology(args.format, args.path, options=options, counts=read_counts, progress=show_progress(args))
+    return build_dictionary(concepts, args.output, counts=read_counts)

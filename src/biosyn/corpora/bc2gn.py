@@ -3,15 +3,15 @@
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from biosyn.corpora.raw import find_place
-from biosyn.data.bad_entries import BadEntryError, ReadingReport
+from biosyn.corpora.raw import find_span
+from biosyn.data.bad_entries import BadEntryError, ReadCounts
 from biosyn.data.documents import Document, file_order, id_problem, query_problem
 from biosyn.errors import InputError
 from biosyn.files import read_lines, require_folder
 from biosyn.records import Query
 
 GENE_LISTS = {"train": "training.genelist", "test": "bc2GNtest.genelist"}
-# The folder of the abstracts beside the list; without it they lie in the list's own folder
+# The folder of the abstracts, next to the list; without it they are in the list's own folder
 TEXT_FOLDERS = {"train": "trainingData", "test": "bc2GNtestdocs"}
 TYPE = "Gene"
 
@@ -19,19 +19,14 @@ TYPE = "Gene"
 _Genes = dict[str, dict[str, dict[str, None]]]
 
 
-def read_bc2gn(raw_dir: str | Path, *, report: ReadingReport) -> dict[str, list[Document]]:
-    """Read both splits, wherever below ``raw_dir`` their gene lists lie; the corpus has no dev.
+def read_bc2gn(raw_dir: str | Path, *, counts: ReadCounts) -> dict[str, list[Document]]:
+    """Read both splits, wherever their gene lists are below ``raw_dir``; the corpus has no dev set.
 
-    A mention that stands for several genes gets all their ids. The lists give no places: start and end are those of
-    the first place where the abstract holds the mention, or -1 where none does.
-
-    Raises
-    ------
-    InputError
-        If a list or its abstracts are missing, or a line is not ``pmid, id, mention, ...`` with tabs between.
+    A mention that stands for several genes gets all their ids. The lists have no offsets: start and end are those of
+    the mention's first occurrence in the abstract, or -1 if there is none.
     """
     lists = {split: _gene_list(raw_dir, name) for split, name in GENE_LISTS.items()}
-    return {split: _read_split(path, _text_folder(path, split), report) for split, path in lists.items()}
+    return {split: _read_split(path, _text_folder(path, split), counts) for split, path in lists.items()}
 
 
 def _gene_list(raw_dir: str | Path, name: str) -> Path:
@@ -43,25 +38,25 @@ def _gene_list(raw_dir: str | Path, name: str) -> Path:
 
 
 def _text_folder(gene_list: Path, split: str) -> Path:
-    beside = gene_list.with_name(TEXT_FOLDERS[split])
-    return beside if beside.is_dir() else gene_list.parent
+    folder = gene_list.with_name(TEXT_FOLDERS[split])
+    return folder if folder.is_dir() else gene_list.parent
 
 
-def _read_split(gene_list: Path, text_folder: Path, report: ReadingReport) -> list[Document]:
-    texts = _texts(text_folder, report)
+def _read_split(gene_list: Path, text_folder: Path, counts: ReadCounts) -> list[Document]:
+    texts = _texts(text_folder, counts)
     genes: _Genes = {}
     for number, line in read_lines(gene_list):
         if line.strip():
-            with report.entry():
+            with counts.entry():
                 _add_genes(line, genes, texts, path=gene_list, number=number)
-    return file_order(_document(pmid, text, genes.get(pmid, {}), report) for pmid, text in texts.items())
+    return file_order(_document(pmid, text, genes.get(pmid, {}), counts) for pmid, text in texts.items())
 
 
-def _texts(folder: Path, report: ReadingReport) -> dict[str, str]:
-    """Return the text of each abstract by the document's id, which is the name of the file."""
+def _texts(folder: Path, counts: ReadCounts) -> dict[str, str]:
+    """Return document id -> text of the abstract; the id is the file's name."""
     texts = {}
     for path in sorted(folder.glob("*.txt")):
-        with report.entry():
+        with counts.entry():
             problem = id_problem(path.stem)
             if problem:
                 raise BadEntryError("document ids that are no file name", problem, path=path)
@@ -86,9 +81,9 @@ def _add_genes(line: str, genes: _Genes, texts: Mapping[str, str], *, path: Path
         genes.setdefault(pmid, {}).setdefault(mention, {})[gene] = None
 
 
-def _document(pmid: str, text: str, genes: Mapping[str, Iterable[str]], report: ReadingReport) -> Document:
+def _document(pmid: str, text: str, genes: Mapping[str, Iterable[str]], counts: ReadCounts) -> Document:
     queries = []
     for mention, ids in genes.items():
-        start, end = find_place(mention, text, report=report)
+        start, end = find_span(mention, text, counts=counts)
         queries.append(Query(mention, "|".join(ids), pmid=pmid, start=start, end=end, type=TYPE))
     return Document(pmid, text, tuple(queries))

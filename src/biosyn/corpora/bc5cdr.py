@@ -4,7 +4,7 @@ from pathlib import Path
 
 from biosyn.corpora.pubtator import PubTatorForm, read_splits
 from biosyn.corpora.raw import raw_files
-from biosyn.data.bad_entries import ReadingReport
+from biosyn.data.bad_entries import ReadCounts
 from biosyn.data.documents import Document
 
 FILES = {
@@ -15,13 +15,7 @@ FILES = {
 TYPES = ("disease", "chemical")
 
 
-def read_bc5cdr(raw_dir: str | Path, kind: str, *, report: ReadingReport) -> dict[str, list[Document]]:
-    """Read the mentions of one type. The ids are MeSH's; a mention of several concepts may carry its parts.
-
-    Raises
-    ------
-    InputError
-        If a file is missing or has a bad line.
-    """
+def read_bc5cdr(raw_dir: str | Path, kind: str, *, counts: ReadCounts) -> dict[str, list[Document]]:
+    """Read the mentions of one type; ids are from MeSH, and a mention of several concepts may list its parts."""
     form = PubTatorForm(parts=True, relations=True, types=frozenset({kind}))
-    return read_splits(raw_files(raw_dir, FILES), form=form, report=report)
+    return read_splits(raw_files(raw_dir, FILES), form=form, counts=counts)

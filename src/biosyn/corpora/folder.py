@@ -1,4 +1,4 @@
-"""The folder of a preprocessed corpus: the names in it, and what a preprocessing may replace there."""
+"""The folder of a preprocessed corpus: what it holds, and what preprocessing may replace in it."""
 
 import os
 from collections.abc import Iterable
@@ -14,12 +14,9 @@ FILES = (*(f"{split}_dictionary.txt" for split in SPLITS), CONCEPTS_FILE)
 
 
 def require_replaceable(output_dir: str | Path, *, inputs: Iterable[str | Path] = ()) -> None:
-    """Refuse an output folder that holds, under one of our names, an input or something that we did not write.
+    """Refuse an output folder in which one of our names is an input or something that we did not write.
 
-    Raises
-    ------
-    InputError
-        If it does: nothing of the user's is ever deleted.
+    Nothing that belongs to the user is ever deleted.
     """
     output_dir = Path(output_dir)
     targets = {(output_dir / name).resolve() for name in FILES}
@@ -39,7 +36,7 @@ def require_replaceable(output_dir: str | Path, *, inputs: Iterable[str | Path] 
 
 
 def _is_ours(folder: Path) -> bool:
-    """Say whether a folder holds documents only: a ``.txt`` belongs to a ``.concept`` of the same name."""
+    """Say whether a folder holds documents only: every ``.txt`` has a ``.concept`` of the same name."""
     if folder.is_symlink() or not folder.is_dir():
         return False
     paths = list(folder.iterdir())

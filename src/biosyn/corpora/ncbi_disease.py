@@ -4,7 +4,7 @@ from pathlib import Path
 
 from biosyn.corpora.pubtator import read_splits
 from biosyn.corpora.raw import raw_files
-from biosyn.data.bad_entries import ReadingReport
+from biosyn.data.bad_entries import ReadCounts
 from biosyn.data.documents import Document
 
 FILES = {
@@ -14,12 +14,6 @@ FILES = {
 }
 
 
-def read_ncbi_disease(raw_dir: str | Path, *, report: ReadingReport) -> dict[str, list[Document]]:
-    """Read the three splits.
-
-    Raises
-    ------
-    InputError
-        If a file is missing or has a bad line.
-    """
-    return read_splits(raw_files(raw_dir, FILES), report=report)
+def read_ncbi_disease(raw_dir: str | Path, *, counts: ReadCounts) -> dict[str, list[Document]]:
+    """Read the three splits."""
+    return read_splits(raw_files(raw_dir, FILES), counts=counts)

@@ -1,4 +1,4 @@
-"""From raw corpora and ontologies to the files that training and evaluation read."""
+"""The verb of preprocess.py: from a raw corpus and an ontology to the files that training and evaluation read."""
 
 import logging
 import random
@@ -27,18 +27,19 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Cleaning:
-    """What is done to a corpus's mentions beyond the rules that hold for every text.
+    """How the mentions of a corpus are cleaned, beyond the rules that apply to every text.
 
     Attributes
     ----------
     typos
-        Misspelled token -> right spelling, lower case.
+        Misspelled token -> correct spelling, in lower case.
     find_abbreviations
-        Document text in, short form -> long form out.
+        Function from a document's text to short form -> long form.
     remove_cuiless
-        Leave out a query with an id that its split's dictionary does not know; else its id becomes ``-1``.
+        Leave out a query with an id that its split's dictionary does not have; otherwise its id becomes ``-1``.
     split_composites
-        Cut a mention of several ids into as many parts where it can be cut; not where two ids describe one thing.
+        Split a mention of several ids into as many parts where that is possible. Turn it off where several ids
+        describe one thing.
     """
 
     typos: Mapping[str, str] = field(default_factory=dict)
@@ -63,29 +64,23 @@ def preprocess_corpus(
     cleaning: Cleaning | None = None,
     progress: bool = False,
 ) -> dict[str, dict[str, int]]:
-    """Write a corpus and its ontology in BioSyn's files: queries, dictionaries, concepts.
+    """Write a corpus and its ontology as BioSyn's files: queries, dictionaries, concepts.
 
-    Everything is written beside its place and moved there at the end, so that an error leaves nothing half-written.
-    Folders and files of an earlier run are replaced.
+    Everything is first written to a temporary folder and moved at the end, so that an error leaves nothing
+    half-written. Folders and files of an earlier run are replaced.
 
     Parameters
     ----------
     corpus
-        ``train``, ``dev`` and ``test`` documents, or one or two of the three: for the others nothing is written.
+        ``train``, ``dev`` and ``test`` documents, or one or two of the three; nothing is written for a missing split.
     concepts
-        The ontology, which becomes the train dictionary. The dev dictionary adds the processed train queries,
-        the test dictionary those of dev too, as far as they are there.
+        The ontology, which becomes the train dictionary. The dev dictionary adds the processed train queries, the
+        test dictionary those of dev as well, if these splits are given.
 
     Returns
     -------
     dict
         Counts by split: documents, queries, queries left out, dictionary names; and the ontology's concepts.
-
-    Raises
-    ------
-    InputError
-        If there is no split, a document stands in two splits, or ``output_dir`` holds something under one of our
-        names that we did not write.
     """
     cleaning = cleaning or Cleaning()
     names = [name for name in SPLITS if name in corpus]
@@ -132,9 +127,9 @@ def _is_kept(query: Query, remove_cuiless: bool) -> bool:
 
 
 def _add_queries(table: NameTable, documents: Sequence[Document]) -> None:
-    """Add processed queries to the dictionary; a composite ``a|b`` enters as the one name "a b".
+    """Add processed queries to the dictionary; a composite ``a|b`` is added as the one name "a b".
 
-    Its ids are cut at ``|`` only, so ``x+y`` stays one id there: a candidate that is right for neither x nor y alone.
+    Its ids are split at ``|`` only, so ``x+y`` stays a single id: a candidate that is right for neither x nor y alone.
     """
     clean = TextPreprocess()
     for document in documents:
@@ -178,29 +173,27 @@ def _require_distinct(corpus: Mapping[str, Sequence[Document]]) -> None:
         for document in documents:
             other = seen.setdefault(document.pmid, name)
             if other != name:
-                raise InputError(f"document '{document.pmid}' stands in {other} and in {name}: take one of them out")
+                where = f"both {other} and {name}"
+                raise InputError(f"document '{document.pmid}' is in {where}: remove it from one of them")
 
 
-def with_dev(corpus: Mapping[str, Sequence[Document]], *, share: float, seed: int = 0) -> dict[str, Sequence[Document]]:
-    """Move a share of the train documents, whole and drawn at random, to dev; both keep their order.
-
-    Raises
-    ------
-    InputError
-        If there is no train set, there is a dev set already, or the share leaves one of the two empty.
+def with_dev(
+    corpus: Mapping[str, Sequence[Document]], *, fraction: float, seed: int = 0
+) -> dict[str, Sequence[Document]]:
+    """Move a fraction of the train documents, drawn at random, to dev; both keep their order.
 
     Examples
     --------
-    >>> corpus = with_dev({"train": [Document(str(number), "", ()) for number in range(10)]}, share=0.2)
+    >>> corpus = with_dev({"train": [Document(str(number), "", ()) for number in range(10)]}, fraction=0.2)
     >>> [len(corpus[split]) for split in ("train", "dev")]
     [8, 2]
     """
     if "dev" in corpus or "train" not in corpus:
-        raise InputError("a dev set is made of train documents, where there is none: leave --dev_share out")
+        raise InputError("there is a dev set already, or no train set to take it from: leave --dev_share out")
     train = corpus["train"]
-    count = round(len(train) * share)
+    count = round(len(train) * fraction)
     if not 0 < count < len(train):
-        raise InputError(f"--dev_share {share} of {len(train)} train documents leaves train or dev empty")
+        raise InputError(f"--dev_share {fraction} of {len(train)} train documents leaves train or dev empty")
     drawn = set(random.Random(seed).sample(range(len(train)), count))
     parts = {
         "train": [document for row, document in enumerate(train) if row not in drawn],

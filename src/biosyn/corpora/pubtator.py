@@ -1,4 +1,8 @@
-"""Reading a corpus in PubTator form: title, abstract, tab-separated mentions, empty line."""
+"""A corpus in PubTator form: title, abstract, tab-separated mentions, empty line.
+
+This reader is strict: it is for corpora, whose every mention counts. Files to link are read by
+`biosyn.mention_files.pubtator`, which keeps what it does not understand.
+"""
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
@@ -6,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from biosyn.concept_ids import NO_CONCEPT, split_ids
-from biosyn.data.bad_entries import BadEntryError, ReadingReport
+from biosyn.data.bad_entries import BadEntryError, ReadCounts
 from biosyn.data.documents import Document, file_order, id_problem, query_problem
 from biosyn.errors import InputError
 from biosyn.files import read_lines
@@ -14,25 +18,27 @@ from biosyn.records import Query
 
 _Line = tuple[int, str]
 _HEAD = re.compile(r"([^|\t]*)\|([ta])\|(.*)")
+_OFFSET = re.compile(r"\d{1,9}", re.ASCII)
 
 
 @dataclass(frozen=True)
 class PubTatorForm:
-    """What the files of a corpus hold beside lines of six fields; by default nothing.
+    """What the files of a corpus contain besides lines of six fields; by default nothing.
 
     Attributes
     ----------
     parts
-        A seventh field may hold a mention's parts, joined by ``|``; it replaces the mention where there are as many
-        parts as ids.
+        A seventh field may hold the parts of a mention, joined by ``|``; they replace the mention where there are as
+        many parts as ids.
     relations
-        Lines of four or five fields without offsets say how two concepts are related; they are passed over.
+        Lines of four or five fields without offsets say how two concepts are related; they are skipped.
     types
-        Keep the mentions of these types, in lower case (of a type ``T1,T2`` one is enough); none keeps all.
+        Keep only the mentions of these types, in lower case (one of a type ``T1,T2`` is enough); an empty set keeps
+        all.
     id_prefix
-        Is taken off every id: ``UMLS:``.
+        A prefix to remove from every id, such as ``UMLS:``.
     loose_ids
-        The id may be absent or ``-``, which means none; ids may be joined by ``,`` or ``;`` too.
+        The id may be missing or ``-``, which both mean no concept; ids may also be joined by ``,`` or ``;``.
     """
 
     parts: bool = False
@@ -43,39 +49,35 @@ class PubTatorForm:
 
 
 _SIX_FIELDS = PubTatorForm()
-_OFFSET = re.compile(r"\d{1,9}", re.ASCII)
 
 
 def read_splits(
-    files: Mapping[str, str | Path], *, form: PubTatorForm = _SIX_FIELDS, report: ReadingReport | None = None
+    files: Mapping[str, str | Path], *, form: PubTatorForm = _SIX_FIELDS, counts: ReadCounts | None = None
 ) -> dict[str, list[Document]]:
-    """Read a file for each split, as `read_pubtator` does."""
-    return {split: read_pubtator(path, form=form, report=report) for split, path in files.items()}
+    """Read one file for each split, as `read_pubtator` does."""
+    return {split: read_pubtator(path, form=form, counts=counts) for split, path in files.items()}
 
 
 def read_pubtator(
-    path: str | Path, *, form: PubTatorForm = _SIX_FIELDS, report: ReadingReport | None = None
+    path: str | Path, *, form: PubTatorForm = _SIX_FIELDS, counts: ReadCounts | None = None
 ) -> list[Document]:
     """Read the documents in the order of the file names they will have (``10021369`` before ``8589722``).
 
-    A document whose id was seen before is skipped whole, mentions and all. Its text is title, empty line, abstract,
-    newline: exactly what an abbreviation finder is to read. Offsets stay as they stand, also where they do not give
-    the mention, which ``report`` counts; they take title and abstract as joined by one character.
+    A document whose id was seen before is skipped, with its mentions. A document's text is title, empty line,
+    abstract, newline: exactly what an abbreviation finder reads. The offsets, which count title and abstract as joined
+    by one character, are kept even if the mention is not found there; ``counts`` notes these mentions.
 
-    Raises
-    ------
-    InputError
-        If a line is none of ``pmid|t|title``, ``pmid|a|abstract`` and six tab-separated fields (or what else ``form``
-        allows), or stands where it may not; the line is named. A ``report`` that skips leaves out bad mentions, and
-        whole a document whose title or abstract is bad.
+    A line must be ``pmid|t|title``, ``pmid|a|abstract`` or six tab-separated fields (or what else ``form`` allows).
+    With ``counts`` that skip bad entries, a bad mention is left out, and a document with a bad title or abstract
+    is left out as a whole.
     """
-    report = report or ReadingReport()
+    counts = counts or ReadCounts()
     documents: dict[str, Document] = {}
     for block in _blocks(read_lines(path)):
-        with report.entry():
-            document = _document(block, path, form=form, report=report)
+        with counts.entry():
+            document = _document(block, path, form=form, counts=counts)
             if document.pmid in documents:
-                report.note("repeated documents, passed over")
+                counts.note("repeated documents, passed over")
             documents.setdefault(document.pmid, document)
     if not documents:
         raise InputError("holds no document: expected 'pmid|t|title', 'pmid|a|abstract' and mentions", path=path)
@@ -96,7 +98,7 @@ def _blocks(lines: Iterable[_Line]) -> Iterator[list[_Line]]:
         yield block
 
 
-def _document(block: list[_Line], path: str | Path, *, form: PubTatorForm, report: ReadingReport) -> Document:
+def _document(block: list[_Line], path: str | Path, *, form: PubTatorForm, counts: ReadCounts) -> Document:
     pmid, title = _head(block[0], "t", path)
     if len(block) == 1:
         message = f"document '{pmid}' has no '{pmid}|a|abstract' after its title"
@@ -106,7 +108,7 @@ def _document(block: list[_Line], path: str | Path, *, form: PubTatorForm, repor
         message = f"expected the abstract of '{pmid}', found that of '{abstract_pmid}'"
         raise BadEntryError("documents with no abstract", message, path=path, line=block[1][0])
     document = Document(pmid, f"{title}\n\n{abstract}\n", ())
-    return document._replace(queries=tuple(_queries(block[2:], document, path, form=form, report=report)))
+    return document._replace(queries=tuple(_queries(block[2:], document, path, form=form, counts=counts)))
 
 
 def _head(numbered: _Line, kind: str, path: str | Path) -> tuple[str, str]:
@@ -116,7 +118,7 @@ def _head(numbered: _Line, kind: str, path: str | Path) -> tuple[str, str]:
     if match is None or match[2] != kind:
         what = "title" if kind == "t" else "abstract"
         reason = "lines outside a document" if kind == "t" else "documents with no abstract"
-        raise BadEntryError(reason, f"expected 'pmid|{kind}|{what}', found {shown(line)}", path=path, line=number)
+        raise BadEntryError(reason, f"expected 'pmid|{kind}|{what}', found {_shown(line)}", path=path, line=number)
     problem = id_problem(match[1])
     if problem:
         raise BadEntryError("document ids that are no file name", problem, path=path, line=number)
@@ -124,28 +126,28 @@ def _head(numbered: _Line, kind: str, path: str | Path) -> tuple[str, str]:
 
 
 def _queries(
-    lines: Iterable[_Line], document: Document, path: str | Path, *, form: PubTatorForm, report: ReadingReport
+    lines: Iterable[_Line], document: Document, path: str | Path, *, form: PubTatorForm, counts: ReadCounts
 ) -> list[Query]:
     queries = []
-    text = document.text.replace("\n\n", " ", 1)  # what the offsets are counted in
+    text = document.text.replace("\n\n", " ", 1)  # the text in which the offsets count
     for number, line in lines:
         if form.relations and is_relation(line):
-            report.note("relation lines, passed over")
+            counts.note("relation lines, passed over")
             continue
-        with report.entry():
-            fields = split_line(line, document.pmid, form=form, path=path, number=number)
-            query = make_query(fields, form=form, path=path, number=number)
+        with counts.entry():
+            fields = _fields(line, document.pmid, form=form, path=path, number=number)
+            query = _query(fields, form=form, path=path, number=number)
             if not is_of_types(query.type, form.types):
-                report.note("mentions of other types, passed over")
+                counts.note("mentions of other types, passed over")
                 continue
             if text[int(query.start) : int(query.end)] != fields[3]:
-                report.note("mentions that their offsets do not give")
+                counts.note("mentions that their offsets do not give")
             queries.append(query)
     return queries
 
 
 def is_relation(line: str) -> bool:
-    r"""Say whether a line tells how two concepts are related, and not where a mention is.
+    r"""Return whether a line relates two concepts, instead of giving a mention's offsets.
 
     Examples
     --------
@@ -157,7 +159,7 @@ def is_relation(line: str) -> bool:
 
 
 def is_of_types(kind: str, types: frozenset[str]) -> bool:
-    """Say whether a mention's type is wanted.
+    """Return whether a mention's type is among the wanted ones; an empty set wants all.
 
     Examples
     --------
@@ -167,18 +169,12 @@ def is_of_types(kind: str, types: frozenset[str]) -> bool:
     return not types or not types.isdisjoint(part.strip().lower() for part in kind.split(","))
 
 
-def split_line(line: str, pmid: str, *, form: PubTatorForm, path: str | Path, number: int) -> list[str]:
-    """Return the seven fields of a mention's line; those that are absent are empty.
-
-    Raises
-    ------
-    BadEntryError
-        If there are too few or too many, the document is another, or the offsets are no numbers.
-    """
+def _fields(line: str, pmid: str, *, form: PubTatorForm, path: str | Path, number: int) -> list[str]:
+    """Return the seven fields of a mention's line; missing ones are empty."""
     fields = line.split("\t")
     least, most = 5 if form.loose_ids else 6, 7 if form.parts else 6
     if not least <= len(fields) <= most:
-        message = f"expected six tab-separated fields (pmid, start, end, mention, type, id), found {shown(line)}"
+        message = f"expected six tab-separated fields (pmid, start, end, mention, type, id), found {_shown(line)}"
         raise BadEntryError("lines without the fields of a mention", message, path=path, line=number)
     found, start, end = fields[:3]
     if found != pmid:
@@ -190,14 +186,8 @@ def split_line(line: str, pmid: str, *, form: PubTatorForm, path: str | Path, nu
     return [*fields, *[""] * (7 - len(fields))]
 
 
-def make_query(fields: list[str], *, form: PubTatorForm, path: str | Path, number: int) -> Query:
-    """Return the mention that seven fields hold.
-
-    Raises
-    ------
-    BadEntryError
-        If the mention or its id is empty, or a field holds a separator of ``.concept`` files.
-    """
+def _query(fields: list[str], *, form: PubTatorForm, path: str | Path, number: int) -> Query:
+    """Return the mention of seven fields."""
     pmid, start, end, mention, kind, field, parts = fields
     cui = clean_ids(field, form)
     query = Query(_with_parts(mention, parts, cui), cui, pmid=pmid, start=start, end=end, type=kind)
@@ -208,7 +198,7 @@ def make_query(fields: list[str], *, form: PubTatorForm, path: str | Path, numbe
 
 
 def clean_ids(field: str, form: PubTatorForm) -> str:
-    """Return the ids of a field without blanks and prefix, joined as they were; in loose form by ``|``.
+    """Return the ids of a field without blanks and prefix, joined as they were; in loose form joined by ``|``.
 
     Examples
     --------
@@ -225,13 +215,8 @@ def clean_ids(field: str, form: PubTatorForm) -> str:
     return field
 
 
-def shown(line: str) -> str:
-    """Return a line as it may stand in a message: quoted, sixty characters at most."""
-    return repr(line if len(line) <= 60 else line[:57] + "...")
-
-
 def _with_parts(mention: str, parts: str, cui: str) -> str:
-    """Return the parts where there are as many as ids, else the mention.
+    """Return the parts if there are as many as ids, otherwise the mention.
 
     Examples
     --------
@@ -242,3 +227,8 @@ def _with_parts(mention: str, parts: str, cui: str) -> str:
     """
     listed = parts.split("|")
     return parts if all(part.strip() for part in listed) and len(listed) == len(split_ids(cui)) else mention
+
+
+def _shown(line: str) -> str:
+    """Return a line for a message: quoted, at most sixty characters."""
+    return repr(line if len(line) <= 60 else line[:57] + "...")

@@ -1,4 +1,4 @@
-"""Bad entries of an input file: the first ends the run, or each is left out and counted."""
+"""Bad entries of an input file: either the first one ends the run, or each is left out and counted."""
 
 import logging
 from collections import Counter
@@ -12,28 +12,28 @@ logger = logging.getLogger(__name__)
 
 
 class BadEntryError(InputError):
-    """A bad line or document; ``reason`` is what it is counted under where bad entries are left out."""
+    """A bad line or document; where bad entries are left out, it is counted under ``reason``."""
 
     def __init__(self, reason: str, message: str, *, path: str | PathLike[str] | None = None, line: int | None = None):
         super().__init__(message, path=path, line=line)
         self.reason = reason
 
 
-class ReadingReport:
-    """What a reader met: bad entries by their reason, and oddities that are no error.
+class ReadCounts:
+    """What a reader left out: bad entries by reason (``skipped``), and oddities that are no errors (``noted``).
 
     Parameters
     ----------
     skip
-        Leave a bad entry out and count it; else the first one ends the run.
+        Leave bad entries out and count them; otherwise the first one ends the run.
 
     Examples
     --------
-    >>> report = ReadingReport(skip=True)
-    >>> with report.entry():
+    >>> counts = ReadCounts(skip=True)
+    >>> with counts.entry():
     ...     raise BadEntryError("no id", "expected an id", path="corpus.txt", line=7)
-    >>> report.note("relation lines", 2)
-    >>> dict(report.skipped), dict(report.noted)
+    >>> counts.note("relation lines", 2)
+    >>> dict(counts.skipped), dict(counts.noted)
     ({'no id': 1}, {'relation lines': 2})
     """
 
@@ -44,12 +44,9 @@ class ReadingReport:
 
     @contextmanager
     def entry(self) -> Iterator[None]:
-        """Wrap the reading of one entry; the first that is left out for a reason is logged, the others are counted.
+        """Wrap the reading of one entry, which may raise BadEntryError.
 
-        Raises
-        ------
-        BadEntryError
-            The one raised inside, if bad entries are not to be left out.
+        Where bad entries are left out, the first one of each reason is logged and the others are only counted.
         """
         try:
             yield
@@ -57,7 +54,7 @@ class ReadingReport:
             if not self._skip:
                 raise
             if error.reason not in self.skipped:
-                logger.info("left out: %s (more of its kind are counted only)", error)
+                logger.info("left out: %s (further ones of this kind are only counted)", error)
             self.skipped[error.reason] += 1
 
     def note(self, what: str, count: int = 1) -> None:

@@ -1,4 +1,4 @@
-"""The concepts of a dictionary's names: what tells other ids of one concept from homonyms."""
+"""The concepts of an ontology, ``concepts.jsonl``, and which of them a dictionary's name belongs to."""
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
@@ -14,23 +14,23 @@ from biosyn.files import read_lines
 from biosyn.records import Name
 from biosyn.text.preprocess import TextPreprocess
 
-CONCEPTS_FILE = "concepts.jsonl"  # the file of concepts beside a dictionary
-PARENTS = "parents"  # among the links of a concept
+CONCEPTS_FILE = "concepts.jsonl"  # in the dictionary's folder
+PARENTS = "parents"  # a key of a concept's links
 _NO_LINKS: Mapping[str, tuple[str, ...]] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
 class Concept:
-    """One row of an ontology, its names as they stand there: uncleaned, the preferred one first.
+    """One row of an ontology with its original, uncleaned names, the preferred one first.
 
-    One without names is an id that no ontology tells us about.
+    A concept without names is an id that no ontology describes.
 
     Attributes
     ----------
     ids
         The concept's own id, then its alternative ones; distinct.
     links
-        What else the source tells of it, by key: ``parents``, ``xrefs``, ``tree_numbers``, ``mapped_to``.
+        What else the source says about it, by key: ``parents``, ``xrefs``, ``tree_numbers``, ``mapped_to``.
     """
 
     ids: tuple[str, ...]
@@ -40,50 +40,18 @@ class Concept:
 
     @property
     def preferred_name(self) -> str | None:
-        """The name that the ontology lists first; None where there is no name."""
+        """The name that the ontology lists first; None if there is no name."""
         return self.names[0] if self.names else None
 
 
-def read_concepts(path: str | Path) -> list[Concept]:
-    """Read the lines that `ontology.concept_json` writes, of their links the parents; empty lines are skipped.
-
-    Raises
-    ------
-    InputError
-        If a line is not such a JSON object; the line is named.
-    """
-    return [_concept(line, number, path) for number, line in read_lines(path) if line.strip()]
-
-
-def _concept(line: str, number: int, path: str | Path) -> Concept:
-    try:
-        row = json.loads(line)
-        if not (
-            isinstance(row, dict) and _are_texts(row["ids"]) and _are_texts([row["preferred_name"], *row["names"]])
-        ):
-            raise TypeError
-        names = dict.fromkeys([row["preferred_name"], *row["names"]])
-        parents = row.get(PARENTS, ())
-        links = {PARENTS: tuple(parents)} if _are_texts(parents) else {}
-        return Concept(tuple(row["ids"]), tuple(names), str(row.get("source", "")), links)
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
-        expected = '{"ids": ["..."], "preferred_name": "...", "names": ["..."], "source": "..."}'
-        raise InputError(f"expected {expected}, found {line[:60]!r}", path=path, line=number) from error
-
-
-def _are_texts(values: Any) -> bool:
-    # encode: half of a surrogate pair, which JSON allows, cannot be printed and is a ValueError here
-    return isinstance(values, list) and bool(values) and all(isinstance(text, str) and text.encode() for text in values)
-
-
 class ConceptTable:
-    """Finds the concepts that a name of a dictionary belongs to.
+    """Finds the concepts that a name of a dictionary belongs to; it tells one concept's other ids from homonyms.
 
     Parameters
     ----------
     concepts
-        The ontology that the dictionary was made of. An id that none of them has is a concept of its own; so, with
-        no concepts at all, every id is.
+        The ontology that the dictionary was made from. An id that none of these concepts has is a concept of its own;
+        with no concepts at all, every id is.
 
     Examples
     --------
@@ -104,15 +72,15 @@ class ConceptTable:
 
     @classmethod
     def beside(cls, dictionary_path: str | Path) -> "ConceptTable":
-        """Read ``concepts.jsonl`` of the dictionary's folder; a table without concepts where there is none."""
+        """Read ``concepts.jsonl`` in the dictionary's folder; without that file, return a table without concepts."""
         path = Path(dictionary_path).with_name(CONCEPTS_FILE)
         return cls(read_concepts(path) if path.exists() else ())
 
     def concepts_of(self, name: Name) -> tuple[Concept, ...]:
-        """Return the concepts of a name, in the order of its ids: several mean a homonym.
+        """Return the concepts of a name, in the order of its ids; a homonym has several.
 
-        First those that have one of the ids and list the name. An id that they do not account for came from elsewhere,
-        such as the queries that a dev dictionary holds: it stands for each concept that has it.
+        The concepts that have one of the ids and list the name come first. An id that is not among theirs came from
+        elsewhere, for example from the queries in a dev dictionary: it adds every concept that has it.
         """
         ids = split_name_ids(name.cui)
         known = dict.fromkeys(concept for cui in ids for concept in self._by_id.get(cui, ()))
@@ -123,12 +91,12 @@ class ConceptTable:
         return tuple(dict.fromkeys([*listing, *others]))
 
     def with_id(self, cui: str) -> Sequence[Concept]:
-        """Return the concepts that have a single id: one of its own, without names, where none is known."""
+        """Return the concepts that have a single id; an unknown id gets a concept of its own, without names."""
         return self._by_id.get(cui, [Concept((cui,), (), "")])
 
 
 def concept_json(concept: Concept) -> str:
-    """Return the concept's line of ``concepts.jsonl``; the names are the ontology's own, not the cleaned ones.
+    """Return the concept's line in ``concepts.jsonl``, with the ontology's own names, not the cleaned ones.
 
     Examples
     --------
@@ -147,3 +115,29 @@ def concept_json(concept: Concept) -> str:
         },
         ensure_ascii=False,
     )
+
+
+def read_concepts(path: str | Path) -> list[Concept]:
+    """Read the lines that `concept_json` writes; of the links, only the parents. Empty lines are skipped."""
+    return [_concept(line, number, path) for number, line in read_lines(path) if line.strip()]
+
+
+def _concept(line: str, number: int, path: str | Path) -> Concept:
+    try:
+        row = json.loads(line)
+        if not (
+            isinstance(row, dict) and _are_texts(row["ids"]) and _are_texts([row["preferred_name"], *row["names"]])
+        ):
+            raise TypeError
+        names = dict.fromkeys([row["preferred_name"], *row["names"]])
+        parents = row.get(PARENTS, ())
+        links = {PARENTS: tuple(parents)} if _are_texts(parents) else {}
+        return Concept(tuple(row["ids"]), tuple(names), str(row.get("source", "")), links)
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        expected = '{"ids": ["..."], "preferred_name": "...", "names": ["..."], "source": "..."}'
+        raise InputError(f"expected {expected}, found {line[:60]!r}", path=path, line=number) from error
+
+
+def _are_texts(values: Any) -> bool:
+    # encode raises a ValueError for half of a surrogate pair, which JSON allows but which cannot be printed
+    return isinstance(values, list) and bool(values) and all(isinstance(text, str) and text.encode() for text in values)

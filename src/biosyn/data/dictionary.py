@@ -18,28 +18,23 @@ class DictionaryDataset:
     Parameters
     ----------
     dictionary_path
-        A file with a line ``cui||name`` each, UTF-8; blank lines are skipped.
+        A UTF-8 file of lines ``cui||name``; blank lines are skipped.
     draft
-        Keep the first hundred lines only.
+        Keep only the first hundred lines.
 
     Attributes
     ----------
     names, cuis
         Two sequences of equal length N.
     content_sha256
-        That of the names and ids, where it is known.
-
-    Raises
-    ------
-    InputError
-        If the file cannot be read, holds no name, or a line is not ``cui||name`` (the line is named).
+        The hash of the names and ids, if it is known.
     """
 
     def __init__(self, dictionary_path: str | Path, draft: bool = False):
         self.path = Path(dictionary_path)
         names: list[str] = []
         cuis: list[str] = []
-        same: dict[str, str] = {}  # the ids of a concept's names are one object
+        same: dict[str, str] = {}  # names of one concept share one id string
         for number, line in read_lines(dictionary_path):
             if line.strip():
                 name, cui = _parse_name(line, self.path, number)
@@ -57,14 +52,14 @@ class DictionaryDataset:
     def of_texts(
         cls, path: Path, names: Sequence[str], cuis: Sequence[str], *, content_sha256: str | None = None
     ) -> "DictionaryDataset":
-        """Return the dictionary of a file whose names and ids are at hand."""
+        """Return the dictionary of a file whose names and ids are known already."""
         dictionary = cls.__new__(cls)
         dictionary.path, dictionary.names, dictionary.cuis = path, names, cuis
         dictionary.content_sha256 = content_sha256
         return dictionary
 
     def with_names(self, names: Iterable[Name]) -> "DictionaryDataset":
-        """Return a dictionary of other names that stands for the same file."""
+        """Return a dictionary with other names and the same path."""
         texts, cuis = map(list, zip(*names, strict=True))
         return DictionaryDataset.of_texts(self.path, texts, cuis)
 
@@ -79,13 +74,7 @@ class DictionaryDataset:
 
 
 def require_names(dictionary: Sequence[Name] | DictionaryDataset, topk: int) -> None:
-    """Refuse a ``topk`` larger than the dictionary.
-
-    Raises
-    ------
-    InputError
-        If there are fewer than ``topk`` names.
-    """
+    """Refuse a ``topk`` larger than the dictionary."""
     if topk > len(dictionary):
         where = dictionary.path if isinstance(dictionary, DictionaryDataset) else None
         raise InputError(f"--topk {topk} is larger than the dictionary ({len(dictionary)} names)", path=where)
@@ -100,9 +89,9 @@ def _parse_name(line: str, path: Path, number: int) -> Name:
 
 
 class NameTable:
-    """Distinct names in order of first sight, each with the ids of every row it stands in.
+    """A dictionary while it is built: distinct names in order of appearance, each with the ids of all its rows.
 
-    It iterates over the dictionary's lines, ``cui||name``.
+    Iterating yields the dictionary's lines, ``cui||name``.
 
     Examples
     --------
@@ -113,7 +102,7 @@ class NameTable:
     """
 
     def __init__(self) -> None:
-        # The tuple is the row's own, shared by all names of the row: a name costs its text and one slot.
+        # All names of a row share one tuple of ids: a name takes its text and one slot.
         self._ids: dict[str, tuple[str, ...]] = {}
         self._homonyms: set[str] = set()
 
@@ -125,16 +114,16 @@ class NameTable:
 
     @property
     def homonyms(self) -> int:
-        """How many names stand in two or more rows, rows of the same ids counted once."""
+        """The number of names in two or more rows; rows with the same ids count once."""
         return len(self._homonyms)
 
     def add(self, name: str, ids: Iterable[str]) -> None:
-        """Add a cleaned name, or ids to a known one; an empty name is left out.
+        """Add a cleaned name, or more ids for a known name; an empty name is ignored.
 
         Parameters
         ----------
         ids
-            Of the row that the name stands in. A tuple is kept as it is: its ids must be distinct.
+            The ids of the name's row. A tuple is kept as it is, so its ids must be distinct.
         """
         if not name:
             return
@@ -145,17 +134,17 @@ class NameTable:
             self._homonyms.add(name)
 
     def ids(self) -> frozenset[str]:
-        """Return every single id of the table, those of a composite ``x+y`` apart."""
+        """Return every single id in the table; a composite ``x+y`` gives both x and y."""
         fields = {cui for ids in self._ids.values() for cui in ids}
         return frozenset(cui for field in fields for cui in split_ids(field))
 
     def lines(self) -> list[str]:
-        """Return the dictionary's lines at once."""
+        """Return the dictionary's lines as a list."""
         return list(self)
 
 
 def name_table(concepts: Iterable[Concept], clean: Callable[[str], str]) -> NameTable:
-    """Clean every name of an ontology and merge the equal ones."""
+    """Return the table of an ontology's cleaned names, equal names merged."""
     table = NameTable()
     for concept in concepts:
         for name in concept.names:

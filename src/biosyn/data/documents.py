@@ -1,4 +1,4 @@
-"""Writing documents: ``<pmid>.concept`` holds the mentions, one a line, ``<pmid>.txt`` the text."""
+"""Documents as files: ``<pmid>.concept`` has one mention per line, ``<pmid>.txt`` the text."""
 
 import re
 from collections.abc import Iterable
@@ -12,7 +12,7 @@ _DOCUMENT_ID = re.compile(r"[A-Za-z0-9][\w.-]*")
 
 
 class Document(NamedTuple):
-    """A document as it stands in its ``.txt`` file, and its mentions in the order of the corpus."""
+    """A document with the text of its ``.txt`` file, and its mentions in the order of the corpus."""
 
     pmid: str
     text: str
@@ -20,7 +20,7 @@ class Document(NamedTuple):
 
 
 def concept_line(query: Query) -> str:
-    """Return the query's line of a ``.concept`` file; one bar between start and end, as in the published corpora.
+    """Return the query's line in a ``.concept`` file; one bar between start and end, as in the published corpora.
 
     Examples
     --------
@@ -36,20 +36,20 @@ def file_order(documents: Iterable[Document]) -> list[Document]:
 
 
 def id_problem(pmid: str) -> str:
-    """Say why a document's id is no file name, or return an empty text: it may not lead out of the folder.
+    """Return why a document's id cannot be a file name, or an empty text; it must not point outside the folder.
 
     Examples
     --------
     >>> id_problem("10192393"), id_problem("../x")
-    ('', "document id '../x' is no file name: use letters, digits, '.', '-', '_'")
+    ('', "document id '../x' is not a valid file name: use letters, digits, '.', '-', '_'")
     """
     if _DOCUMENT_ID.fullmatch(pmid):
         return ""
-    return f"document id '{pmid[:40]}' is no file name: use letters, digits, '.', '-', '_'"
+    return f"document id '{pmid[:40]}' is not a valid file name: use letters, digits, '.', '-', '_'"
 
 
 def query_problem(query: Query) -> str:
-    """Say what would break a query's line in a ``.concept`` file, or return an empty text.
+    """Return what would break a query's line in a ``.concept`` file, or an empty text.
 
     Examples
     --------
@@ -64,14 +64,9 @@ def query_problem(query: Query) -> str:
 
 
 def write_documents(folder: Path, documents: Iterable[Document]) -> None:
-    """Write both files of every document into a folder, which is made where needed.
+    """Write both files of every document into a folder, which is created if needed.
 
-    The files are plain writes: write into a staged folder and move it when it is complete.
-
-    Raises
-    ------
-    InputError
-        If a file cannot be written.
+    The writes are not atomic: write into a staged folder and move it when it is complete.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""Annotated mentions: a folder of ``.concept`` files."""
+"""Queries: the annotated mentions in a folder of ``.concept`` files."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,25 +12,20 @@ DRAFT_QUERIES = 10
 
 
 class QueryDataset:
-    """The queries of a folder, files in sorted order of their names.
+    """The queries of a folder, in sorted order of the file names.
 
     Parameters
     ----------
     data_dir
-        Folder of ``*.concept`` files, a line ``pmid||start|end||type||mention||cui`` each.
+        A folder of ``*.concept`` files with lines ``pmid||start|end||type||mention||cui``.
     filter_composite
-        Leave out the queries with more than one id.
+        Leave out queries with more than one id.
     filter_cuiless
-        Leave out the queries whose id is ``-1``.
+        Leave out queries whose id is ``-1``.
     filter_duplicate
-        Keep the first query of each (mention, id) pair; done after the other filters.
+        Keep only the first query of each (mention, id) pair, after the other filters.
     draft
-        Keep the first ten queries only.
-
-    Raises
-    ------
-    InputError
-        If the folder is missing, holds no ``.concept`` file or no query, or a line is of another form.
+        Keep only the first ten queries.
     """
 
     def __init__(
@@ -66,13 +61,7 @@ class QueryDataset:
 
 
 def read_queries(data_dir: str | Path) -> list[Query]:
-    """Return every query of a folder, in the sorted order of the file names.
-
-    Raises
-    ------
-    InputError
-        As `QueryDataset`.
-    """
+    """Return every query of a folder, in sorted order of the file names."""
     paths = sorted(require_folder(data_dir).glob("*.concept"))
     if not paths:
         raise InputError("holds no .concept file: give a folder such as processed_train", path=data_dir)
@@ -84,7 +73,7 @@ def read_queries(data_dir: str | Path) -> list[Query]:
 
 def _parse_query(line: str, path: Path, number: int) -> Query:
     fields = [field.strip() for field in line.split("||")]
-    if len(fields) == 6 and "|" not in fields[1]:  # both `start||end` and `start|end` are found in the wild
+    if len(fields) == 6 and "|" not in fields[1]:  # corpora have both `start||end` and `start|end`
         fields[1:3] = [f"{fields[1]}|{fields[2]}"]
     if len(fields) != 5:
         raise InputError(f"expected 'pmid||start|end||type||mention||cui', found '{line[:80]}'", path=path, line=number)

@@ -1,4 +1,4 @@
-"""Reading a small XML file whole, without what makes XML dangerous."""
+"""Small XML files, read at once, without entities and without access to other files or the network."""
 
 from pathlib import Path
 from typing import Any
@@ -8,7 +8,7 @@ from biosyn.errors import InputError, missing_extra
 
 
 def lxml_etree() -> Any:
-    """Return the module ``lxml.etree``, or raise the InputError that says how to install it."""
+    """Return the module ``lxml.etree``, which is an optional dependency."""
     try:
         from lxml import etree
     except ImportError as error:
@@ -17,14 +17,12 @@ def lxml_etree() -> Any:
 
 
 def read_xml(path: str | Path) -> Any:
-    """Return the root element; nothing else is read, from disk or network, and no entity is expanded.
+    """Return the root element; nothing else is read from disk or network, and no entity is expanded.
 
     Raises
     ------
-    InputError
-        If the file cannot be read, or lxml is not installed.
     BadEntryError
-        If it is no well-formed XML, or declares or uses entities other than XML's five.
+        If the file is not well-formed, or declares or uses entities other than XML's own five.
     """
     etree = lxml_etree()
     parser = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False, remove_comments=True)
@@ -33,10 +31,10 @@ def read_xml(path: str | Path) -> Any:
     except OSError as error:
         raise InputError(f"cannot be read: {error.strerror}", path=path) from error
     except etree.XMLSyntaxError as error:
-        message = f"is no well-formed XML: {error.msg}"
+        message = f"is not well-formed XML: {error.msg}"
         raise BadEntryError("files that are no XML", message, path=path, line=error.lineno) from error
     declared = root.getroottree().docinfo.internalDTD
     if next(root.iter(etree.Entity), None) is not None or (declared is not None and any(declared.iterentities())):
-        message = "has entities of its own, which are not expanded: write what they stand for"
+        message = "has entities of its own, which are not expanded: replace them with their text"
         raise BadEntryError("files with entities of their own", message, path=path)
     return root

@@ -1,4 +1,4 @@
-"""An exact saving: of the last layer only [CLS] is read, so only [CLS] is computed there."""
+"""An exact saving: only [CLS] of the last layer is used, so only [CLS] is computed there."""
 
 from functools import partial
 from typing import Any
@@ -9,11 +9,11 @@ from transformers import BertModel, PreTrainedModel
 
 
 def keep_cls_only(model: PreTrainedModel) -> bool:
-    """Make a BERT's last layer compute its first position only; return whether that was done.
+    """Make a BERT's last layer compute its first position only; return whether that was possible.
 
-    The last hidden state gets shape (B, 1, H). The other positions of the last layer need keys and values alone, which
-    saves about a tenth of a 6-layer encoder's work. Weights, and what is saved, stay as they are. Any other
-    architecture or attention is left alone: it works the same, without the saving.
+    The last hidden state gets shape (B, 1, H). For its other positions the last layer needs only keys and values, which
+    saves about a tenth of a 6-layer encoder's work. Weights and saved files do not change. Another architecture or
+    attention is left as it is and works the same, without the saving.
     """
     if type(model) is not BertModel or model.config.is_decoder or model.config._attn_implementation != "sdpa":
         return False

@@ -1,4 +1,4 @@
-"""The dense encoder: a BERT-like model; a text's vector is the last hidden state at [CLS], or as `Pooling` says."""
+"""The dense encoder: a BERT-like model; a text's vector is the last hidden state at [CLS], or what `Pooling` makes."""
 
 import logging
 from collections.abc import Iterator, Sequence
@@ -20,26 +20,27 @@ from biosyn.encoders.tokens import TokenBatch, TokenizedTexts, tokenize
 
 logger = logging.getLogger(__name__)
 
-# Texts of a batch. On a CPU a small one keeps the activations in its caches: 64 embedded a quarter more names a second
-# than 256 did; a GPU wants it large.
+# Texts per batch. On a CPU a small batch keeps the activations in its caches (64 embedded a quarter more names per
+# second than 256); a GPU needs a large one.
 BATCH_SIZES = {"cpu": 64}
 GPU_BATCH_SIZE = 1024
-PIECE = 32_768  # texts tokenized at a time, and sorted by length among themselves
+PIECE = 32_768  # texts that are tokenized and sorted by length at a time
 
 
 class DenseEncoder:
-    """Texts to vectors of shape (N, H), with dropout off and no gradient.
+    """From texts to vectors of shape (N, H), without dropout and gradient.
 
     Parameters
     ----------
     model, tokenizer
-        A transformers encoder and its tokenizer; the model stays on the device it is on.
+        A transformers encoder and its tokenizer; the model stays on its device.
     max_length
-        Tokens kept of a text, [CLS] and [SEP] included.
+        Tokens kept per text, including [CLS] and [SEP].
     precision
-        What the model computes in: ``float32``, or ``bfloat16`` or ``float16`` by autocast. Vectors are float32.
+        Precision of the model's computations: ``float32``, or ``bfloat16`` or ``float16`` by autocast. Vectors are
+        float32.
     pooling
-        How the vector is made of the hidden states.
+        The way from hidden states to the vector.
     """
 
     def __init__(
@@ -58,28 +59,28 @@ class DenseEncoder:
         self.max_length = max_length
         self.precision = precision
         self.pooling = pooling
-        self._told: set[str] = set()
+        self._warned: set[str] = set()
 
     @property
     def device(self) -> torch.device:
-        """Where the encoder's weights are."""
+        """The device of the encoder's weights."""
         return next(self.model.parameters()).device
 
     @property
     def batch_size(self) -> int:
-        """Texts of a batch, as suits the device."""
+        """Texts per batch, as suits the device."""
         return BATCH_SIZES.get(self.device.type, GPU_BATCH_SIZE)
 
     def share_of(self, tokens: TokenizedTexts) -> NDArray[np.int64]:
-        """Return which of N texts are this rank's, ascending (n,): of the batches of all of them every size-th."""
+        """Return the rows of this rank's share of N texts, ascending (n,): every size-th of their batches."""
         batches = my_share(list(tokens.like_length_batches(self.batch_size)))
         return np.sort(np.concatenate([*batches, np.zeros(0, dtype=np.int64)]))
 
     def tokenize(self, texts: Sequence[str], *, what: str = "texts") -> TokenizedTexts:
-        """Tokenize the texts once; those cut at ``max_length`` are counted in one warning, which is not repeated."""
+        """Tokenize the texts; one warning, which is not repeated, counts those that are cut at ``max_length``."""
         tokens = tokenize(self.tokenizer, texts, self.max_length)
-        if is_first():  # what is tokenized for more than one use, all ranks tokenize
-            self._tell_cut(tokens.n_cut, len(tokens), what)
+        if is_first():  # all ranks tokenize the same texts here
+            self._warn_of_cut(tokens.n_cut, len(tokens), what)
         return tokens
 
     def encode(
@@ -91,21 +92,21 @@ class DenseEncoder:
         progress: str | None = None,
         together: bool = False,
     ) -> Tensor:
-        """Return the vectors of the texts, in their order: float32 of shape (N, H) on the encoder's device.
+        """Return the vectors of the texts, in order: float32 of shape (N, H) on the encoder's device.
 
-        Texts of like length share a batch, so that hardly anything is spent on padding. The next texts are tokenized
-        meanwhile, and nothing waits for a GPU's result.
+        Batches consist of texts of similar length, so that there is hardly any padding. The next texts are tokenized
+        in the meantime, and nothing waits for a GPU's result.
 
         Parameters
         ----------
         what
-            What the texts are, for the warning about cut ones.
+            The kind of texts, for the warning about cut ones.
         batch_size
-            Texts of a batch; None takes what suits the device.
+            Texts per batch; None chooses what suits the device.
         progress
-            The title of a progress bar; None for none.
+            The title of a progress bar; None shows no bar.
         together
-            All ranks call it with the same texts: each encodes some of the batches, and gets the vectors of all.
+            All ranks call it with the same texts; each encodes some of the batches, and gets the vectors of all.
         """
         batch_size = batch_size or self.batch_size
         deal = my_share if together else list
@@ -119,7 +120,7 @@ class DenseEncoder:
                 for tokens in (
                     [texts]
                     if isinstance(texts, TokenizedTexts)
-                    else self._tokenized(texts, what, tell=is_first() or not together)
+                    else self._tokenized(texts, what, warn=is_first() or not together)
                 ):
                     for rows in deal(list(tokens.like_length_batches(batch_size))):
                         found = text_vectors(self.model, tokens.batch(rows), self.pooling, self.precision)
@@ -134,8 +135,8 @@ class DenseEncoder:
         """Return the vectors as a NumPy array of shape (N, H)."""
         return self.encode(texts).cpu().numpy()
 
-    def _tokenized(self, texts: Sequence[str], what: str, *, tell: bool) -> Iterator[TokenizedTexts]:
-        """Yield the tokens of ``PIECE`` texts after another; a thread is one piece ahead, outside Python's lock."""
+    def _tokenized(self, texts: Sequence[str], what: str, *, warn: bool) -> Iterator[TokenizedTexts]:
+        """Yield the tokens of ``PIECE`` texts at a time; a thread tokenizes the next piece, outside Python's lock."""
         pieces = (texts[start : start + PIECE] for start in range(0, len(texts), PIECE))
         n_cut = 0
         with ThreadPoolExecutor(1) as thread:
@@ -146,23 +147,23 @@ class DenseEncoder:
                 if tokens is not None:
                     n_cut += tokens.n_cut
                     yield tokens
-        if tell:
-            self._tell_cut(n_cut, len(texts), what)
+        if warn:
+            self._warn_of_cut(n_cut, len(texts), what)
 
-    def _tell_cut(self, n_cut: int, count: int, what: str) -> None:
+    def _warn_of_cut(self, n_cut: int, count: int, what: str) -> None:
         warning = f"{n_cut} of {count} {what} are cut at {self.max_length} tokens"
-        if n_cut and warning not in self._told:
-            self._told.add(warning)
+        if n_cut and warning not in self._warned:
+            self._warned.add(warning)
             logger.warning(warning)
 
 
 def text_vectors(model: nn.Module, batch: TokenBatch, pooling: Pooling = CLS, precision: str = "float32") -> Tensor:
-    """Return the vector of each text of a batch, float32 of shape (B, H); keeps the gradient.
+    """Return the vector of each text of a batch, float32 of shape (B, H), with its gradient.
 
     Parameters
     ----------
     precision
-        What the model computes in, as `DenseEncoder`'s.
+        Precision of the model's computations, see `DenseEncoder`.
     """
     return group_vectors(model, [batch], pooling, precision)
 
@@ -170,23 +171,24 @@ def text_vectors(model: nn.Module, batch: TokenBatch, pooling: Pooling = CLS, pr
 def group_vectors(
     model: nn.Module, groups: Sequence[TokenBatch], pooling: Pooling = CLS, precision: str = "float32"
 ) -> Tensor:
-    """Return the vectors of the texts of several batches, one batch after the other: as `text_vectors`, (T, H)."""
+    """Return the vectors of the texts of several batches, one batch after the other, (T, H); see `text_vectors`."""
     device = next(model.parameters()).device
     ids = [send(group.input_ids, device) for group in groups]
     masks = [None if group.attention_mask is None else send(group.attention_mask, device) for group in groups]
-    with autocast(device, precision):  # once: it keeps what it has cast of the weights
+    with autocast(device, precision):  # one context for all, because it caches the cast weights
         outputs = [
             model(**given, attention_mask=mask).last_hidden_state
             for given, mask in zip(_inputs(model, ids), masks, strict=True)
         ]
-    return torch.cat([pooling(output, mask) for output, mask in zip(outputs, masks, strict=True)])  # of (B, L or 1, H)
+    # each output is (B, L or 1, H)
+    return torch.cat([pooling(output, mask) for output, mask in zip(outputs, masks, strict=True)])
 
 
 def _inputs(model: nn.Module, ids: list[Tensor]) -> list[dict[str, Tensor]]:
-    """Return what a model is given of each batch of token ids (B, L).
+    """Return the model's input for each batch of token ids (B, L).
 
-    A BERT is given their word embeddings, looked up at once for all batches: their gradient is as large as the
-    vocabulary, whatever is looked up, and each look-up would make one, to be added to the others'.
+    For a BERT that is the word embeddings, looked up once for all batches: the gradient of a look-up is as large as the
+    vocabulary, and separate look-ups would each make one, which would then be added up.
     """
     if type(model) is not BertModel or len(ids) == 1:
         return [{"input_ids": batch} for batch in ids]

@@ -1,4 +1,4 @@
-"""How the vector of a text is made of the encoder's last hidden states."""
+"""Pooling: from an encoder's last hidden states to the vector of a text."""
 
 from dataclasses import dataclass
 
@@ -10,20 +10,20 @@ from biosyn.settings.verbs import POOLINGS, SIMILARITIES
 
 @dataclass(frozen=True)
 class Pooling:
-    """From hidden states to the vector; `DenseEncoder` and `RerankNet` take the same one.
+    """The way from hidden states to the vector; `DenseEncoder` and `RerankNet` use the same one.
 
     Parameters
     ----------
     mode
-        ``cls``: the state at [CLS], as the paper's; ``mean``: the mean over all tokens, [CLS] and [SEP] included.
+        ``cls``: the state at [CLS], as in the paper; ``mean``: the mean over all tokens, including [CLS] and [SEP].
     similarity
-        ``inner``: the vector as it is, so that dense scores are inner products, as the paper's; ``cosine``: brought
-        to length 1, so that they are cosines.
+        ``inner``: the vector as it is, so that dense scores are inner products, as in the paper; ``cosine``: the vector
+        scaled to length 1, so that dense scores are cosines.
 
     Raises
     ------
     ValueError
-        If one of them is unknown.
+        If the mode or the similarity is unknown.
     """
 
     mode: str = "cls"
@@ -39,14 +39,14 @@ class Pooling:
         return self.similarity == "cosine"
 
     def __call__(self, hidden: Tensor, attention_mask: Tensor | None) -> Tensor:
-        """Return the vectors (B, H), in float32 where the states have less.
+        """Return the vectors (B, H), in float32 if the states have a lower precision.
 
         Parameters
         ----------
         hidden
-            Last hidden states, (B, L, H); for ``cls`` the first position is enough.
+            The last hidden states, (B, L, H); for ``cls`` the first position is enough.
         attention_mask
-            1 for a token, 0 for padding, (B, L); None where nothing is padded.
+            1 for a token, 0 for padding, (B, L); None if nothing is padded.
 
         Examples
         --------
@@ -63,7 +63,7 @@ class Pooling:
         return normalize(vectors, dim=-1) if self.is_unit else vectors
 
 
-CLS = Pooling()  # the paper's
+CLS = Pooling()  # as in the paper
 
 
 def _mean(hidden: Tensor, attention_mask: Tensor | None) -> Tensor:

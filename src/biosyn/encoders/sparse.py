@@ -1,4 +1,4 @@
-"""The sparse encoder: TF-IDF over character 1- and 2-grams, fitted once on the train dictionary's names."""
+"""The sparse encoder, TF-IDF over character 1- and 2-grams, and the n-grams that two texts have in common."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -8,23 +8,23 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-_CHUNK = 16_384  # texts worked on at a time: bounds the arrays of their characters
-_CODE_BITS = 21  # of a Unicode character; a bigram's key holds two, a unigram's key one
+_CHUNK = 16_384  # texts processed at a time, which bounds the arrays of their characters
+_CODE_BITS = 21  # bits of a Unicode character; a bigram's key holds two characters, a unigram's key one
 _WHITE_SPACES = re.compile(r"\s\s+")
 
 
 class SparseEncoder:
-    """Texts to L2-normalised TF-IDF rows; lower-cases, uses smooth idf, ignores n-grams it has not seen.
+    """From texts to L2-normalised TF-IDF rows: lower case, smooth idf, unknown n-grams ignored.
 
-    Source: scikit-learn's ``TfidfVectorizer(analyzer="char", ngram_range=(1, 2))`` with its other defaults, which fits
-    it. The rows are computed here, on arrays: equal to scikit-learn's to the last bit, four times as fast, and without
-    the second that its import adds to the start of a program. The arithmetic is done in float64 and rounded to float32
-    at the end, as upstream does.
+    Source: scikit-learn's ``TfidfVectorizer(analyzer="char", ngram_range=(1, 2))`` with its other defaults, which is
+    also what fits it, once, on the names of the train dictionary. The rows are computed here on arrays: equal to
+    scikit-learn's to the last bit, four times as fast, and without importing it, which takes a second. The arithmetic
+    is done in float64 and rounded to float32 at the end, as upstream does.
 
     Parameters
     ----------
     vocabulary
-        N-gram of one or two characters -> column.
+        N-gram (one or two characters) -> column.
     idf
         The weight of each of the V columns.
 
@@ -56,11 +56,11 @@ class SparseEncoder:
         keys = np.fromiter(map(_key, self._vocabulary), dtype=np.int64)
         columns = np.fromiter(self._vocabulary.values(), dtype=np.int64)
         order = np.argsort(keys)
-        self._keys, self._columns = keys[order], columns[order]  # each (V,), looked up by bisection
+        self._keys, self._columns = keys[order], columns[order]  # (V,) each, searched by bisection
 
     def fit(self, names: Sequence[str]) -> "SparseEncoder":
         """Learn the n-grams and their idf from the names; return self."""
-        from sklearn.feature_extraction.text import TfidfVectorizer  # here: only training waits for it
+        from sklearn.feature_extraction.text import TfidfVectorizer  # slow to import, and only training needs it
 
         fitted = TfidfVectorizer(analyzer="char", ngram_range=(1, 2)).fit(names)
         self._set({ngram: int(column) for ngram, column in fitted.vocabulary_.items()}, fitted.idf_)
@@ -82,7 +82,7 @@ class SparseEncoder:
         Raises
         ------
         RuntimeError
-            If it is not fitted.
+            If the encoder is not fitted.
         """
         if not len(self._idf):
             raise RuntimeError("no n-grams yet: call fit")
@@ -92,19 +92,19 @@ class SparseEncoder:
         return chunks[0] if len(chunks) == 1 else sparse.vstack(chunks, format="csr")
 
     def __call__(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        """Return the rows as a dense (N, V) array, as upstream does; inside, only `transform` is used."""
+        """Return the rows as a dense (N, V) array, as upstream does; BioSyn itself uses `transform`."""
         return np.asarray(self.transform(texts).toarray(), dtype=np.float32)
 
     def _rows(self, texts: Sequence[str]) -> sparse.csr_matrix:
         n_columns = len(self._idf)
-        keys, texts_of = _ngram_keys([_WHITE_SPACES.sub(" ", text.lower()) for text in texts])  # (all n-grams,) twice
-        places = np.searchsorted(self._keys, keys).clip(max=n_columns - 1)
-        known = self._keys[places] == keys
-        cells = texts_of[known] * n_columns + self._columns[places[known]]
-        cells, counts = np.unique(cells, return_counts=True)  # (nnz,): row by row, the columns of each in order
+        keys, texts_of = _ngram_keys([_WHITE_SPACES.sub(" ", text.lower()) for text in texts])  # (all n-grams,) each
+        found = np.searchsorted(self._keys, keys).clip(max=n_columns - 1)
+        known = self._keys[found] == keys
+        cells = texts_of[known] * n_columns + self._columns[found[known]]
+        cells, counts = np.unique(cells, return_counts=True)  # (nnz,), by row and then by column
         rows, columns = np.divmod(cells, n_columns)
         values = counts * self._idf[columns]
-        # bincount adds one by one in this order, as scikit-learn does: the same rounding
+        # bincount adds one by one in this order, as scikit-learn does, with the same rounding
         squares = np.bincount(rows, weights=values * values, minlength=len(texts))  # (n,)
         values /= np.sqrt(squares)[rows]
         offsets = np.concatenate([[0], np.cumsum(np.bincount(rows, minlength=len(texts)))])
@@ -113,7 +113,7 @@ class SparseEncoder:
 
 
 def _key(ngram: str) -> int:
-    """Return a number of its own for each n-gram of one or two characters."""
+    """Return a unique number for an n-gram of one or two characters."""
     codes = [ord(character) for character in ngram]
     if len(codes) not in (1, 2):
         raise ValueError(f"expected n-grams of one or two characters, found {ngram!r}")
@@ -121,18 +121,18 @@ def _key(ngram: str) -> int:
 
 
 def _ngram_keys(texts: Sequence[str]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Return the key of every 1- and 2-gram of the texts and the text it stands in, both of shape (all n-grams,)."""
+    """Return the key of every 1- and 2-gram of the texts, and the number of its text, both of shape (all n-grams,)."""
     raw = "".join(texts).encode("utf-32-le", "surrogatepass")
     codes = np.frombuffer(raw, dtype="<u4").astype(np.int64)  # (characters,)
     lengths = np.fromiter(map(len, texts), dtype=np.int64, count=len(texts))
     text_of = np.repeat(np.arange(len(texts)), lengths)  # (characters,)
-    inside = text_of[:-1] == text_of[1:]  # a pair of characters of one text
+    inside = text_of[:-1] == text_of[1:]  # both characters are of the same text
     pairs = (codes[:-1][inside] + 1 << _CODE_BITS) | codes[1:][inside]
     return np.concatenate([codes, pairs]), np.concatenate([text_of, text_of[:-1][inside]])
 
 
-class NgramShare(NamedTuple):
-    """An n-gram of both texts and its summand of their sparse score."""
+class NgramPart(NamedTuple):
+    """An n-gram that two texts have in common, and its part of their sparse score."""
 
     ngram: str
     score: float
@@ -140,25 +140,25 @@ class NgramShare(NamedTuple):
 
 def ngrams_in_common(
     encoder: SparseEncoder, mention: str, names: Sequence[str], *, sparse_weight: float = 1.0
-) -> list[list[NgramShare]]:
-    """Return for each name the n-grams it has in common with the mention, the weightiest first.
+) -> list[list[NgramPart]]:
+    """Return for each name the n-grams it has in common with the mention, the largest parts of the score first.
 
     Their scores add up to ``sparse_weight * sparse(mention) . sparse(name)``.
 
     Examples
     --------
     >>> (common,) = ngrams_in_common(SparseEncoder().fit(["ab", "ac"]), "ab", ["ac"])
-    >>> [share.ngram for share in common]
+    >>> [part.ngram for part in common]
     ['a']
     """
     ngram_of = {column: ngram for ngram, column in encoder.vocabulary.items()}
     mention_row, *rows = encoder.transform([mention, *names])  # each (1, V)
-    return [_weightiest_first(ngram_of, sparse_weight * row.multiply(mention_row).tocoo()) for row in rows]
+    return [_largest_first(ngram_of, sparse_weight * row.multiply(mention_row).tocoo()) for row in rows]
 
 
-def _weightiest_first(ngram_of: dict[int, str], products: sparse.coo_matrix) -> list[NgramShare]:
-    shares = (
-        NgramShare(ngram_of[column], value)
+def _largest_first(ngram_of: dict[int, str], products: sparse.coo_matrix) -> list[NgramPart]:
+    parts = (
+        NgramPart(ngram_of[column], value)
         for column, value in zip(products.col.tolist(), products.data.tolist(), strict=True)
     )
-    return sorted(shares, key=lambda share: (-abs(share.score), share.ngram))
+    return sorted(parts, key=lambda part: (-abs(part.score), part.ngram))

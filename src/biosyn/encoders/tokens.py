@@ -1,4 +1,4 @@
-"""Texts tokenized once and kept as one flat array, padded only to the longest of each batch."""
+"""Texts tokenized once, kept in one flat array, and padded only to the longest text of each batch."""
 
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
@@ -9,12 +9,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 from transformers import PreTrainedTokenizerBase
 
-LENGTH_GROUPS = 8  # of a training step
-_CHUNK = 16_384  # texts handed to the tokenizer at a time: bounds its Python objects in memory
+LENGTH_GROUPS = 8  # per training step
+_CHUNK = 16_384  # texts passed to the tokenizer at a time, which bounds its Python objects in memory
 
 
 class TokenBatch(NamedTuple):
-    """One padded batch; ``attention_mask`` is None where no row is padded."""
+    """One padded batch; ``attention_mask`` is None if no row is padded."""
 
     input_ids: Tensor  # (B, L) int64
     attention_mask: Tensor | None  # (B, L) int64
@@ -28,9 +28,9 @@ class TokenizedTexts:
     ids
         The tokens of all texts, one after the other.
     starts, lengths
-        Where each text begins and how many tokens it has, the special ones included; shape (N,).
+        Where each text begins and its number of tokens, special ones included; shape (N,).
     n_cut
-        How many texts were longer than ``max_length`` and lost their end.
+        The number of texts that were longer than ``max_length`` and were cut.
     """
 
     def __init__(
@@ -50,7 +50,7 @@ class TokenizedTexts:
         return TokenizedTexts(self.ids, self.starts[rows], self.lengths[rows], pad_id=self.pad_id, n_cut=0)
 
     def followed_by(self, other: "TokenizedTexts") -> "TokenizedTexts":
-        """Return these texts and then the other ones, of the same tokenizer."""
+        """Return these texts followed by other texts of the same tokenizer."""
         return TokenizedTexts(
             np.concatenate([self.ids, other.ids]),
             np.concatenate([self.starts, len(self.ids) + other.starts]),
@@ -70,31 +70,25 @@ class TokenizedTexts:
         return TokenBatch(torch.from_numpy(input_ids), mask)
 
     def in_length_groups(self, rows: NDArray[np.int64]) -> tuple[tuple[TokenBatch, ...], NDArray[np.int64]]:
-        """Return the texts at ``rows`` (T,) in batches of like length, and where each stands in all of them: (T,).
+        """Return the texts at ``rows`` (T,) in batches of similar length, and the position of each in them: (T,).
 
-        Little is spent on padding so, and the kernels stay large enough.
+        That keeps padding short and the batches large enough for the device.
         """
         by_length = np.argsort(self.lengths[rows], kind="stable")
-        place = np.empty_like(by_length)
-        place[by_length] = np.arange(len(rows))
+        position = np.empty_like(by_length)
+        position[by_length] = np.arange(len(rows))
         groups = np.array_split(rows[by_length], min(LENGTH_GROUPS, len(rows)))
-        return tuple(self.batch(group) for group in groups), place
+        return tuple(self.batch(group) for group in groups), position
 
     def like_length_batches(self, batch_size: int) -> Iterator[NDArray[np.int64]]:
-        """Yield the rows of each batch, longest texts first (so that memory runs out at once or never)."""
+        """Yield the rows of each batch, longest texts first, so that memory runs out at the beginning or never."""
         order = np.argsort(-self.lengths, kind="stable")
         for start in range(0, len(order), batch_size):
             yield order[start : start + batch_size]
 
 
 def tokenize(tokenizer: PreTrainedTokenizerBase, texts: Sequence[str], max_length: int) -> TokenizedTexts:
-    """Tokenize each text once, [CLS] and [SEP] counted in ``max_length``, longer ones cut.
-
-    Returns
-    -------
-    TokenizedTexts
-        Of N texts, in their order.
-    """
+    """Return the tokens of N texts, in order; longer ones are cut at ``max_length``, which includes [CLS] and [SEP]."""
     pieces: list[NDArray[np.int32]] = []
     lengths: list[int] = []
     n_cut = 0

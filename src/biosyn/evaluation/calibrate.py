@@ -1,4 +1,4 @@
-"""The verb of biosyn calibrate: a dev set in, the probability that the best concept is right out, into the manifest."""
+"""The verb of biosyn calibrate: fit, on a dev set, the probability that a mention's best concept is right."""
 
 import logging
 import random
@@ -35,17 +35,11 @@ class Sample(NamedTuple):
 
 
 def calibrate(config: CalibrateConfig) -> dict[str, Any]:
-    """Run biosyn calibrate: fit, cross-validate, record in the manifest; return its JSON result.
-
-    Raises
-    ------
-    InputError
-        If a file is missing or bad, the model is no checkpoint of ours, or the mentions do not allow a fit.
-    """
+    """Run biosyn calibrate: fit, cross-validate, record in the manifest; return its JSON result."""
     device = resolve_device(config.device)
     queries = QueryDataset(config.data_dir).queries
     dictionary = open_dictionary(config.dictionary_path, cache_dir=config.cache_dir)
-    searched = open_hidden(dictionary, share=config.hide_concepts, seed=config.seed)
+    searched = open_hidden(dictionary, fraction=config.hide_concepts, seed=config.seed)
     load_manifest(config.model_name_or_path)  # before the minutes that the embedding takes
     biosyn = BioSyn.from_pretrained(
         config.model_name_or_path, device=device, precision=config.precision, search_memory=config.search_memory
@@ -60,16 +54,16 @@ def calibrate(config: CalibrateConfig) -> dict[str, Any]:
     )
     topk = min(DEPTH, len(searched.dictionary))
     samples = samples_of(predict(biosyn, queries, searched.dictionary, names, topk=topk))
-    report = reliability_json(samples, cross_validated(samples, seed=config.seed))
-    fitted_on = {**_describe(config, searched, len(queries)), "ece": report["ece"]}
+    reliability = reliability_json(samples, cross_validated(samples, seed=config.seed))
+    fitted_on = {**_describe(config, searched, len(queries)), "ece": reliability["ece"]}
     calibration = replace(fit(samples), fitted_on=fitted_on)
     record_calibration(config.model_name_or_path, config.score_mode, calibration)
     logger.info("recorded for the %s score in the checkpoint's manifest and model card", config.score_mode)
-    return {"score_mode": config.score_mode, **calibration.to_json(), **report}
+    return {"score_mode": config.score_mode, **calibration.to_json(), **reliability}
 
 
 def samples_of(predictions: Sequence[QueryPrediction]) -> list[Sample]:
-    """Return a sample for each mention, those of a composite query one by one."""
+    """Return a sample for each mention; each part of a composite query is a mention."""
     return [
         Sample(
             found.query.pmid,
@@ -82,13 +76,7 @@ def samples_of(predictions: Sequence[QueryPrediction]) -> list[Sample]:
 
 
 def fit(samples: Sequence[Sample]) -> Calibration:
-    """Fit the logistic model: standardized features, L2 penalty of 1 on their weights, none on the intercept.
-
-    Raises
-    ------
-    InputError
-        If all mentions are right, or none is.
-    """
+    """Fit the logistic model: standardized features, an L2 penalty of 1 on their weights, none on the intercept."""
     from sklearn.linear_model import LogisticRegression
     from sklearn.preprocessing import StandardScaler
 
@@ -101,21 +89,15 @@ def fit(samples: Sequence[Sample]) -> Calibration:
     scaler = StandardScaler()
     values = scaler.fit_transform([sample.features for sample in samples])  # (M, F)
     model = LogisticRegression(C=1.0, max_iter=1000).fit(values, right)
-    weights = model.coef_[0] / scaler.scale_  # (F,), for the features as they are
+    weights = model.coef_[0] / scaler.scale_  # (F,), for unscaled features
     return Calibration(float(model.intercept_[0] - weights @ scaler.mean_), Features(*weights.tolist()))
 
 
 def cross_validated(samples: Sequence[Sample], *, seed: int) -> list[float]:
-    """Return for each mention the probability by a model that has not seen its document.
-
-    Raises
-    ------
-    InputError
-        If there is one document only, or the others of a fold do not allow a fit.
-    """
+    """Return the probability of each mention by a model that was fitted without its document."""
     documents = sorted({sample.document for sample in samples})
     if len(documents) < 2:
-        raise InputError("all mentions are of one document: cross-validation needs two or more")
+        raise InputError("all mentions are from one document: cross-validation needs two or more")
     random.Random(seed).shuffle(documents)
     fold_of = {document: number % FOLDS for number, document in enumerate(documents)}
     models = {
@@ -125,16 +107,16 @@ def cross_validated(samples: Sequence[Sample], *, seed: int) -> list[float]:
 
 
 def reliability_json(samples: Sequence[Sample], probabilities: Sequence[float]) -> dict[str, Any]:
-    """Return ECE, reliability table and AURC; for comparison the ECE of the softmax share taken for a probability."""
+    """Return ECE, reliability table and AURC; for comparison, the ECE of the plain softmax probability."""
     right = [sample.right for sample in samples]
     table = reliability_table(probabilities, right)
-    share = [sigmoid(sample.features.log_odds) for sample in samples]
+    softmax = [sigmoid(sample.features.log_odds) for sample in samples]
     return {
         "mentions": len(samples),
         "right": sum(right),
         "documents": len({sample.document for sample in samples}),
         "ece": expected_calibration_error(table),
-        "ece_of_softmax_share": expected_calibration_error(reliability_table(share, right)),
+        "ece_of_softmax_share": expected_calibration_error(reliability_table(softmax, right)),
         "aurc": area_under_risk(probabilities, right),
         "reliability": [row._asdict() for row in table],
     }

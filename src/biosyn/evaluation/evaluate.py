@@ -1,4 +1,4 @@
-"""Evaluation: candidates for each query of a folder, Acc@k, and the predictions as upstream writes them."""
+"""The verb of eval.py: candidates for each query of a folder, Acc@k and the other figures, predictions, the report."""
 
 import logging
 from collections.abc import Mapping, Sequence
@@ -32,17 +32,11 @@ METRICS_FILE = "metrics.json"
 
 
 def evaluate(config: EvalConfig) -> dict[str, Any]:
-    """Run eval.py: return its JSON result, ``acc1`` .. ``accK`` and what they were measured on.
-
-    Raises
-    ------
-    InputError
-        If a file is missing or bad, the device is not there, or the output folder cannot be written.
-    """
+    """Run eval.py: return its JSON result, ``acc1`` .. ``accK`` and the numbers of queries and names."""
     device = resolve_device(config.device)
     queries = QueryDataset(config.data_dir, config.filter_composite, config.filter_duplicate).queries
     dictionary = open_dictionary(config.dictionary_path, cache_dir=config.cache_dir)
-    searched = open_hidden(dictionary, share=config.hide_concepts, seed=config.seed)
+    searched = open_hidden(dictionary, fraction=config.hide_concepts, seed=config.seed)
     dictionary = searched.dictionary
     require_names(dictionary, config.topk)
     references = read_references(queries, dictionary, data_dir=config.data_dir, train_dirs=config.train_dir)
@@ -72,7 +66,7 @@ def evaluate(config: EvalConfig) -> dict[str, Any]:
         show_progress=config.show_progress,
     )
     predictions = predict(together(biosyn), queries, dictionary, names, topk=config.topk)
-    if not is_first():  # every rank has found the same
+    if not is_first():  # all ranks have found the same
         return {}
     accuracy = accuracy_at_k(predictions, config.topk)
     for k in sorted({1, min(5, config.topk)}):
@@ -100,7 +94,7 @@ def _write_metrics(
     searched: Hidden,
     path: Path,
 ) -> dict[str, Any]:
-    """Write every figure with its interval, log them as a table, and return what was written."""
+    """Write all figures to ``metrics.json``, log them as a table, and return the content of the file."""
     figures = outcomes.figures()
     settings = {
         "score_mode": config.score_mode,
@@ -119,7 +113,7 @@ def _write_metrics(
 
 
 def _open_report(config: EvalConfig) -> list[dict[str, Any]]:
-    """Return the rows of the training log for the report, if one is wanted; what it needs is asked for early."""
+    """Check early what the report needs, and return the rows of the training log; none without ``--report``."""
     if not config.report:
         return []
     require_matplotlib()
@@ -127,7 +121,7 @@ def _open_report(config: EvalConfig) -> list[dict[str, Any]]:
 
 
 def _subject(config: EvalConfig, metrics: Mapping[str, Any]) -> Subject:
-    """Return what the report says of the run."""
+    """Return what the report says about the run."""
     settings = {
         "score": config.score_mode,
         "dictionary": f"{Path(config.dictionary_path).name}, {metrics['names']} names",
@@ -142,13 +136,13 @@ def _subject(config: EvalConfig, metrics: Mapping[str, Any]) -> Subject:
 
 
 def _record(config: EvalConfig, accuracy: dict[str, float], *, mentions: int, names: int) -> None:
-    """Add Acc@1 and Acc@5 to the checkpoint's manifest, beside the other score modes' on the same data."""
+    """Add Acc@1 and Acc@5 to the checkpoint's manifest, next to those of other score modes on the same data."""
     data_set = str(config.record_as)
     data = describe_data(config.data_dir, config.dictionary_path, mentions=mentions, names=names)
     data["filters"] = _filters(config)
     earlier = load_manifest(config.model_name_or_path).figures.get(data_set, {})
     if any(earlier.get(key) != value for key, value in data.items()):
-        earlier = data  # measured on something else: its figures do not belong beside these
+        earlier = data  # measured on other data: these figures replace them
     figures = {key: accuracy[key] for key in ("acc1", "acc5") if key in accuracy}
     record_figures(config.model_name_or_path, data_set, {**earlier, config.score_mode: figures})
     logger.info("recorded as '%s' in the checkpoint's manifest and model card", data_set)

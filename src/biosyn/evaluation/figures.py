@@ -1,4 +1,7 @@
-"""A figure: a share with its denominator and its interval. None can be made with a denominator of its own choosing."""
+"""Figures: fractions of queries, each with its denominator and an interval by bootstrap over documents.
+
+Arrays in, figures out. The denominator of a figure is always the number of its members, and cannot be chosen.
+"""
 
 import math
 from collections.abc import Hashable, Iterator, Mapping, Sequence
@@ -11,58 +14,26 @@ from numpy.typing import NDArray
 Key = TypeVar("Key", bound=Hashable)
 RESAMPLES = 10_000
 LEVEL = 0.95
-FEWEST_DOCUMENTS = 10  # that are drawn: what a handful of them would give says nothing of other documents
+FEWEST_DOCUMENTS = 10  # to draw documents: resamples of only a few say nothing about other documents
 SEED = 0
-_DRAWS_AT_A_TIME = 1_000_000  # documents drawn in one block of resamples: 8 MB an array
-
-
-@dataclass(frozen=True)
-class Figure:
-    """A sum over queries, how many queries it is of, and the ends of the interval of their ratio.
-
-    Raises
-    ------
-    ValueError
-        If there is no query, the sum cannot be one of ``of`` values between 0 and 1, or the interval is none.
-    """
-
-    total: float
-    of: int
-    low: float
-    high: float
-
-    def __post_init__(self) -> None:
-        if not (self.of >= 1 and 0 <= self.total <= self.of + 1e-9):
-            raise ValueError(f"no share: {self.total} of {self.of}")
-        if not 0 <= self.low <= self.high <= 1:
-            raise ValueError(f"no interval of a share: {self.low} to {self.high}")
-
-    @property
-    def value(self) -> float:
-        """The share itself."""
-        return self.total / self.of
-
-    def to_json(self) -> dict[str, Any]:
-        """Return it for ``metrics.json``; a whole sum is written as the count that it is."""
-        total = int(self.total) if float(self.total).is_integer() else self.total
-        return {"value": self.value, "total": total, "of": self.of, "low": self.low, "high": self.high}
+_DRAWS_AT_A_TIME = 1_000_000  # documents drawn per block of resamples: 8 MB per array
 
 
 @dataclass(frozen=True)
 class Measure:
-    """What each of Q queries is worth, and which of them the figure is of.
+    """The value of each of Q queries, and the queries of which a figure is the mean.
 
     Attributes
     ----------
     values
-        Between 0 and 1, shape (Q,); for accuracy 1 where right.
+        Between 0 and 1, shape (Q,); for accuracy 1 if right.
     members
-        Bool, shape (Q,). The denominator is their number, and nothing else.
+        Bool, shape (Q,). Their number is the denominator.
 
     Raises
     ------
     ValueError
-        If the shapes differ, a value is no share, or there is no member.
+        If the shapes differ, a value is not between 0 and 1, or there is no member.
     """
 
     values: NDArray[np.float64]
@@ -72,27 +43,59 @@ class Measure:
         if self.values.ndim != 1 or self.values.shape != self.members.shape:
             raise ValueError(f"values {self.values.shape} and members {self.members.shape} are not of the same queries")
         if self.members.dtype != np.bool_:
-            raise ValueError(f"members must say yes or no, found {self.members.dtype}")
-        if not ((self.values >= 0) & (self.values <= 1)).all():  # written so that nan is refused too
-            raise ValueError("a query is worth something between 0 and 1")
+            raise ValueError(f"members must be bool, found {self.members.dtype}")
+        if not ((self.values >= 0) & (self.values <= 1)).all():  # in this form it refuses nan as well
+            raise ValueError("the value of a query must be between 0 and 1")
         if not self.members.any():
-            raise ValueError("a share of no queries")
+            raise ValueError("a figure needs at least one query")
+
+
+@dataclass(frozen=True)
+class Figure:
+    """The sum of the values of some queries, the number of these queries, and the ends of the interval of their ratio.
+
+    Raises
+    ------
+    ValueError
+        If there is no query, or the sum or the interval is not possible for values between 0 and 1.
+    """
+
+    total: float
+    of: int
+    low: float
+    high: float
+
+    def __post_init__(self) -> None:
+        if not (self.of >= 1 and 0 <= self.total <= self.of + 1e-9):
+            raise ValueError(f"not a fraction: {self.total} of {self.of}")
+        if not 0 <= self.low <= self.high <= 1:
+            raise ValueError(f"not an interval of a fraction: {self.low} to {self.high}")
+
+    @property
+    def value(self) -> float:
+        """The fraction itself."""
+        return self.total / self.of
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the figure for ``metrics.json``; a whole sum is written as an integer."""
+        total = int(self.total) if float(self.total).is_integer() else self.total
+        return {"value": self.value, "total": total, "of": self.of, "low": self.low, "high": self.high}
 
 
 def figures_of(
     measures: Mapping[Key, Measure], units: NDArray[np.int64], *, resamples: int = RESAMPLES, seed: int = SEED
 ) -> dict[Key, Figure]:
-    """Return the figure of each measure, all intervals from the same resamples.
+    """Return the figure of each measure; all intervals come from the same resamples.
 
     Parameters
     ----------
     units
-        Which sampling unit each query belongs to, shape (Q,).
+        The sampling unit of each query, shape (Q,); see `sampling_units`.
 
     Raises
     ------
     ValueError
-        If a measure has more or fewer queries than there are units.
+        If the number of a measure's queries is not that of the units.
 
     Examples
     --------
@@ -109,7 +112,7 @@ def figures_of(
     sizes = np.stack([measure.members for measure in measures.values()], axis=1).astype(np.float64)  # (Q, F)
     totals = np.stack([measure.values for measure in measures.values()], axis=1) * sizes  # (Q, F)
     ends = percentile_interval(resampled_ratios(totals, sizes, units, resamples=resamples, seed=seed))  # (2, F)
-    ends = np.clip(ends, 0, 1)  # a sum of floats may end a hair beyond
+    ends = np.clip(ends, 0, 1)  # rounding of a sum may put it slightly outside
     return {
         key: Figure(math.fsum(totals[:, column]), int(sizes[:, column].sum()), float(low), float(high))
         for column, (key, low, high) in enumerate(zip(measures, *ends, strict=True))
@@ -117,9 +120,9 @@ def figures_of(
 
 
 def sampling_units(documents: Sequence[str]) -> NDArray[np.int64]:
-    """Return the number of the unit that each of Q queries belongs to, shape (Q,): its document.
+    """Return the number of each of Q queries' sampling unit, its document, shape (Q,).
 
-    Where they stand in fewer than ``FEWEST_DOCUMENTS``, each is a unit of its own.
+    If there are fewer than ``FEWEST_DOCUMENTS`` documents, each query is a unit of its own.
 
     Examples
     --------
@@ -128,13 +131,51 @@ def sampling_units(documents: Sequence[str]) -> NDArray[np.int64]:
     >>> sampling_units(["932197", "10021369", "932197"])
     array([0, 1, 2])
     """
-    if not _are_drawn(documents):
+    if not _draws_documents(documents):
         return np.arange(len(documents))
     return np.unique(np.asarray(documents, dtype=str), return_inverse=True)[1].reshape(-1)
 
 
-def _are_drawn(documents: Sequence[str]) -> bool:
+def _draws_documents(documents: Sequence[str]) -> bool:
     return len(set(documents)) >= FEWEST_DOCUMENTS
+
+
+def interval_json(documents: Sequence[str]) -> dict[str, Any]:
+    """Return how the intervals of these queries' figures are made, for JSON; see `sampling_units`."""
+    drawn = "document" if _draws_documents(documents) else "query"
+    return {"level": LEVEL, "method": "bootstrap, percentile", "drawn": drawn, "resamples": RESAMPLES, "seed": SEED}
+
+
+def resampled_ratios(
+    totals: NDArray[np.float64],
+    sizes: NDArray[np.float64],
+    units: NDArray[np.int64],
+    *,
+    resamples: int = RESAMPLES,
+    seed: int = SEED,
+) -> NDArray[np.float64]:
+    """Return F ratios in each of R resamples, shape (R, F): sum of totals / sum of sizes over the drawn units.
+
+    All figures are computed in the same resamples, so that their differences are paired.
+
+    Parameters
+    ----------
+    totals, sizes
+        What each of Q queries adds to the numerator and to the denominator, shape (Q, F).
+    units
+        The sampling unit of each query, numbers from 0, shape (Q,); see `sampling_units`.
+
+    Returns
+    -------
+    array
+        ``nan`` where a resample has no query of a figure.
+    """
+    numerators, denominators = unit_sums(totals, units), unit_sums(sizes, units)  # (U, F) each
+    blocks = []
+    for counts in resample_counts(len(numerators), resamples=resamples, seed=seed):
+        drawn = counts @ denominators  # (r, F)
+        blocks.append(np.divide(counts @ numerators, drawn, out=np.full(drawn.shape, np.nan), where=drawn > 0))
+    return np.concatenate(blocks)
 
 
 def unit_sums(values: NDArray[np.float64], units: NDArray[np.int64]) -> NDArray[np.float64]:
@@ -161,40 +202,8 @@ def resample_counts(n_units: int, *, resamples: int = RESAMPLES, seed: int = SEE
         yield np.bincount(drawn.ravel(), minlength=rows * n_units).reshape(rows, n_units).astype(np.float64)
 
 
-def resampled_ratios(
-    totals: NDArray[np.float64],
-    sizes: NDArray[np.float64],
-    units: NDArray[np.int64],
-    *,
-    resamples: int = RESAMPLES,
-    seed: int = SEED,
-) -> NDArray[np.float64]:
-    """Return F ratios in each of R resamples, shape (R, F): sum of totals / sum of sizes over the units drawn.
-
-    All figures are computed in the same resamples, so that their differences are paired.
-
-    Parameters
-    ----------
-    totals, sizes
-        What each of Q queries adds above and below the bar, shape (Q, F).
-    units
-        Shape (Q,), numbers from 0; see `sampling_units`.
-
-    Returns
-    -------
-    array
-        ``nan`` where a resample holds no query of a figure.
-    """
-    above, below = unit_sums(totals, units), unit_sums(sizes, units)  # (U, F) each
-    blocks = []
-    for counts in resample_counts(len(above), resamples=resamples, seed=seed):
-        drawn = counts @ below  # (r, F)
-        blocks.append(np.divide(counts @ above, drawn, out=np.full(drawn.shape, np.nan), where=drawn > 0))
-    return np.concatenate(blocks)
-
-
 def percentile_interval(samples: NDArray[np.float64], *, level: float = LEVEL) -> NDArray[np.float64]:
-    """Return the ends of the interval of each figure, shape (2, F), from samples (R, F); ``nan`` is left out.
+    """Return the ends of each figure's interval, shape (2, F), from samples (R, F); ``nan`` is ignored.
 
     Examples
     --------
@@ -204,9 +213,3 @@ def percentile_interval(samples: NDArray[np.float64], *, level: float = LEVEL) -
     """
     tail = 100 * (1 - level) / 2
     return np.nanpercentile(samples, [tail, 100 - tail], axis=0)
-
-
-def interval_json(documents: Sequence[str]) -> dict[str, Any]:
-    """Return how the intervals of these queries' figures are made, for JSON; see `sampling_units`."""
-    drawn = "document" if _are_drawn(documents) else "query"
-    return {"level": LEVEL, "method": "bootstrap, percentile", "drawn": drawn, "resamples": RESAMPLES, "seed": SEED}

@@ -1,4 +1,4 @@
-"""Hiding concepts: mentions whose concept a dictionary lacks, out of a corpus that has none."""
+"""Hidden concepts: a dictionary without some of its concepts, so that some mentions have no concept in it."""
 
 import random
 from collections.abc import Sequence
@@ -16,41 +16,30 @@ from biosyn.retrieval.vectors import NameVectors
 
 
 class Hidden(NamedTuple):
-    """A dictionary without some of its concepts."""
+    """A dictionary of which some concepts are hidden."""
 
-    dictionary: DictionaryDataset
+    dictionary: DictionaryDataset  # without the hidden concepts
     whole: DictionaryDataset
-    rows: Sequence[int]  # of the whole: where each name is there
-    concepts: int  # how many are hidden
+    rows: Sequence[int]  # the row of each remaining name in the whole dictionary
+    concepts: int  # number of hidden ones
 
 
-def open_hidden(dictionary: DictionaryDataset, *, share: float, seed: int) -> Hidden:
-    """Hide a share of a dictionary's concepts, those of ``concepts.jsonl`` beside its file; with 0, none.
-
-    Raises
-    ------
-    InputError
-        If ``concepts.jsonl`` is bad, or as `hide_concepts`.
-    """
-    if share == 0:
+def open_hidden(dictionary: DictionaryDataset, *, fraction: float, seed: int) -> Hidden:
+    """Hide a fraction of a dictionary's concepts, which ``concepts.jsonl`` in its folder defines; 0 hides none."""
+    if fraction == 0:
         return Hidden(dictionary, dictionary, range(len(dictionary)), 0)
-    return hide_concepts(dictionary, ConceptTable.beside(dictionary.path), share=share, seed=seed)
+    return hide_concepts(dictionary, ConceptTable.beside(dictionary.path), fraction=fraction, seed=seed)
 
 
-def hide_concepts(dictionary: DictionaryDataset, table: ConceptTable, *, share: float, seed: int) -> Hidden:
-    """Take a share of the concepts out of a dictionary, drawn at random.
+def hide_concepts(dictionary: DictionaryDataset, table: ConceptTable, *, fraction: float, seed: int) -> Hidden:
+    """Remove a fraction of the concepts from a dictionary, drawn at random.
 
-    A concept is a row of the ontology, or an id where none is known. A name loses the ids of its hidden concepts, and
-    goes when it has none left: a homonym stays with its other concepts. An id ``x+y`` goes when a part of it is hidden.
-
-    Raises
-    ------
-    InputError
-        If the share hides no concept, or no name is left.
+    A concept is a row of the ontology, or an id that no row has. A name loses the ids of its hidden concepts and is
+    removed if none is left; a homonym stays with its other concepts. An id ``x+y`` is removed if x or y is hidden.
     """
     concepts = [table.concepts_of(name) for name in dictionary]
-    known = [concept for concept in dict.fromkeys(one for some in concepts for one in some) if _is_one(concept)]
-    drawn = random.Random(seed).sample(range(len(known)), round(share * len(known)))
+    known = [concept for concept in dict.fromkeys(one for some in concepts for one in some) if _is_single(concept)]
+    drawn = random.Random(seed).sample(range(len(known)), round(fraction * len(known)))
     hidden = {known[row] for row in drawn}
     seen = {cui for concept in known if concept not in hidden for cui in concept.ids}
     gone = {cui for concept in hidden for cui in concept.ids} - seen
@@ -63,13 +52,13 @@ def hide_concepts(dictionary: DictionaryDataset, table: ConceptTable, *, share: 
             rows.append(row)
     if not hidden or not names:
         raise InputError(
-            f"--hide_concepts {share} hides {len(hidden)} of {len(known)} concepts: choose another share",
+            f"--hide_concepts {fraction} hides {len(hidden)} of {len(known)} concepts: choose another fraction",
             path=dictionary.path,
         )
     return Hidden(dictionary.with_names(names), dictionary, rows, len(hidden))
 
 
-def _is_one(concept: Concept) -> bool:
+def _is_single(concept: Concept) -> bool:
     return not any("+" in cui for cui in concept.ids)
 
 
@@ -82,14 +71,14 @@ def embed_searched(
     index_precision: str,
     show_progress: bool,
 ) -> NameVectors:
-    """Return the vectors of the names searched; where some are hidden, those of the whole dictionary are kept on disk.
+    """Return the vectors of the names that are not hidden; the cache on disk holds those of the whole dictionary.
 
     Parameters
     ----------
     cache_dir, index_precision
-        As for `BioSyn.index`.
+        See `BioSyn.index`.
     """
-    if score_mode == "sparse":  # a second of work, and no encoder in it
+    if score_mode == "sparse":  # takes a second, and needs no encoder
         return biosyn.embed(searched.dictionary.names, score_mode="sparse")
     progress = "dictionary" if show_progress else None
     index = biosyn.index(searched.whole, cache_dir=cache_dir, precision=index_precision, progress=progress)

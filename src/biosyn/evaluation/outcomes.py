@@ -1,4 +1,4 @@
-"""What came of each query of an evaluation, and every figure that is made of it."""
+"""The outcome of each query of an evaluation, the figures made from them, ``metrics.json`` and the table of figures."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -12,41 +12,39 @@ from biosyn.evaluation.protocols import hits_at, reciprocal_ranks
 from biosyn.evaluation.slices import Slice
 
 FigureKey = tuple[str, ...]
-SHOWN_OF_PROTOCOLS = ("acc1", "acc5", "acc10", "acc20", "mrr", "recall_topk", "recall_dictionary")
-
-
 """``("protocols", "lenient", "acc1")`` or ``("slices", "mention", "seen", "acc1")``."""
+
+SHOWN_OF_PROTOCOLS = ("acc1", "acc5", "acc10", "acc20", "mrr", "recall_topk", "recall_dictionary")  # in the table
 
 
 @dataclass(frozen=True, kw_only=True)
 class Outcomes:
-    """What came of each of Q queries, in their order; every part is of the same queries, or none is made.
+    """The outcomes of Q queries, in order; all parts are of the same queries.
 
     Attributes
     ----------
     documents
         The document of each query.
     topk
-        K, the candidates of a mention.
+        K, the number of candidates per mention.
     ranks
-        Where each query is right by the lenient protocol, from 1; 0 for nowhere. Shape (Q,).
+        The rank, from 1, at which each query is right by the lenient protocol, or 0; shape (Q,).
     in_topk, in_dictionary
-        Whether a gold id is among the ids of a candidate, and of any name of the dictionary. Bool, (Q,).
+        Whether a gold id is among the ids of any candidate, and of any name in the dictionary; bool, (Q,).
     strict
-        Whether the best names are right by the strict protocol, bool, (Q,). None where that cannot be known.
+        Whether the best names are right by the strict protocol, bool, (Q,); None if that cannot be known.
     refined
-        Which queries the refined protocol keeps, bool, (Q,). None without training queries.
+        Whether the refined protocol keeps the query, bool, (Q,); None without training queries.
     slices
-        A label a query.
+        Ways to divide the queries, with one label per query.
     left_out
-        What is missing from the figures -> why, in words.
+        Missing figures -> reason.
 
     Raises
     ------
     ValueError
-        If a part has another number of queries than there are documents, there is no query, or parts contradict each
-        other: a rank beyond K, a hit that is not in the top K, one that is not in the dictionary, a strict one that is
-        not a lenient one.
+        If there is no query, the parts differ in the number of queries, or they contradict each other: a rank above K,
+        a hit outside the top K, one outside the dictionary, or a strict hit that is not a lenient one.
     """
 
     documents: tuple[str, ...]
@@ -85,7 +83,7 @@ class Outcomes:
         return sampling_units(self.documents)
 
     def measures(self) -> dict[FigureKey, Measure]:
-        """Return what every figure is a mean of, in the order in which they are shown."""
+        """Return the measure of every figure, in the order in which figures are shown."""
         everyone = np.ones(len(self), dtype=np.bool_)
         found: dict[FigureKey, Measure] = {}
         for name, values in self._lenient().items():
@@ -98,7 +96,7 @@ class Outcomes:
         for part in self.slices:
             for label in sorted(set(part.labels)):
                 members = np.array([other == label for other in part.labels], dtype=np.bool_)
-                for name, values in self._of_slices().items():
+                for name, values in self._for_slices().items():
                     found["slices", part.name, label, name] = Measure(values, members)
         return found
 
@@ -115,7 +113,7 @@ class Outcomes:
             "recall_dictionary": self.in_dictionary.astype(np.float64),
         }
 
-    def _of_slices(self) -> dict[str, NDArray[np.float64]]:
+    def _for_slices(self) -> dict[str, NDArray[np.float64]]:
         found = {f"acc{k}": hits_at(self.ranks, k).astype(np.float64) for k in sorted({1, min(5, self.topk)})}
         if self.strict is not None:
             found["strict_acc1"] = self.strict.astype(np.float64)
@@ -129,13 +127,13 @@ def _require_order(rule: str, smaller: NDArray[np.bool_], larger: NDArray[np.boo
 
 
 def metrics_json(outcomes: Outcomes, figures: Mapping[FigureKey, Figure]) -> dict[str, Any]:
-    """Return the content of ``metrics.json``: counts, how the intervals were made, then the figures by their keys."""
+    """Return the content of ``metrics.json``: counts, the method of the intervals, then the figures by their keys."""
     tree: dict[str, Any] = {"protocols": {}, "slices": {}}
     for key, figure in figures.items():
-        place = tree
+        branch = tree
         for part in key[:-1]:
-            place = place.setdefault(part, {})
-        place[key[-1]] = figure.to_json()
+            branch = branch.setdefault(part, {})
+        branch[key[-1]] = figure.to_json()
     return {
         "queries": len(outcomes),
         "documents": len(set(outcomes.documents)),
@@ -147,18 +145,25 @@ def metrics_json(outcomes: Outcomes, figures: Mapping[FigureKey, Figure]) -> dic
 
 
 def metrics_table(outcomes: Outcomes, figures: Mapping[FigureKey, Figure]) -> list[str]:
-    """Return the lines of the table: every protocol and slice, each figure with its interval and its denominator."""
+    """Return the lines of the table: the figures of every protocol and slice, with interval and denominator."""
     rows = [("", "", "95 % interval", "of"), *_rows(figures)]
     notes = [f"left out: {what} ({why})" for what, why in outcomes.left_out.items()]
-    return [*aligned(rows), *notes]
+    return [*_aligned(rows), *notes]
 
 
-def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
-    """Return rows of cells as lines, each column as wide as it must be; the first flush left.
+def _rows(figures: Mapping[FigureKey, Figure]) -> Iterator[tuple[str, str, str, str]]:
+    for key, figure in figures.items():
+        if key[0] == "slices" or key[-1] in SHOWN_OF_PROTOCOLS:
+            interval = f"{figure.low:.4f} - {figure.high:.4f}"
+            yield " ".join(key[1:]), f"{figure.value:.4f}", interval, str(figure.of)
+
+
+def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:
+    """Return rows of cells as lines with aligned columns, the first to the left, the others to the right.
 
     Examples
     --------
-    >>> aligned([("", "of"), ("acc1", "960")])
+    >>> _aligned([("", "of"), ("acc1", "960")])
     ['       of', 'acc1  960']
     """
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
@@ -169,10 +174,3 @@ def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
         )
         for row in rows
     ]
-
-
-def _rows(figures: Mapping[FigureKey, Figure]) -> Iterator[tuple[str, str, str, str]]:
-    for key, figure in figures.items():
-        if key[0] == "slices" or key[-1] in SHOWN_OF_PROTOCOLS:
-            interval = f"{figure.low:.4f} - {figure.high:.4f}"
-            yield " ".join(key[1:]), f"{figure.value:.4f}", interval, str(figure.of)

@@ -1,4 +1,4 @@
-"""``predictions_eval.json``: the candidates of every query, in upstream's form with more keys; written and read."""
+"""``predictions_eval.json``, written and read: the candidates of every query, in upstream's form with more keys."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -37,15 +37,10 @@ def _query_json(prediction: QueryPrediction) -> dict[str, Any]:
 
 
 def read_predictions(path: str | Path) -> list[QueryPrediction]:
-    """Read the file, or that of a folder. A composite query's mention is its parts joined by ``|``; no type is kept.
+    """Read the file, or the one in a folder. A composite query's mention is its parts joined by ``|``; types are lost.
 
-    The accuracies in it are computed again from its candidates: a file in which they differ is refused, since a query
-    was taken out of it or put into it.
-
-    Raises
-    ------
-    InputError
-        If the file cannot be read, is of another form, or its figures are not those of its queries.
+    The accuracies in the file are computed again from its candidates. If they differ, a query was removed or added, and
+    the file is refused.
     """
     path = Path(path) / PREDICTIONS_FILE if Path(path).is_dir() else Path(path)
     try:
@@ -56,7 +51,7 @@ def read_predictions(path: str | Path) -> list[QueryPrediction]:
     except OSError as error:
         raise InputError(f"cannot be read: {error.strerror}", path=path) from error
     except (ValueError, KeyError, TypeError, IndexError, AttributeError, RecursionError) as error:
-        raise InputError("is no predictions_eval.json of ours: run eval.py --save_predictions", path=path) from error
+        raise InputError("is not a predictions_eval.json of ours: run eval.py --save_predictions", path=path) from error
     _require_equal(written, accuracy, path)
     return predictions
 
@@ -71,8 +66,8 @@ def _query(row: Mapping[str, Any]) -> QueryPrediction:
         MentionPrediction(part["mention"], tuple(map(_candidate, part["candidates"]))) for part in row["mentions"]
     )
     mention = "|".join(part.mention for part in mentions)
-    place = {key: str(row[key]) for key in ("pmid", "start", "end")}
-    return QueryPrediction(Query(mention, row["mentions"][0]["golden_cui"], **place), mentions)
+    span = {key: str(row[key]) for key in ("pmid", "start", "end")}
+    return QueryPrediction(Query(mention, row["mentions"][0]["golden_cui"], **span), mentions)
 
 
 def _candidate(row: Mapping[str, Any]) -> Candidate:
@@ -84,7 +79,7 @@ def _require_equal(written: Mapping[str, float], computed: Mapping[str, float], 
     for key in dict.fromkeys([*computed, *written]):
         if written.get(key) != computed.get(key):
             raise InputError(
-                f"its {key} is {written.get(key)}, its queries give {computed.get(key)}: "
+                f"its {key} is {written.get(key)}, but its queries give {computed.get(key)}: "
                 "it was changed after eval.py wrote it, run eval.py again",
                 path=path,
             )

@@ -1,4 +1,4 @@
-"""From predictions to outcomes: what they are held against is gathered here, the arithmetic is in `biosyn.metrics`."""
+"""References: what predictions are compared with, read from files, and the outcomes of the comparison."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -29,16 +29,16 @@ PROCESSED = "processed_"
 
 
 class References(NamedTuple):
-    """What predictions are held against: the queries, the dictionary, and what there is beside them.
+    """What predictions are compared with: the queries, the dictionary, and what is found next to them.
 
     Attributes
     ----------
     train
-        Training queries; None without ``--train_dir``.
+        The training queries; None without ``--train_dir``.
     raw_mentions
-        The mentions before preprocessing, one a query; None where they are not found.
+        The mentions before preprocessing, one per query; None if they are not found.
     concepts
-        Those of the dictionary's names; None without ``concepts.jsonl``.
+        The concepts of the dictionary's names; None without ``concepts.jsonl``.
     """
 
     queries: list[Query]
@@ -55,13 +55,7 @@ def read_references(
     data_dir: str | Path,
     train_dirs: Sequence[str | Path] = (),
 ) -> References:
-    """Read what lies beside the queries of ``data_dir`` and beside the dictionary; several ``train_dirs`` count as one.
-
-    Raises
-    ------
-    InputError
-        If a folder of training queries is missing or bad, or ``concepts.jsonl`` is bad.
-    """
+    """Read what is next to the queries of ``data_dir`` and the dictionary; several ``train_dirs`` count as one."""
     train = [query for folder in train_dirs for query in read_queries(folder)] if train_dirs else None
     has_concepts = dictionary.path.with_name(CONCEPTS_FILE).exists()
     concepts = ConceptTable.beside(dictionary.path) if has_concepts else None
@@ -69,12 +63,12 @@ def read_references(
 
 
 def outcomes_of(predictions: Sequence[QueryPrediction], references: References, *, topk: int) -> Outcomes:
-    """Return what came of each query; figures that need what is not there are left out, and said to be.
+    """Return the outcome of each query, and the reasons why some figures are left out.
 
     Raises
     ------
     ValueError
-        If a query has no prediction of its own, or a mention has other than K candidates: no figure is made of those.
+        If the predictions are not one for each query, with K candidates per mention; see `require_complete`.
     """
     queries, train = references.queries, references.train
     require_complete(predictions, queries, topk=topk)
@@ -124,26 +118,20 @@ def _in_dictionary(queries: Sequence[Query], dictionary: DictionaryDataset) -> N
 
 
 def require_complete(predictions: Sequence[QueryPrediction], queries: Sequence[Query], *, topk: int) -> None:
-    """Refuse predictions that are not one for each query, in order, with K candidates for every mention.
-
-    Raises
-    ------
-    ValueError
-        The first query that is amiss is named.
-    """
+    """Raise ValueError unless there is one prediction for each query, in order, with K candidates per mention."""
     if len(predictions) != len(queries):
         raise ValueError(f"{len(predictions)} predictions of {len(queries)} queries")
     for number, (found, query) in enumerate(zip(predictions, queries, strict=True)):
         if found.query != query or [mention.mention for mention in found.mentions] != split_mention(query):
             raise ValueError(f"prediction {number} is not of query {number}, '{query.mention}'")
         if any(len(mention.candidates) != topk for mention in found.mentions):
-            raise ValueError(f"query {number}, '{query.mention}', has not {topk} candidates for each mention")
+            raise ValueError(f"query {number}, '{query.mention}', does not have {topk} candidates for each mention")
 
 
 def raw_mentions(queries: Sequence[Query], data_dir: str | Path) -> list[str] | None:
-    """Return the mentions as they stood before preprocessing: of the folder ``X`` beside ``processed_X``, by place.
+    """Return the mentions before preprocessing, found by their spans in the folder ``X`` next to ``processed_X``.
 
-    None where there is no such folder, it lacks a query's place, or has two mentions at one.
+    The result is None if there is no such folder, or if a query's span has no mention or two mentions there.
     """
     folder = Path(data_dir).resolve()
     name = folder.name.removeprefix(PROCESSED)
@@ -151,21 +139,21 @@ def raw_mentions(queries: Sequence[Query], data_dir: str | Path) -> list[str] | 
         return None
     try:
         rows = read_queries(folder.with_name(name))
-    except InputError:  # something else of the same name
+    except InputError:  # another folder of that name
         return None
-    by_place = {_place(query): query.mention for query in rows}
-    if len(by_place) < len(rows):  # two at one place, or corpora without places
+    by_span = {_span(query): query.mention for query in rows}
+    if len(by_span) < len(rows):  # two mentions at one span, or a corpus without spans
         return None
-    found = [by_place.get(_place(query)) for query in queries]
+    found = [by_span.get(_span(query)) for query in queries]
     return [mention for mention in found if mention is not None] if None not in found else None
 
 
-def _place(query: Query) -> tuple[str, str, str]:
+def _span(query: Query) -> tuple[str, str, str]:
     return query.pmid, query.start, query.end
 
 
 def _concepts_of_best(predictions: Sequence[QueryPrediction], concepts: ConceptTable) -> list[list[int]]:
-    """Return for each query, for each part, how many concepts its best name belongs to."""
+    """Return for each part of each query the number of concepts that its best name belongs to."""
     best = [[mention.candidates[0] for mention in found.mentions] for found in predictions]
     counts = {(name.name, name.cui): 0 for names in best for name in names}
     for key in counts:

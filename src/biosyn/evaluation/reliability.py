@@ -1,4 +1,4 @@
-"""How well probabilities agree with what came true, pure: probabilities and outcomes in, figures out."""
+"""How well probabilities match what is right: calibration error, risk over coverage, and answers with a threshold."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
@@ -10,47 +10,92 @@ from biosyn.concept_ids import shares_any
 from biosyn.evaluation.figures import Measure, figures_of
 from biosyn.evaluation.outcomes import Outcomes
 from biosyn.evaluation.protocols import hits_at
-from biosyn.records import QueryPrediction
+from biosyn.records import MentionPrediction, QueryPrediction
 
 BINS = 10
-POINTS = 100  # of the risk-coverage curve that are written
+POINTS = 100  # of the risk-coverage curve in metrics.json
+
+
+def confidence_json(
+    predictions: Sequence[QueryPrediction], outcomes: Outcomes, *, threshold: float | None = None
+) -> dict[str, Any]:
+    """Return the content of ``confidence`` in ``metrics.json``; ``answers`` only with a threshold.
+
+    A mention is right if its best name shares an id with the query's gold ids. A query is right if Acc@1 counts it, and
+    NIL if none of its gold ids has a name in the dictionary; its confidence is the lowest probability of its mentions,
+    as all of them must be right.
+
+    Raises
+    ------
+    ValueError
+        If a mention has no probability.
+    """
+    mentions = [(mention, found.query) for found in predictions for mention in found.mentions]
+    probabilities = [_probability(mention) for mention, _ in mentions]
+    table = reliability_table(probabilities, [shares_any(q.cui, m.candidates[0].cui) for m, q in mentions])
+    confidences = np.array([min(map(_probability, found.mentions)) for found in predictions])  # (Q,)
+    right, is_nil = hits_at(outcomes.ranks, 1), ~outcomes.in_dictionary
+    result: dict[str, Any] = {
+        "mentions": len(mentions),
+        "ece": expected_calibration_error(table),
+        "reliability": [row._asdict() for row in table],
+        "queries": len(outcomes),
+        "nil": int(is_nil.sum()),
+        "aurc": area_under_risk(confidences, right),
+        "risk_coverage": [point._asdict() for point in _thinned(risk_coverage(confidences, right))],
+    }
+    if threshold is not None:
+        measures = answer_measures(confidences >= threshold, right, is_nil)
+        figures = figures_of(measures, outcomes.units)
+        result["threshold"] = threshold
+        result["answers"] = {name: figure.to_json() for name, figure in figures.items()}
+    return result
+
+
+def _probability(mention: MentionPrediction) -> float:
+    if mention.probability is None:
+        raise ValueError("a mention has no probability")
+    return mention.probability
+
+
+# -- calibration
 
 
 class ReliabilityBin(NamedTuple):
-    """The predictions whose probability is from ``low`` to below ``high`` (the last bin: to 1 with 1)."""
+    """The predictions with a probability from ``low`` to below ``high``; the last bin includes 1."""
 
     low: float
     high: float
     size: int
-    probability: float  # mean
-    right: float  # the share that came true
+    probability: float  # mean of the predictions
+    right: float  # fraction of the predictions
 
 
 def reliability_table(probabilities: ArrayLike, right: ArrayLike) -> list[ReliabilityBin]:
-    """Return the bins, of equal width, that hold a prediction.
+    """Return the non-empty bins, of equal width, of N predictions.
 
     Examples
     --------
     >>> [tuple(row) for row in reliability_table([0.95, 0.97, 0.42], [True, False, False])]
     [(0.4, 0.5, 1, 0.42, 0.0), (0.9, 1.0, 2, 0.96, 0.5)]
     """
-    values, outcomes = with_outcomes(probabilities, right)
+    values, outcomes = _as_arrays(probabilities, right)
     bins = np.minimum((values * BINS).astype(int), BINS - 1)
     return [
         ReliabilityBin(
-            found / BINS,
-            (found + 1) / BINS,
+            number / BINS,
+            (number + 1) / BINS,
             int(chosen.sum()),
             float(values[chosen].mean()),
             float(outcomes[chosen].mean()),
         )
-        for found in range(BINS)
-        if (chosen := bins == found).any()
+        for number in range(BINS)
+        if (chosen := bins == number).any()
     ]
 
 
 def expected_calibration_error(table: Sequence[ReliabilityBin]) -> float:
-    """Return the mean over all predictions of |mean probability - share right| of their bin.
+    """Return the mean of |mean probability - fraction right| over all predictions, each taken from its bin.
 
     Source: Naeini, Cooper, Hauskrecht, AAAI 2015 (ECE, bins of equal width). Between 0 and 1.
 
@@ -62,37 +107,29 @@ def expected_calibration_error(table: Sequence[ReliabilityBin]) -> float:
     return sum(row.size * abs(row.probability - row.right) for row in table) / sum(row.size for row in table)
 
 
-def with_outcomes(values: ArrayLike, right: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return N values and their outcomes, 1 where right, as arrays of shape (N,).
-
-    Raises
-    ------
-    ValueError
-        If there are not as many of the one as of the other, or none.
-
-    Examples
-    --------
-    >>> with_outcomes([0.5, 0.75], [True, False])
-    (array([0.5 , 0.75]), array([1., 0.]))
-    """
+def _as_arrays(values: ArrayLike, right: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return N values, and 1 for right or 0 for wrong, as arrays of shape (N,)."""
     numbers, outcomes = np.asarray(values, dtype=np.float64), np.asarray(right, dtype=np.float64)
     if numbers.ndim != 1 or numbers.shape != outcomes.shape or not len(numbers):
         raise ValueError(f"values {numbers.shape} for outcomes {outcomes.shape}")
     return numbers, outcomes
 
 
+# -- risk over coverage
+
+
 class RiskPoint(NamedTuple):
-    """What happens if those with at least this confidence are answered, and no others."""
+    """The result of answering only what has at least this confidence."""
 
     threshold: float
-    coverage: float  # the share of all that is answered
-    risk: float  # the share of the answered that is wrong
+    coverage: float  # fraction of all that is answered
+    risk: float  # fraction of the answered that is wrong
 
 
 def risk_coverage(confidences: ArrayLike, right: ArrayLike) -> list[RiskPoint]:
-    """Return a point for each distinct confidence, the highest first; the last one answers all.
+    """Return a point for each distinct confidence, the highest first; the last point answers all.
 
-    Source: El-Yaniv, Wiener, JMLR 2010. Equal confidences cannot be told apart by a threshold, so they share a point.
+    Source: El-Yaniv, Wiener, JMLR 2010. No threshold separates equal confidences, so they are one point.
 
     Examples
     --------
@@ -110,8 +147,8 @@ def risk_coverage(confidences: ArrayLike, right: ArrayLike) -> list[RiskPoint]:
 def area_under_risk(confidences: ArrayLike, right: ArrayLike) -> float:
     """Return AURC: the mean, over n = 1 .. N, of the risk of answering the n most confident ones.
 
-    Source: Geifman, Uziel, El-Yaniv, ICLR 2019. Among equal confidences the mean over their orders is taken: each
-    counts as the share of them that is wrong.
+    Source: Geifman, Uziel, El-Yaniv, ICLR 2019. For equal confidences it is the mean over their orders: each of them
+    counts as wrong by the fraction of them that is wrong.
 
     Examples
     --------
@@ -123,19 +160,43 @@ def area_under_risk(confidences: ArrayLike, right: ArrayLike) -> float:
     return float(np.mean(errors / np.arange(1, len(errors) + 1)))
 
 
+def _by_confidence(
+    confidences: ArrayLike, right: ArrayLike
+) -> tuple[NDArray[np.float64], NDArray[np.int64], NDArray[np.float64]]:
+    """Return the distinct confidences, the highest first, the number of each, and the number of wrong ones of each."""
+    given, outcomes = _as_arrays(confidences, right)
+    values, groups, counts = np.unique(-given, return_inverse=True, return_counts=True)
+    return -values, counts.astype(np.int64), np.bincount(groups, weights=1 - outcomes).astype(np.float64)
+
+
+def _thinned(points: Sequence[RiskPoint]) -> Iterator[RiskPoint]:
+    """Yield the first point of each hundredth of coverage, including the last point of all."""
+    reached = 0
+    for point in points:
+        if (step := int(point.coverage * POINTS)) > reached:
+            reached = step
+            yield point
+
+
+# -- answers with a threshold
+
+
 def answer_measures(
     answered: NDArray[np.bool_], right: NDArray[np.bool_], is_nil: NDArray[np.bool_]
 ) -> dict[str, Measure]:
-    """Return what is measured of answers where some are ``-1``; a share of no queries is left out.
+    """Return the measures of answers of which some are ``-1``; a fraction of no queries is left out.
 
-    ``coverage``: the answered, of all. ``accuracy_answered``: the right, of the answered. ``accuracy``: the answered
-    that are right and the rightly unanswered, of all. ``nil_precision`` and ``nil_recall``: those without a concept, of
-    the unanswered; the unanswered, of those without a concept.
+    - ``coverage``: the fraction of all queries that is answered.
+    - ``accuracy_answered``: the fraction of the answered that is right.
+    - ``accuracy``: the fraction of all queries that is answered and right, or rightly not answered.
+    - ``nil_precision``: the fraction of the unanswered that has no concept.
+    - ``nil_recall``: the fraction of those without a concept that is unanswered.
 
     Parameters
     ----------
     answered, right, is_nil
-        For each of Q queries: whether it is answered, the answer would be right, it has no concept in the dictionary.
+        For each of Q queries, whether it is answered, whether the answer would be right, and whether it has no concept
+        in the dictionary; shape (Q,).
 
     Examples
     --------
@@ -155,84 +216,3 @@ def answer_measures(
     return {
         name: Measure(values.astype(np.float64), members) for name, (values, members) in parts.items() if members.any()
     }
-
-
-def _by_confidence(
-    confidences: ArrayLike, right: ArrayLike
-) -> tuple[NDArray[np.float64], NDArray[np.int64], NDArray[np.float64]]:
-    """Return the distinct confidences, the highest first, how many there are of each, and how many of these wrong."""
-    given, outcomes = with_outcomes(confidences, right)
-    values, place, counts = np.unique(-given, return_inverse=True, return_counts=True)
-    return -values, counts.astype(np.int64), np.bincount(place, weights=1 - outcomes).astype(np.float64)
-
-
-class MentionOutcome(NamedTuple):
-    """What was promised of a mention, and what came of it."""
-
-    probability: float
-    right: bool
-
-
-def mention_outcomes(predictions: Sequence[QueryPrediction]) -> list[MentionOutcome]:
-    """Return the outcome of each mention, those of a composite query one by one.
-
-    A mention is right where its best name shares an id with the query's gold ids.
-
-    Raises
-    ------
-    ValueError
-        If a mention has no probability.
-    """
-    return [
-        MentionOutcome(_known(mention.probability), shares_any(found.query.cui, mention.candidates[0].cui))
-        for found in predictions
-        for mention in found.mentions
-    ]
-
-
-def query_confidences(predictions: Sequence[QueryPrediction]) -> NDArray[np.float64]:
-    """Return the confidence of each of Q queries, shape (Q,): the lowest of its mentions, as all have to be right."""
-    return np.array([min(_known(mention.probability) for mention in found.mentions) for found in predictions])
-
-
-def confidence_json(
-    predictions: Sequence[QueryPrediction], outcomes: Outcomes, *, threshold: float | None = None
-) -> dict[str, Any]:
-    """Return the content of ``confidence`` in ``metrics.json``; ``answers`` only with a threshold.
-
-    A query is right where Acc@1 counts it, and NIL where none of its gold ids has a name in the dictionary.
-    """
-    mentions = mention_outcomes(predictions)
-    table = reliability_table(*zip(*mentions, strict=True))
-    confidences, right = query_confidences(predictions), hits_at(outcomes.ranks, 1)
-    is_nil = ~outcomes.in_dictionary
-    found: dict[str, Any] = {
-        "mentions": len(mentions),
-        "ece": expected_calibration_error(table),
-        "reliability": [row._asdict() for row in table],
-        "queries": len(outcomes),
-        "nil": int(is_nil.sum()),
-        "aurc": area_under_risk(confidences, right),
-        "risk_coverage": [point._asdict() for point in _thinned(risk_coverage(confidences, right))],
-    }
-    if threshold is not None:
-        measures = answer_measures(confidences >= threshold, right, is_nil)
-        figures = figures_of(measures, outcomes.units)
-        found["threshold"] = threshold
-        found["answers"] = {name: figure.to_json() for name, figure in figures.items()}
-    return found
-
-
-def _known(probability: float | None) -> float:
-    if probability is None:
-        raise ValueError("a mention has no probability")
-    return probability
-
-
-def _thinned(points: Sequence[RiskPoint]) -> Iterator[RiskPoint]:
-    """Yield the first point of each hundredth of coverage, and the last of all."""
-    reached = 0
-    for point in points:
-        if (step := int(point.coverage * POINTS)) > reached:
-            reached = step
-            yield point

@@ -1,4 +1,4 @@
-"""Slices: a label for every query, so that the denominators of a slice's labels add up to all of them."""
+"""Slices: a label for every query, so that the denominators of a slice's labels add up to all queries."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -17,20 +17,20 @@ _EDGE = re.compile(r"^\W+|\W+$")
 
 
 class Slice(NamedTuple):
-    """A way to divide the queries: a label for each, in the order of the queries."""
+    """A way to divide the queries: one label per query, in their order."""
 
     name: str
     labels: tuple[str, ...]
 
 
 def by_mention_seen(queries: Sequence[Query], train: Sequence[Query]) -> Slice:
-    """Divide by whether the mention, as it stands in the file, is that of a training query."""
+    """Divide by whether a training query has exactly the same mention."""
     known = {query.mention for query in train}
     return Slice("mention", tuple("seen" if query.mention in known else "unseen" for query in queries))
 
 
 def by_concept_seen(queries: Sequence[Query], train: Sequence[Query]) -> Slice:
-    """Divide by whether each gold id is one of a training query; ``none`` for a query without concept."""
+    """Divide by whether training queries have all gold ids; ``none`` for a query without concept."""
     known = {cui for query in train for cui in gold_ids(query.cui)}
 
     def label(ids: AbstractSet[str]) -> str:
@@ -40,7 +40,7 @@ def by_concept_seen(queries: Sequence[Query], train: Sequence[Query]) -> Slice:
 
 
 def by_composite(queries: Sequence[Query]) -> Slice:
-    """Divide by whether the gold field has several ids: cut into parts, several ids on one uncut mention, or one."""
+    """Divide by ids and parts: one id (``no``), several ids for several parts (``cut``) or one mention (``uncut``)."""
 
     def label(query: Query) -> str:
         return "no" if not is_composite(query.cui) else "cut" if len(split_mention(query)) > 1 else "uncut"
@@ -54,13 +54,13 @@ def by_homonym(n_concepts: Sequence[Sequence[int]]) -> Slice:
     Parameters
     ----------
     n_concepts
-        For each query, for each part: how many concepts its best name belongs to.
+        For each part of each query, the number of concepts that its best name belongs to.
     """
     return Slice("homonym", tuple("yes" if max(counts) > 1 else "no" for counts in n_concepts))
 
 
 def by_tokens(queries: Sequence[Query]) -> Slice:
-    """Divide by the number of white-space tokens of the mention, those of all parts of a composite one."""
+    """Divide by the number of tokens of the mention, separated by white space; all parts of a composite one count."""
     return Slice("tokens", tuple(_bucket(sum(len(part.split()) for part in split_mention(query))) for query in queries))
 
 
@@ -71,13 +71,13 @@ def _bucket(count: int) -> str:
 def by_abbreviation(queries: Sequence[Query], raw_mentions: Sequence[str]) -> Slice:
     """Divide by whether the mention, before preprocessing, has a short form, and whether that was expanded.
 
-    ``none``: no token of it is shaped like one. ``expanded``: none of its short forms is left in the processed mention.
-    ``kept``: one is, so that the model had to know it.
+    ``none``: no token has the shape of one. ``expanded``: none of the short forms is left in the processed mention.
+    ``kept``: at least one is left, so that the model had to know it.
 
     Parameters
     ----------
     raw_mentions
-        The mentions as they stand in the document, one a query.
+        The mentions before preprocessing, one per query.
 
     Examples
     --------
@@ -95,10 +95,10 @@ def by_abbreviation(queries: Sequence[Query], raw_mentions: Sequence[str]) -> Sl
 
 
 def short_forms(raw: str) -> list[str]:
-    """Return the tokens that are shaped like an abbreviation: two to ten characters, mostly capitals, two at least.
+    """Return the tokens with the shape of an abbreviation: two to ten characters, mostly capitals, at least two.
 
-    Tokens are cut at white space and ``/``, and stripped of punctuation at both ends. A rule of shape: it takes a word
-    in capitals for one, and misses those in small letters.
+    Tokens are separated by white space and ``/``, without punctuation at both ends. As the rule is about shape only, it
+    includes words in capitals, and misses abbreviations in lower case.
 
     Examples
     --------

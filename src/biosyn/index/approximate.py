@@ -17,7 +17,7 @@ from biosyn.files import canonical_json, library_versions, read_json, sha256_of,
 from biosyn.index.dictionary_index import HEADER, DictionaryIndex
 from biosyn.index.faiss_index import GRAPH, LISTS, FaissIndex, FaissSettings, require_faiss
 from biosyn.index.key import DIGEST_LENGTH
-from biosyn.retrieval.score_parts import score_shares
+from biosyn.retrieval.score_parts import score_parts
 from biosyn.retrieval.search import TopNames, best_of
 from biosyn.retrieval.vectors import NameVectors, SparseRows, Vectors
 
@@ -166,7 +166,7 @@ class ApproximateSearch:
         if topk > DEEPEST or mentions.count == 0:
             return self._exact(mentions, topk)
         rows = torch.from_numpy(self._faiss.search(self._joint.of_mentions(mentions), depth)).to(self._names.device)
-        shares = score_shares(mentions, self._names, rows.clamp(min=0), sparse_weight=self.header.key.sparse_weight)
+        shares = score_parts(mentions, self._names, rows.clamp(min=0), sparse_weight=self.header.key.sparse_weight)
         scores = (shares.dense + shares.sparse).masked_fill(rows < 0, -torch.inf)  # (M, depth)
         found = best_of(rows, scores, topk)
         few = ((rows >= 0).sum(dim=1) < topk).nonzero().squeeze(1)

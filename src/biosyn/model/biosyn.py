@@ -26,7 +26,7 @@ from biosyn.index.known_dictionaries import open_dictionary
 from biosyn.model.embedded_dictionary import dictionary_index
 from biosyn.model.linker import Linker
 from biosyn.retrieval.confidence import Calibration
-from biosyn.retrieval.score_parts import Shares, score_shares
+from biosyn.retrieval.score_parts import ScoreParts, score_parts
 from biosyn.retrieval.search import TopNames, top_names
 from biosyn.retrieval.vectors import NameVectors, SparseRows, Vectors
 from biosyn.settings.verbs import MAX_LENGTH, SEARCH_MEMORY
@@ -314,9 +314,9 @@ class BioSyn:
         weight = self.weight_for(names)
         return top_names(mentions, names, topk=topk, sparse_weight=weight, memory=self.search_memory)
 
-    def shares(self, mentions: Vectors, names: NameVectors, rows: Tensor) -> Shares:
+    def shares(self, mentions: Vectors, names: NameVectors, rows: Tensor) -> ScoreParts:
         """Return the dense and the sparse summand of the scores of names found, each (M, K) as ``rows``."""
-        return score_shares(mentions, names, rows, sparse_weight=self.weight_for(names))
+        return score_parts(mentions, names, rows, sparse_weight=self.weight_for(names))
 
     def weight_for(self, names: NameVectors) -> float:
         """Return the weight of the sparse half in the score of vectors that have these halves."""

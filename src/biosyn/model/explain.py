@@ -6,7 +6,7 @@ from typing import NamedTuple
 from biosyn.concept_ids import split_name_ids
 from biosyn.data.concepts import Concept, ConceptTable
 from biosyn.data.dictionary import DictionaryDataset
-from biosyn.encoders.sparse import NgramShare, SparseEncoder, ngrams_in_common
+from biosyn.encoders.sparse import NgramPart, SparseEncoder, ngrams_in_common
 from biosyn.records import Candidate, Name
 from biosyn.text.cleaning import Step
 
@@ -23,7 +23,7 @@ class ExplainedCandidate(NamedTuple):
     """A candidate, all n-grams it has in common with the mention, and its concepts: several where it is a homonym."""
 
     candidate: Candidate
-    ngrams: tuple[NgramShare, ...]
+    ngrams: tuple[NgramPart, ...]
     concepts: tuple[ConceptNames, ...]
 
 

@@ -26,7 +26,7 @@ from biosyn.records import (
 )
 from biosyn.retrieval.concepts import ConceptHit, top_concepts
 from biosyn.retrieval.confidence import DEPTH, Calibration
-from biosyn.retrieval.score_parts import Shares
+from biosyn.retrieval.score_parts import ScoreParts
 from biosyn.retrieval.search import TopNames
 from biosyn.retrieval.vectors import NameVectors, Vectors
 from biosyn.settings.verbs import INFERENCE_TOPK
@@ -50,7 +50,7 @@ class Model(Protocol):
     def search(self, mentions: Vectors, names: NameVectors, *, topk: int) -> TopNames:
         """Find the best names."""
 
-    def shares(self, mentions: Vectors, names: NameVectors, rows: Tensor) -> Shares:
+    def shares(self, mentions: Vectors, names: NameVectors, rows: Tensor) -> ScoreParts:
         """Return the summands of the scores of names found."""
 
     def index(
@@ -335,7 +335,7 @@ def predict(
     ]
 
 
-def to_candidates(found: TopNames, shares: Shares, dictionary: DictionaryDataset) -> list[tuple[Candidate, ...]]:
+def to_candidates(found: TopNames, shares: ScoreParts, dictionary: DictionaryDataset) -> list[tuple[Candidate, ...]]:
     """Return the K candidates of each of M mentions, best first."""
     table = zip(*(part.tolist() for part in (*found, *shares)), strict=True)  # M times four lists of K
     return [

@@ -12,7 +12,7 @@ from biosyn.encoders.sparse import SparseEncoder
 from biosyn.index.dictionary_index import DictionaryIndex
 from biosyn.model.biosyn import BioSyn
 from biosyn.model.linker import Model
-from biosyn.retrieval.score_parts import Shares
+from biosyn.retrieval.score_parts import ScoreParts
 from biosyn.retrieval.search import TopNames, top_names_of_blocks, top_names_of_share
 from biosyn.retrieval.vectors import NameVectors, Vectors
 
@@ -60,13 +60,13 @@ class _Together:
             return top_names_of_blocks(mentions, names, topk=topk, sparse_weight=weight, memory=memory)
         return top_names_of_share(mentions, names, self._rows, topk=topk, sparse_weight=weight, memory=memory)
 
-    def shares(self, mentions: Vectors, names: NameVectors, rows: Tensor) -> Shares:
+    def shares(self, mentions: Vectors, names: NameVectors, rows: Tensor) -> ScoreParts:
         if self._rows is None:
             return self._biosyn.shares(mentions, names, rows)
         mine = torch.isin(rows, self._rows)  # (M, K)
         if names.count == 0:
             none = torch.zeros(rows.shape, device=names.device)
-            return Shares(summed(none), summed(none))
+            return ScoreParts(summed(none), summed(none))
         places = torch.searchsorted(self._rows, rows.contiguous()).clamp(max=names.count - 1)  # of names not mine: any
         found = self._biosyn.shares(mentions, names, places)
-        return Shares(summed(found.dense.where(mine, 0.0)), summed(found.sparse.where(mine, 0.0)))
+        return ScoreParts(summed(found.dense.where(mine, 0.0)), summed(found.sparse.where(mine, 0.0)))

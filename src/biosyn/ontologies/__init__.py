@@ -1,6 +1,6 @@
 """Any ontology in, dictionary and concepts out.
 
-In: an ontology as its publisher releases it. Out: `dictionary.txt` and `concepts.jsonl`. There is one reader a format.
-Start with `formats.py`, the table of readers: a new format is one module with a reader and one row there. `build.py`
-is the verb, `diff.py` compares two dictionaries.
+In: an ontology as its publisher releases it. Out: a dictionary file and `concepts.jsonl`. Each format has one reader.
+Start with `formats.py`, the table of readers: a new format is a module with a reader, and a row there. `source.py` has
+what readers need, `build.py` is the verb, `diff.py` compares two dictionaries.
 """

@@ -1,7 +1,7 @@
 """The vocabularies of the Comparative Toxicogenomics Database: diseases, chemicals and genes, as CSV or TSV.
 
-Comments come first; the one after ``# Fields:`` names the columns. Those of chemicals have changed over the years, so
-columns are found by name. Which vocabulary it is, the first column tells.
+Comments come first; the one after ``# Fields:`` names the columns. Columns are found by name, because those of
+chemicals have changed over the years. The first column tells which vocabulary it is.
 """
 
 from collections.abc import Iterator
@@ -15,7 +15,7 @@ from biosyn.ontologies.source import Source, delimited_rows, named_rows, parts_o
 
 
 class _Vocabulary(NamedTuple):
-    """The columns to read, of which the file may lack some: the concept's own id first, the preferred name first."""
+    """The columns to read, own id and preferred name first; a file may lack some of the others."""
 
     ids: tuple[str, ...]
     names: tuple[str, ...]
@@ -40,17 +40,11 @@ _XREFS = {
 
 
 def ctd_concepts(source: Source) -> Iterator[Concept]:
-    """Yield the concept of each row.
-
-    Raises
-    ------
-    InputError
-        If the comments before the rows do not name the columns of one of the three vocabularies.
-    """
+    """Yield the concept of each row."""
     lines = source.lines()
     header = _header(lines)
     if header is None:
-        message = "has no comment '# Fields:' and the columns after it: give the file as CTD ships it"
+        message = "has no comment '# Fields:' with the columns after it: give the file as CTD ships it"
         raise InputError(message, path=source.path)
     columns, delimiter = header
     vocabulary = _VOCABULARIES.get(columns[0])
@@ -68,7 +62,7 @@ def ctd_concepts(source: Source) -> Iterator[Concept]:
 
 
 def _header(lines: Iterator[tuple[int, str]]) -> tuple[list[str], str] | None:
-    """Read up to the comment that names the columns; return these and what is between them, if there is one."""
+    """Read up to the comment that names the columns; return these and their delimiter, or None without it."""
     is_next = False
     for _, line in lines:
         if not line.startswith("#"):

@@ -13,16 +13,16 @@ logger = logging.getLogger(__name__)
 
 
 class _Version(NamedTuple):
-    """A dictionary as it is compared.
+    """One of the two dictionaries.
 
     Attributes
     ----------
     names
         Name -> its id field.
     preferred
-        A concept's own id -> its preferred name; None where there is no file of concepts to tell.
+        A concept's own id -> its preferred name; None without a concepts file.
     owner
-        Any id, alternative ones too -> the concept's own id.
+        Any id, including alternative ones -> the concept's own id.
     """
 
     names: dict[str, str]
@@ -31,30 +31,25 @@ class _Version(NamedTuple):
 
 
 def dictionary_diff(before: str | Path, after: str | Path, *, limit: int = 100) -> dict[str, Any]:
-    """Compare two dictionaries, with the concepts beside them if both have these.
+    """Compare two dictionaries, and their concepts if both have a ``concepts.jsonl``.
 
     Parameters
     ----------
     limit
-        How many of each kind of change to list; the counts are whole.
+        How many changes of each kind to list; the counts include all of them.
 
     Returns
     -------
     dict
-        Of concepts: how many there are, which were added, retired (no id of theirs is left), merged into another one
-        (their id became an alternative there), split off one (the reverse) or renamed. Of names: added, removed, or
-        moved to other ids.
-
-    Raises
-    ------
-    InputError
-        If a file cannot be read.
+        For concepts: their number, and those that were added, retired (none of their ids is left), merged into another
+        one (their id became an alternative there), split off (the reverse) or renamed. For names: those that were
+        added, removed, or moved to other ids.
     """
     paths = Path(before), Path(after)
     with_concepts = all(path.with_name(CONCEPTS_FILE).is_file() for path in paths)
     if not with_concepts:
         logger.warning(
-            "no %s beside both: every id counts as a concept, and preferred names are unknown", CONCEPTS_FILE
+            "not both have a %s: every id counts as a concept, and preferred names are unknown", CONCEPTS_FILE
         )
     old, new = (_read(path, with_concepts) for path in paths)
     concepts = {"before": len(old.preferred), "after": len(new.preferred)} | _listed(_concept_changes(old, new), limit)
@@ -97,7 +92,7 @@ def _concept(version: _Version, cui: str) -> dict[str, Any]:
 
 
 def _listed(changes: dict[str, Iterable[Any]], limit: int) -> dict[str, Any]:
-    """Count each kind of change and list the first ones."""
+    """Return the count and the first changes of each kind."""
     found = {kind: list(each) for kind, each in changes.items()}
     return {kind: {"count": len(each), "first": each[:limit]} for kind, each in found.items()}
 

@@ -1,4 +1,4 @@
-"""The table of ontology formats, and the one way from a file of any of them to concepts."""
+"""The table of ontology formats, and the function that reads a file of any of them."""
 
 import inspect
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -7,7 +7,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from biosyn.data.bad_entries import ReadingReport
+from biosyn.data.bad_entries import ReadCounts
 from biosyn.data.concepts import Concept
 from biosyn.errors import InputError
 from biosyn.ontologies.ctd import ctd_concepts
@@ -20,7 +20,7 @@ from biosyn.ontologies.source import Source
 from biosyn.ontologies.table import table_concepts
 from biosyn.ontologies.umls import umls_concepts
 
-# A reader takes a Source, and options of its own by keyword.
+# A reader takes a Source, and its own options by keyword.
 READERS: dict[str, Callable[..., Iterator[Concept]]] = {
     "medic": medic_concepts,
     "ctd": ctd_concepts,
@@ -49,10 +49,12 @@ def read_ontology(
     paths: Iterable[str | Path],
     *,
     options: Mapping[str, Any],
-    report: ReadingReport,
+    counts: ReadCounts,
     progress: bool = False,
 ) -> Iterator[Concept]:
-    """Give the concepts of files of one format, one file after the other, as they are asked for.
+    """Return an iterator over the concepts of files of one format, one file after the other.
+
+    Options and missing files are checked at once, what is in the files while they are read.
 
     Parameters
     ----------
@@ -60,19 +62,14 @@ def read_ontology(
         A key of ``READERS``.
     options
         Arguments of the format's reader, by name.
-    report
-        Where everything that is left out is counted.
-
-    Raises
-    ------
-    InputError
-        At once if the format has no such option or a file is missing; later what the reader raises.
+    counts
+        Counts everything that is left out.
     """
     reader = READERS[format_name]
     strange = sorted(set(options) - _options_of(reader))
     if strange:
-        raise InputError(f"--{strange[0]} is no option of the format '{format_name}'")
-    sources = [Source(path, report=report, progress=progress) for path in paths]
+        raise InputError(f"--{strange[0]} is not an option of the format '{format_name}'")
+    sources = [Source(path, counts=counts, progress=progress) for path in paths]
     for source in sources:
         if not source.path.exists():
             raise InputError("no such file or folder", path=source.path)

@@ -1,4 +1,4 @@
-"""NCBI Gene's ``gene_info``: tabs between columns that the first line names, ``-`` for what is not there."""
+"""NCBI Gene's ``gene_info``: tab-separated columns, named in the first line; ``-`` is an empty field."""
 
 from collections.abc import Iterator
 
@@ -15,7 +15,7 @@ _NAMES = (
 )
 _LISTS = ("Synonyms", "Other_designations")
 _NEEDED = ("tax_id", "GeneID", *_NAMES, *_LISTS, "dbXrefs")
-_PLACEHOLDER = "NEWENTRY"  # the symbol of a row that only holds publications which await their gene
+_PLACEHOLDER = "NEWENTRY"  # the symbol of rows for publications whose gene is not known yet
 
 
 def gene_info_concepts(source: Source, *, taxon: str | None = None) -> Iterator[Concept]:
@@ -24,28 +24,21 @@ def gene_info_concepts(source: Source, *, taxon: str | None = None) -> Iterator[
     Parameters
     ----------
     taxon
-        NCBI Taxonomy id, ``9606`` for human; None takes all.
-
-    Raises
-    ------
-    InputError
-        If the first line does not name the columns.
+        An NCBI Taxonomy id, ``9606`` for human; None takes all.
     """
     lines = source.lines()
     _, header = next(lines, (1, ""))
     columns = header.removeprefix("#").split("\t")
     missing = [column for column in _NEEDED if column not in columns]
     if missing:
-        raise InputError(
-            f"the first line names no column {missing[0]}: give NCBI's gene_info", path=source.path, line=1
-        )
+        raise InputError(f"the first line has no column {missing[0]}: give NCBI's gene_info", path=source.path, line=1)
     rows = delimited_rows(lines, source, delimiter="\t")
     for number, row in named_rows(rows, source, columns=columns):
         filled = {column: "" if field == "-" else field for column, field in row.items()}
         if taxon is not None and filled["tax_id"] != taxon:
-            source.report.note("taxon")
+            source.counts.note("taxon")
         elif filled["Symbol"] == _PLACEHOLDER:
-            source.report.note("placeholder")
+            source.counts.note("placeholder")
         elif not filled["GeneID"] or not filled["Symbol"]:
             source.malformed("no id or no name", "expected a GeneID and a symbol", line=number)
         else:

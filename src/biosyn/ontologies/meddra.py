@@ -1,7 +1,7 @@
-"""MedDRA as its folder of ``.asc`` files: fields that each end in ``$``.
+"""MedDRA, a folder of ``.asc`` files whose fields each end in ``$``.
 
-The layout is that of the "MedDRA Distribution File Format Document": of a HLGT, HLT or PT the code and the name come
-first; of a LLT the code, the name, the code of its PT and, tenth, whether it is current (Y or N).
+Source of the layout: the "MedDRA Distribution File Format Document". A HLGT, HLT or PT begins with its code and name; a
+LLT with its code, its name and the code of its PT, and its tenth field says whether it is current (Y or N).
 """
 
 from collections import defaultdict
@@ -12,25 +12,20 @@ from biosyn.data.concepts import Concept
 from biosyn.errors import InputError
 from biosyn.ontologies.source import Source, split_rows
 
-# level -> the file that holds the codes of its parents and, after them, its own
+# level -> the file of its parents; a row has the code of a parent, then the term's own
 _LEVELS = {"hlgt": "", "hlt": "hlgt_hlt.asc", "pt": "hlt_pt.asc"}
 _CURRENCY = 9
 
 
 def meddra_concepts(source: Source, *, keep_suppressed: bool = False) -> Iterator[Concept]:
-    """Yield high level group terms, high level terms and preferred terms, these with their lowest level terms.
+    """Yield high level group terms, high level terms, and preferred terms with the names of their lowest level terms.
 
     Parameters
     ----------
     source
         The folder, ``MedAscii`` in a release.
     keep_suppressed
-        Take the names of LLTs that are not current, too.
-
-    Raises
-    ------
-    InputError
-        If the folder lacks hlgt.asc, hlt.asc, pt.asc or llt.asc. The files of parents may be absent.
+        Also take the names of LLTs that are not current.
     """
     folder = source.path
     missing = [name for name in (*_LEVELS, "llt") if not (folder / f"{name}.asc").is_file()]
@@ -47,7 +42,7 @@ def meddra_concepts(source: Source, *, keep_suppressed: bool = False) -> Iterato
 
 
 def _release(source: Source) -> str:
-    """Return the version that the folder names, if it does."""
+    """Return the version, or an empty text if the folder does not name one."""
     rows = split_rows(source, separator="$", fields=2, more=True) if source.path.is_file() else iter(())
     return next((f"MedDRA {fields[0]}" for _, fields in rows), "")
 
@@ -60,28 +55,28 @@ def _terms(source: Source) -> dict[str, str]:
         if not code or not name:
             source.malformed("no id or no name", "expected 'code$name$...'", line=number)
         elif code in terms:
-            source.malformed("id comes again", f"the code {code} comes again", line=number)
+            source.malformed("id comes again", f"the code {code} appears twice", line=number)
         else:
             terms[code] = name
     return terms
 
 
 def _synonyms(source: Source, codes: Container[str], keep_suppressed: bool) -> dict[str, list[str]]:
-    """Return code of the PT -> names of its LLTs, in the file's order."""
+    """Return code of a PT -> names of its LLTs, in the file's order."""
     names: defaultdict[str, list[str]] = defaultdict(list)
     for number, fields in split_rows(source, separator="$", fields=_CURRENCY + 1, more=True):
         code = fields[2].strip()
         if code not in codes:
             source.malformed("LLT of no PT", f"pt.asc has no code '{code}'", line=number)
         elif fields[_CURRENCY].strip() == "N" and not keep_suppressed:
-            source.report.note("LLT is not current")
+            source.counts.note("LLT is not current")
         else:
             names[code].append(fields[1].strip())
     return names
 
 
 def _parents(source: Source) -> dict[str, list[str]]:
-    """Return code -> codes of its parents, none if there is no such file."""
+    """Return code -> codes of its parents; the file may be missing."""
     parents: defaultdict[str, list[str]] = defaultdict(list)
     if source.path.is_file():
         for _, fields in split_rows(source, separator="$", fields=2):

@@ -1,17 +1,17 @@
-"""MEDIC as the published figures use it: a line ``ids||name|name...`` each."""
+"""MEDIC in the form that the published figures use: lines ``ids||name|name...``."""
 
 from collections.abc import Iterator
 from pathlib import Path
 
 from biosyn.concept_ids import distinct_ids
-from biosyn.data.bad_entries import ReadingReport
+from biosyn.data.bad_entries import ReadCounts
 from biosyn.data.concepts import Concept
 from biosyn.errors import InputError
 from biosyn.ontologies.source import Source, parts_of
 
 
 def medic_concepts(source: Source) -> Iterator[Concept]:
-    """Yield the concept of each line, its names as often as they stand there; lines of blanks are skipped."""
+    """Yield the concept of each line, repeated names included; blank lines are skipped."""
     for number, line in source.lines():
         if not line.strip():
             continue
@@ -25,14 +25,8 @@ def medic_concepts(source: Source) -> Iterator[Concept]:
 
 
 def read_medic(path: str | Path) -> list[Concept]:
-    """Read the whole file.
-
-    Raises
-    ------
-    InputError
-        If a line has not the two fields, or one of them is empty (the line is named), or there is no line.
-    """
-    concepts = list(medic_concepts(Source(path, report=ReadingReport())))
+    """Read the whole file."""
+    concepts = list(medic_concepts(Source(path, counts=ReadCounts())))
     if not concepts:
         raise InputError("holds no concept: expected 'ids||name|name...' lines", path=path)
     return concepts

@@ -1,4 +1,4 @@
-"""MeSH descriptors (``desc2026.xml``) and supplementary concept records (``supp2026.xml``), a record at a time."""
+"""MeSH descriptors (``desc2026.xml``) and supplementary concept records (``supp2026.xml``), read record by record."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -9,7 +9,7 @@ from biosyn.data.xml import lxml_etree
 from biosyn.errors import InputError
 from biosyn.ontologies.source import Source
 
-# record -> what its id and its name are called; names within MeSH's own concepts are called alike in both
+# record -> the elements of its id and its name; the elements below are the same in both kinds of record
 _RECORDS = {
     "DescriptorRecord": ("DescriptorUI", "DescriptorName/String"),
     "SupplementalRecord": ("SupplementalRecordUI", "SupplementalRecordName/String"),
@@ -17,20 +17,15 @@ _RECORDS = {
 _LINKS = {
     "tree_numbers": "TreeNumberList/TreeNumber",
     "mapped_to": "HeadingMappedToList/HeadingMappedTo/DescriptorReferredTo/DescriptorUI",
-    "xrefs": "ConceptList/Concept//RegistryNumber",  # of late in a RegistryNumberList
+    "xrefs": "ConceptList/Concept//RegistryNumber",  # in recent releases inside a RegistryNumberList
 }
 _TERMS = "ConceptList/Concept/TermList/Term/String"
 
 
 def mesh_concepts(source: Source) -> Iterator[Concept]:
-    """Yield a concept for each record: its name, then every term of every one of MeSH's concepts in it.
+    """Yield a concept for each record: its name, then the terms of all of MeSH's concepts in it.
 
-    The line that names the DTD is passed over; entities and the network are off.
-
-    Raises
-    ------
-    InputError
-        If the file is not well-formed (the line is named), or lxml is not installed.
+    The DTD is not loaded, entities are not expanded, and the network is not used.
     """
     etree = lxml_etree()
     with source.open() as file:
@@ -45,7 +40,7 @@ def mesh_concepts(source: Source) -> Iterator[Concept]:
                     yield concept
                 _forget(record)
         except etree.XMLSyntaxError as error:
-            raise InputError(f"is no well-formed XML ({error.msg})", path=source.path, line=error.lineno) from error
+            raise InputError(f"is not well-formed XML ({error.msg})", path=source.path, line=error.lineno) from error
 
 
 def _concept(record: Any, source: Source) -> Concept | None:
@@ -54,15 +49,15 @@ def _concept(record: Any, source: Source) -> Concept | None:
     if not uis or not names:
         return None
     name = names[0]
-    others = (term for term in _texts(record, _TERMS) if term != name)  # the name is always a term, too
+    others = (term for term in _texts(record, _TERMS) if term != name)  # the name is always one of the terms
     links = {key: _texts(record, where) for key, where in _LINKS.items()}
-    links["mapped_to"] = tuple(ui.removeprefix("*") for ui in links["mapped_to"])  # a star: it is the main heading
+    links["mapped_to"] = tuple(ui.removeprefix("*") for ui in links["mapped_to"])  # a star marks the main heading
     links["xrefs"] = tuple(number for number in links["xrefs"] if number != "0")
     return Concept(distinct_ids(uis[0]), source.distinct((name, *others)), source.path.name, links)
 
 
 def _texts(record: Any, where: str) -> tuple[str, ...]:
-    """Return the filled texts of the elements at a path; one with an entity in it, which is not loaded, is none."""
+    """Return the non-empty texts of the elements at a path, except those with an entity, which is not expanded."""
     elements = [element for element in record.findall(where) if not len(element)]
     return tuple(text for element in elements if (text := (element.text or "").strip()))
 

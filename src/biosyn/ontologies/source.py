@@ -1,4 +1,4 @@
-"""What every reader is handed: a file of an ontology, and an account of what is left out of it."""
+"""What readers of ontologies work on: a source, which counts what is left out, and the rows of tables in it."""
 
 import csv
 from collections import deque
@@ -10,7 +10,7 @@ from typing import BinaryIO, Generic, NamedTuple, TypeVar
 
 from tqdm import tqdm
 
-from biosyn.data.bad_entries import BadEntryError, ReadingReport
+from biosyn.data.bad_entries import BadEntryError, ReadCounts
 from biosyn.errors import InputError
 from biosyn.files import decode_line, open_binary
 
@@ -22,25 +22,25 @@ class Source:
 
     Parameters
     ----------
-    report
-        Where malformed lines are counted by reason (``skipped``), or refused, and where what is left out on purpose is
-        counted (``noted``).
+    counts
+        Counts malformed lines by reason (``skipped``), unless the first one is refused, and what is left out on purpose
+        (``noted``).
     progress
-        Show a bar for each file that is opened.
+        Show a progress bar for each file that is opened.
     """
 
-    def __init__(self, path: str | Path, *, report: ReadingReport, progress: bool = False):
+    def __init__(self, path: str | Path, *, counts: ReadCounts, progress: bool = False):
         self.path = Path(path)
-        self.report = report
+        self.counts = counts
         self._progress = progress
 
     def at(self, path: Path) -> "Source":
         """Return another file of the same ontology."""
-        return Source(path, report=self.report, progress=self._progress)
+        return Source(path, counts=self.counts, progress=self._progress)
 
     @contextmanager
     def open(self) -> Iterator[BinaryIO]:
-        """Open the file, gzip or not, to read its bytes under a progress bar; see `biosyn.files.open_binary`."""
+        """Open the file, gzip or not, as bytes and with a progress bar; see `biosyn.files.open_binary`."""
         size = self.path.stat().st_size if self.path.is_file() else None
         with (
             tqdm(total=size, desc=self.path.name, unit="B", unit_scale=True, disable=not self._progress) as bar,
@@ -49,13 +49,7 @@ class Source:
             yield file
 
     def lines(self) -> Iterator[tuple[int, str]]:
-        """Yield ``(line number from 1, line without its end)``.
-
-        Raises
-        ------
-        InputError
-            If the file cannot be read, or a line is not UTF-8 and errors are not skipped.
-        """
+        """Yield ``(line number from 1, line without its end)``."""
         with self.open() as file:
             for number, raw in enumerate(file, 1):
                 try:
@@ -67,61 +61,56 @@ class Source:
 
     def distinct(self, names: Iterable[str]) -> tuple[str, ...]:
         """Return a concept's names as `distinct_names` does."""
-        return distinct_names(names, self.report)
+        return distinct_names(names, self.counts)
 
     def malformed(self, reason: str, message: str, *, line: int | None = None) -> None:
-        """Refuse an entry: the reader goes on to the next one if this returns.
+        """Refuse an entry: raise BadEntryError, or return after counting it if bad entries are skipped.
 
         Parameters
         ----------
         reason
-            Two or three words that its like are counted under.
-
-        Raises
-        ------
-        InputError
-            Unless errors are skipped.
+            Two or three words under which such entries are counted.
         """
         self._refuse(BadEntryError(reason, message, path=self.path, line=line))
 
     def _refuse(self, error: BadEntryError) -> None:
-        with self.report.entry():
+        with self.counts.entry():
             raise error
 
 
-def distinct_names(names: Iterable[str], report: ReadingReport) -> tuple[str, ...]:
-    """Return a concept's names, each once, in order; empty and repeated ones are counted in the report.
+def distinct_names(names: Iterable[str], counts: ReadCounts) -> tuple[str, ...]:
+    """Return a concept's distinct names, in order; empty and repeated ones are noted in the counts.
 
     Examples
     --------
-    >>> report = ReadingReport()
-    >>> distinct_names(["ataxia", "at", "", "ataxia"], report), dict(report.noted)
+    >>> counts = ReadCounts()
+    >>> distinct_names(["ataxia", "at", "", "ataxia"], counts), dict(counts.noted)
     (('ataxia', 'at'), {'empty name': 1, 'name repeated in its concept': 1})
     """
     given = list(names)
     distinct = dict.fromkeys(filter(None, given))
     empty = given.count("")
-    report.note("empty name", empty)
-    report.note("name repeated in its concept", len(given) - empty - len(distinct))
+    counts.note("empty name", empty)
+    counts.note("name repeated in its concept", len(given) - empty - len(distinct))
     return tuple(distinct)
 
 
 class Row(NamedTuple, Generic[Content]):
-    """What stands in a line, and the line's number for messages."""
+    """The content of a line, and its number for messages."""
 
     line: int
     content: Content
 
 
 def split_rows(source: Source, *, separator: str, fields: int, more: bool = False) -> Iterator[Row[list[str]]]:
-    """Yield the rows of a file whose fields each end in the separator; nothing is quoted, empty lines are skipped.
+    """Yield the rows of a file in which each field ends in the separator, without quotes; empty lines are skipped.
 
     Parameters
     ----------
     fields
-        How many there must be.
+        The number of fields.
     more
-        Whether a row may have further ones.
+        Whether a row may have further fields.
     """
     for number, line in source.lines():
         if not line:
@@ -135,12 +124,12 @@ def split_rows(source: Source, *, separator: str, fields: int, more: bool = Fals
 
 
 def delimited_rows(lines: Iterable[tuple[int, str]], source: Source, *, delimiter: str) -> Iterator[Row[list[str]]]:
-    """Yield the rows of a source's numbered lines: fields cut at tabs, or at commas outside double quotes.
+    """Yield the rows of a source's numbered lines, split at tabs, or at commas outside double quotes.
 
-    Between tabs a quote is a character like any other. Between commas it encloses a field; it is doubled inside, where
-    line ends are allowed too: the row's number is that of its first line. Empty lines between rows are skipped. Where
-    the quotes of a row are wrong, its first line is malformed and the next row is looked for in the line after it: a
-    quote that is left open by mistake takes no other rows with it.
+    In tab-separated rows a quote is an ordinary character. In comma-separated rows quotes enclose a field, which may
+    contain doubled quotes and line ends; the row's number is that of its first line. Empty lines between rows are
+    skipped. If the quotes of a row are wrong, its first line is malformed and reading continues on the next line, so
+    that a quote left open by mistake does not swallow other rows.
     """
     if delimiter == "\t":
         yield from (Row(number, line.split("\t")) for number, line in lines if line)
@@ -148,7 +137,7 @@ def delimited_rows(lines: Iterable[tuple[int, str]], source: Source, *, delimite
     given_back: deque[tuple[int, str]] = deque()
     following = iter(lines)
     while True:
-        taken: list[tuple[int, str]] = []  # the lines of the row at hand
+        taken: list[tuple[int, str]] = []  # the lines of the current row
         try:
             fields = next(csv.reader(_handed_out(given_back, following, taken), delimiter=delimiter, strict=True), None)
         except csv.Error as error:
@@ -165,7 +154,7 @@ def delimited_rows(lines: Iterable[tuple[int, str]], source: Source, *, delimite
 def _handed_out(
     given_back: deque[tuple[int, str]], following: Iterator[tuple[int, str]], taken: list[tuple[int, str]]
 ) -> Iterator[str]:
-    """Yield the next lines, those that were given back first, and note them."""
+    """Yield the next lines, first those that were given back, and record them in ``taken``."""
     while line := given_back.popleft() if given_back else next(following, None):
         taken.append(line)
         yield f"{line[1]}\n"
@@ -174,7 +163,7 @@ def _handed_out(
 def named_rows(
     rows: Iterable[Row[list[str]]], source: Source, *, columns: Sequence[str]
 ) -> Iterator[Row[dict[str, str]]]:
-    """Yield rows of column -> field, blanks around it taken off; there must be a field for each column."""
+    """Yield rows as column -> field without surrounding blanks; a row must have a field for each column."""
     for number, fields in rows:
         if len(fields) == len(columns):
             yield Row(number, dict(zip(columns, map(str.strip, fields), strict=True)))
@@ -184,7 +173,7 @@ def named_rows(
 
 
 def parts_of(field: str, separator: str = "|") -> tuple[str, ...]:
-    """Return the filled parts of a field that holds a list.
+    """Return the non-empty parts of a field that holds a list.
 
     Examples
     --------
@@ -197,16 +186,16 @@ def parts_of(field: str, separator: str = "|") -> tuple[str, ...]:
 def rows_by_concept(
     rows: Iterable[Row[Content]], source: Source, *, key: Callable[[Content], str]
 ) -> Iterator[tuple[str, list[Row[Content]]]]:
-    """Yield ``(id, its rows)``; the rows of one id stand together, so that one concept is in memory at a time.
+    """Yield ``(id, its rows)``; rows of one id are consecutive, so that only one concept is in memory at a time.
 
-    Rows of an id that comes again later are malformed: their concept is written already.
+    Rows of an id that appears again later are malformed, because their concept is already written.
     """
     seen: set[str] = set()
     for cui, group in groupby(rows, lambda row: key(row.content)):
         together = list(group)
         if cui in seen:
             for row in together:
-                message = f"'{cui}' comes again after other ids: sort the file by its ids"
+                message = f"'{cui}' appears again after other ids: sort the file by id"
                 source.malformed("id comes again", message, line=row.line)
         else:
             seen.add(cui)

@@ -1,4 +1,4 @@
-"""Any table with a header: comma-separated values with double quotes, or tab-separated ones without."""
+"""Any table with a header: comma-separated values with double quotes, or tab-separated values without quotes."""
 
 from collections.abc import Iterable, Iterator
 
@@ -17,26 +17,21 @@ def table_concepts(
     synonyms_column: str | None = None,
     separator: str = "|",
 ) -> Iterator[Concept]:
-    """Yield the concept of each row, or of all rows with one id, which must stand together.
+    """Yield the concept of each row, or of all rows with the same id, which must be consecutive.
 
     Parameters
     ----------
     delimiter
         A comma or a tab.
     id_column
-        A concept's id; of several joined by ``|`` the first is its own, the others are alternatives.
+        Column of a concept's id; of several ids joined by ``|`` the first is its own, the others are alternatives.
     name_column
-        A name; in the first row of a concept its preferred one.
+        Column of a name; the first row of a concept has the preferred one.
     synonyms_column
-        More names, joined by ``separator``; the column may be empty.
-
-    Raises
-    ------
-    InputError
-        If the header lacks a column, or has it twice, or the separator is empty.
+        Column of more names, joined by ``separator``; it may be empty.
     """
     if not separator:
-        raise InputError("--separator is empty: say what is between synonyms")
+        raise InputError("--separator is empty: give the characters between synonyms")
     rows = delimited_rows(source.lines(), source, delimiter=delimiter)
     columns = [column.strip() for column in next(rows, Row(1, [""])).content]
     for column in filter(None, (id_column, name_column, synonyms_column)):
@@ -54,7 +49,7 @@ def table_concepts(
 def _filled(
     rows: Iterable[Row[dict[str, str]]], source: Source, *, columns: tuple[str, str]
 ) -> Iterator[Row[dict[str, str]]]:
-    """Yield the rows that have an id and a name; the columns of these are given."""
+    """Yield the rows in which both columns, that of the id and that of the name, are filled."""
     id_column, name_column = columns
     for row in rows:
         if distinct_ids(row.content[id_column]) and row.content[name_column]:

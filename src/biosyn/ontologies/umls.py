@@ -1,7 +1,7 @@
 """The UMLS Metathesaurus in Rich Release Format: ``MRCONSO.RRF``, and ``MRSTY.RRF`` for the semantic types.
 
-Fields each end in ``|``; their order is that of the "UMLS Reference Manual". A line of MRCONSO is an atom: one string
-of one source, with the id of the concept (CUI) that it belongs to.
+Each field ends in ``|``; their order is given in the "UMLS Reference Manual". A line of MRCONSO is an atom: one string
+from one source, with the id of its concept (CUI).
 """
 
 from collections.abc import Iterator, Sequence
@@ -16,18 +16,18 @@ from biosyn.ontologies.source import Row, Source, rows_by_concept, split_rows
 _FIELDS = 18
 _CUI, _LAT, _TS, _STT, _ISPREF, _SAB, _CODE, _STR, _SUPPRESS = 0, 1, 2, 4, 6, 11, 13, 14, 16
 _STY_FIELDS = 6  # CUI|TUI|STN|STY|ATUI|CVF|
-_SUPPRESSED = frozenset("OEY")  # obsolete; by the editors; by the source or the user
+_SUPPRESSED = frozenset("OEY")  # obsolete; suppressed by the editors; suppressed by the source or the user
 
 
 class _Wanted(NamedTuple):
-    """Which atoms of a concept are taken."""
+    """The atoms to take."""
 
     sources: Sequence[str]
     languages: Sequence[str]
     keep_suppressed: bool
 
     def objection(self, atom: list[str]) -> str | None:
-        """Return the reason to leave an atom out."""
+        """Return the reason to leave an atom out, or None."""
         if atom[_LAT] not in self.languages:
             return "language"
         if self.sources and atom[_SAB] not in self.sources:
@@ -45,33 +45,28 @@ def umls_concepts(
     semantic_types: Sequence[str] = (),
     keep_suppressed: bool = False,
 ) -> Iterator[Concept]:
-    """Yield the concept of each CUI that has an atom left, the Metathesaurus's preferred string first.
+    """Yield the concept of each CUI with at least one wanted atom, the Metathesaurus's preferred string first.
 
     Parameters
     ----------
     source
-        ``MRCONSO.RRF``, gzip or not, or the folder that it lies in. Rows of one CUI must stand together, as in every
-        release.
+        ``MRCONSO.RRF``, gzip or not, or its folder. Rows of one CUI must be consecutive, as in every release.
     sources
-        Abbreviations (SAB) such as ``MSH``; none takes all.
+        Abbreviations of sources (SAB) such as ``MSH``; an empty sequence takes all.
     languages
-        Of strings (LAT); the preferred name is of the first that the concept has.
+        Languages of strings (LAT); the preferred name is in the first of them that the concept has.
     semantic_types
-        Ids (TUI) such as ``T047``: concepts of any of them, as ``MRSTY.RRF`` beside it says; none takes all.
+        Ids of semantic types (TUI) such as ``T047``: take the concepts that have any of them according to
+        ``MRSTY.RRF`` in the same folder; an empty sequence takes all.
     keep_suppressed
-        Take the atoms that are obsolete or suppressible, too.
-
-    Raises
-    ------
-    InputError
-        If a file is missing.
+        Also take obsolete and suppressed atoms.
     """
     source = source.at(_file_of(source.path, "MRCONSO.RRF"))
     cuis = _cuis_of(source.at(_file_of(source.path.parent, "MRSTY.RRF")), semantic_types) if semantic_types else None
     wanted = _Wanted(sources, languages, keep_suppressed)
     for cui, atoms in rows_by_concept(_atoms(source), source, key=lambda fields: fields[_CUI]):
         if cuis is not None and cui not in cuis:
-            source.report.note("semantic type", len(atoms))
+            source.counts.note("semantic type", len(atoms))
             continue
         kept = []
         for _, atom in atoms:
@@ -79,7 +74,7 @@ def umls_concepts(
             if objection is None:
                 kept.append(atom)
             else:
-                source.report.note(objection)
+                source.counts.note(objection)
         if kept:
             yield _concept(kept, source, languages=languages)
 
@@ -93,12 +88,12 @@ def _atoms(source: Source) -> Iterator[Row[list[str]]]:
 
 
 def _concept(atoms: list[list[str]], source: Source, *, languages: Sequence[str]) -> Concept:
-    """Put the string first that the Metathesaurus prefers: of the preferred term, in its preferred form."""
+    """Return the concept of some atoms; first the preferred form of the preferred term, as the Metathesaurus says."""
     preferred = min(
         atoms,
         key=lambda atom: (languages.index(atom[_LAT]), atom[_TS] != "P", atom[_STT] != "PF", atom[_ISPREF] != "Y"),
     )
-    ordered = sorted(atoms, key=lambda atom: atom is not preferred)  # the others stay in the file's order
+    ordered = sorted(atoms, key=lambda atom: atom is not preferred)  # the others keep the file's order
     names = source.distinct(atom[_STR].strip() for atom in ordered)
     xrefs = dict.fromkeys(f"{atom[_SAB]}:{atom[_CODE]}" for atom in atoms if atom[_CODE] not in ("", "NOCODE"))
     return Concept((preferred[_CUI],), names, source.path.name, {"xrefs": tuple(xrefs)})
@@ -110,10 +105,10 @@ def _cuis_of(source: Source, semantic_types: Sequence[str]) -> set[str]:
 
 
 def _file_of(path: Path, name: str) -> Path:
-    """Return a file as it is, and of a folder the file of that name, gzip or not."""
+    """Return a file's own path; for a folder, that of the file of this name in it, gzip or not."""
     if not path.is_dir():
         return path
     found = next((file for file in (path / name, path / f"{name}.gz") if file.is_file()), None)
     if found is None:
-        raise InputError(f"holds no {name}: take it out of the UMLS release", path=path)
+        raise InputError(f"holds no {name}: copy it from the UMLS release", path=path)
     return found

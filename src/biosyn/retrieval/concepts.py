@@ -1,4 +1,4 @@
-"""The exact top-k concepts of each mention: names are searched deeper until they hold enough concepts."""
+"""The exact top-k concepts of each mention: names are searched deeper until they have enough concepts."""
 
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from typing import Generic, NamedTuple, TypeVar
@@ -8,8 +8,8 @@ import torch
 from biosyn.retrieval.search import TopNames
 from biosyn.retrieval.vectors import Vectors
 
-NAMES_A_CONCEPT = 8  # names taken at first for each concept wanted; MEDIC has 6 names a concept
-MAX_PAIRS = 1_048_576  # mention-name pairs kept at a time, however deep the search: 12 MB
+NAMES_A_CONCEPT = 8  # names in the first search for each wanted concept; MEDIC has 6 names per concept
+MAX_PAIRS = 1_048_576  # mention-name pairs kept at a time, at any depth of the search: 12 MB
 
 C = TypeVar("C", bound=Hashable)
 
@@ -18,22 +18,22 @@ class ConceptHit(NamedTuple, Generic[C]):
     """A concept and the best of its names."""
 
     concept: C
-    row: int  # of the dictionary
+    row: int  # of the name in the dictionary
     score: float
-    homonym: bool  # whether that name belongs to other concepts too
+    homonym: bool  # whether that name also belongs to other concepts
 
 
 def distinct_concepts(
     names: Iterable[tuple[int, float]], concepts_of: Callable[[int], Sequence[C]], *, topk: int
 ) -> list[ConceptHit[C]]:
-    """Return the first ``topk`` distinct concepts of names that come best first; fewer where there are fewer.
+    """Return the first ``topk`` distinct concepts of some names, best names first; fewer if there are fewer.
 
-    A concept's first name is its best one. The concepts of one name stand in the order that ``concepts_of`` gives.
+    A concept's first name is its best one. The concepts of a name are in the order of ``concepts_of``.
 
     Parameters
     ----------
     names
-        Row and score of each.
+        Row and score of each name, best first.
 
     Examples
     --------
@@ -59,19 +59,19 @@ def top_concepts(
     search: Callable[[Vectors, int], TopNames],
     concepts_of: Callable[[int], Sequence[C]],
 ) -> list[list[ConceptHit[C]]]:
-    """Return the ``topk`` best concepts of each of M mentions: a concept's score is that of its best name.
+    """Return the ``topk`` best concepts of each of M mentions; a concept's score is that of its best name.
 
-    Exact, as names come best first: once the names taken hold K concepts, no name further down can change them.
-    A mention whose names hold fewer is searched again, twice as deep, up to all N names.
+    This is exact: once the best names have K concepts, no name further down can change them. A mention whose names have
+    fewer is searched again, twice as deep, up to all N names.
 
     Parameters
     ----------
     n_names
         N, the size of the dictionary.
     search
-        Mentions and K -> their K best names.
+        Function from mentions and K to their K best names.
     concepts_of
-        Row of the dictionary -> its concepts.
+        Function from a row of the dictionary to its concepts.
     """
     found: list[list[ConceptHit[C]]] = [[] for _ in range(mentions.count)]
     pending, depth = list(range(mentions.count)), min(NAMES_A_CONCEPT * topk, n_names)

@@ -1,7 +1,7 @@
 """The probability that the best concept of a mention is right: a logistic model on the scores of its candidates.
 
-The best concept is that of the best name; right means that the name shares an id with the gold ids, as Acc@1 counts.
-Two names are of one concept here where they share an id, so that no ontology is needed to answer a mention.
+The best concept is that of the best name; it is right if the name shares an id with the gold ids, as Acc@1 counts. Two
+names that share an id count as the same concept here, so that no ontology is needed to answer a mention.
 """
 
 import math
@@ -12,23 +12,23 @@ from typing import Any, NamedTuple
 from biosyn.concept_ids import name_ids
 from biosyn.records import Candidate
 
-DEPTH = 20  # candidates that the features are made of, the K of training
+DEPTH = 20  # candidates from which the features are computed, the K of training
 
 
 class Features(NamedTuple):
-    """What the model is given of a mention; all but ``exact`` are on the scale of the scores, so the model's own."""
+    """The model's input for a mention; all but ``exact`` have the scale of the scores, which depends on the model."""
 
     score: float  # of the best name
-    gap: float  # from there to the best name of another concept
-    log_odds: float  # of the share of the softmax over the candidates that names of the best concept hold
-    exact: float  # 1 where the best name is the mention, letter by letter
+    gap: float  # score of the best name minus that of the best name of another concept
+    log_odds: float  # of the softmax probability, over the candidates, of the best concept's names
+    exact: float  # 1 if the best name equals the mention, otherwise 0
 
 
 def features_of(text: str, candidates: Sequence[Candidate]) -> Features:
-    """Return the features of a mention as it was embedded, and of its candidates, best first.
+    """Return the features of a mention, with its text as embedded, and of its candidates, best first.
 
-    Where all candidates are of one concept, the last of them stands in for the rival: it is no better. The softmax is
-    that of the marginalization in training (the paper, section 3.3).
+    If all candidates are of one concept, the last of them replaces the best name of another concept, which cannot score
+    higher. The softmax is that of the marginalization in training (section 3.3 of the paper).
 
     Examples
     --------
@@ -52,14 +52,14 @@ def _log_sum(scores: Sequence[float]) -> float:
 
 @dataclass(frozen=True)
 class Calibration:
-    """A fitted model of one checkpoint and one score mode.
+    """A fitted model for one checkpoint and one score mode.
 
     Parameters
     ----------
     weights
-        One a feature, for the features as they are.
+        One weight per feature, for unscaled features.
     fitted_on
-        The mentions and dictionary: JSON, for the manifest.
+        The mentions and the dictionary that were used, as JSON for the manifest.
     """
 
     intercept: float
@@ -67,7 +67,7 @@ class Calibration:
     fitted_on: Mapping[str, Any] = field(default_factory=dict)
 
     def probability(self, text: str, candidates: Sequence[Candidate]) -> float:
-        """Return the probability for a mention as it was embedded, and its `DEPTH` best candidates.
+        """Return the probability for a mention, with its text as embedded, and its `DEPTH` best candidates.
 
         Examples
         --------
@@ -83,27 +83,27 @@ class Calibration:
         return self.intercept + sum(weight * value for weight, value in zip(self.weights, features, strict=True))
 
     def to_json(self) -> dict[str, Any]:
-        """Return what the manifest holds."""
+        """Return the JSON for the manifest."""
         return {"intercept": self.intercept, "weights": self.weights._asdict(), "fitted_on": dict(self.fitted_on)}
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> "Calibration":
-        """Read what `to_json` gives.
+        """Return the calibration of what `to_json` returns.
 
         Raises
         ------
         KeyError, TypeError, ValueError
-            If it is something else.
+            If ``values`` is anything else.
         """
         weights = {name: float(value) for name, value in dict(values["weights"]).items()}
         found = cls(float(values["intercept"]), Features(**weights), dict(values["fitted_on"]))
         if not all(map(math.isfinite, (found.intercept, *found.weights))):
-            raise ValueError("a weight is no finite number")
+            raise ValueError("a weight is not a finite number")
         return found
 
 
 def sigmoid(log_odds: float) -> float:
-    """Return the probability of some log-odds, without an overflow at either end.
+    """Return the probability of log-odds, without overflow at either end.
 
     Examples
     --------
@@ -116,7 +116,7 @@ def sigmoid(log_odds: float) -> float:
 
 
 def is_unsure(probability: float | None, threshold: float | None) -> bool:
-    """Say whether the answer is ``-1``: there is a threshold, and the probability is below it.
+    """Return whether the answer is ``-1``: there is a threshold, and the probability is below it.
 
     Examples
     --------

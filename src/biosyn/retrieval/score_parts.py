@@ -1,4 +1,4 @@
-"""What the dense and the sparse half give to the scores of names that have been found."""
+"""The dense and the sparse part of the scores of the names that were found."""
 
 from typing import NamedTuple
 
@@ -7,39 +7,39 @@ from torch import Tensor
 
 from biosyn.retrieval.vectors import NameVectors, SparseRows, Vectors
 
-MAX_NUMBERS = 2_097_152  # gathered at a time: 8 MB, whatever the number of mentions
+MAX_NUMBERS = 2_097_152  # numbers gathered at a time: 8 MB, for any number of mentions
 
 
-class Shares(NamedTuple):
-    """The two summands of the scores of M mentions with K names each; a half that was not searched is 0."""
+class ScoreParts(NamedTuple):
+    """The two parts of the scores of M mentions with K names each; a part that was not searched is 0."""
 
     dense: Tensor  # (M, K) float32, dense . dense
     sparse: Tensor  # (M, K) float32, sparse_weight * sparse . sparse
 
 
-def score_shares(mentions: Vectors, names: NameVectors, rows: Tensor, *, sparse_weight: float = 1.0) -> Shares:
-    """Compute both shares of the scores that `top_names` gave, for the names found and no others.
+def score_parts(mentions: Vectors, names: NameVectors, rows: Tensor, *, sparse_weight: float = 1.0) -> ScoreParts:
+    """Return both parts of the scores from `top_names`, computed for the names that were found only.
 
-    They add up to the score, but for rounding.
+    They add up to the score, except for rounding.
 
     Parameters
     ----------
     mentions, names
-        M mentions and N names on one device, with the same halves.
+        M mentions and N names on one device, both with the same of the two vectors.
     rows
-        For each mention K rows of the names, (M, K).
+        K rows of the names for each mention, (M, K).
 
     Examples
     --------
     >>> names = Vectors(torch.tensor([[1.0, 0.0], [0.0, 1.0], [1.0, 0.0]]), None)
-    >>> score_shares(Vectors(torch.tensor([[2.0, 3.0]]), None), names, torch.tensor([[1, 0]])).dense.tolist()
+    >>> score_parts(Vectors(torch.tensor([[2.0, 3.0]]), None), names, torch.tensor([[1, 0]])).dense.tolist()
     [[3.0, 2.0]]
     """
     step = max(1, MAX_NUMBERS // _numbers_a_mention(names, rows.shape[1]))
-    starts = range(0, max(1, len(rows)), step)  # no mentions are one block of none
+    starts = range(0, max(1, len(rows)), step)  # without mentions there is one empty block
     blocks = [_block(mentions.slice(start, start + step), names, rows[start : start + step]) for start in starts]
     dense, sparse = (torch.cat(parts) for parts in zip(*blocks, strict=True))
-    return Shares(dense, sparse_weight * sparse)
+    return ScoreParts(dense, sparse_weight * sparse)
 
 
 def _numbers_a_mention(names: NameVectors, topk: int) -> int:
@@ -62,7 +62,7 @@ def _dense_scores(mentions: Tensor | None, found: Tensor | None, rows: Tensor) -
 def _sparse_scores(mentions: SparseRows | None, found: SparseRows | None, rows: Tensor) -> Tensor:
     if mentions is None or found is None:
         return torch.zeros(rows.shape, device=rows.device)
-    columns = mentions.matrix().to_dense()  # (M, V): of the mentions alone
-    pair = torch.repeat_interleave(found.offsets.diff())  # (nnz,) which mention-name pair a value belongs to
+    columns = mentions.matrix().to_dense()  # (M, V), small because only the mentions are dense
+    pair = torch.repeat_interleave(found.offsets.diff())  # (nnz,) the mention-name pair of each value
     products = found.values * columns[pair // rows.shape[1], found.columns]  # (nnz,)
     return products.new_zeros(rows.numel()).index_add_(0, pair, products).view(rows.shape)  # (M, K)

@@ -1,4 +1,4 @@
-"""Exact top-k names of each mention, in memory that does not grow with mentions x names."""
+"""The exact top-k names of each mention, by one process or by several ranks; memory does not grow with M x N."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -12,8 +12,8 @@ from biosyn.settings.verbs import SEARCH_MEMORY
 
 NAME_BLOCK = 16_384
 MENTION_BLOCK = 1_024
-LEAST_NAMES = 1_024  # of a block, before the mentions of a block become fewer
-BYTES_A_SCORE = 12  # while a block is worked on: the score, its sparse half, and what picking the best takes
+LEAST_NAMES = 1_024  # names per block before the number of mentions per block is reduced
+BYTES_A_SCORE = 12  # while a block is scored: the score, its sparse part, and the selection of the best
 
 
 class TopNames(NamedTuple):
@@ -24,7 +24,7 @@ class TopNames(NamedTuple):
 
 
 class Blocks(NamedTuple):
-    """How many mentions and names are scored against each other at a time."""
+    """The number of mentions and of names that are scored at a time."""
 
     mentions: int
     names: int
@@ -41,17 +41,17 @@ def top_names(
 ) -> TopNames:
     """Score every name for every mention, block by block, and keep the best.
 
-    The score is ``dense . dense + sparse_weight * sparse . sparse``; a half that is None is left out.
+    The score is ``dense . dense + sparse_weight * sparse . sparse``; a part whose vectors are None is left out.
     Source: Sung et al., ACL 2020, section 3.
 
     Parameters
     ----------
     mentions, names
-        M mentions and N names on one device, with the same halves.
+        M mentions and N names on one device, both with the same of the two vectors.
     memory
-        What may be taken beyond the vectors, in MB; the result does not depend on it.
+        Memory to use in addition to the vectors, in MB; the result does not depend on it.
     blocks
-        Rows of a block, where the memory is not to choose them.
+        Sizes of the blocks; None chooses them by the memory.
 
     Raises
     ------
@@ -77,10 +77,10 @@ def top_names(
 
 
 def block_sizes(megabytes: int, names: NameVectors) -> Blocks:
-    """Return blocks that take about so many MB (10^6 bytes) while they are worked on, whatever the dictionary's size.
+    """Return sizes of blocks that take about this many MB (10^6 bytes) while they are scored, for any dictionary size.
 
-    Beside its scores a block holds the TF-IDF of its mentions as a dense matrix, and what its names take: a float32
-    copy where their vectors are float16, all of them where they come from disk.
+    In addition to its scores, a block has the TF-IDF of its mentions as a dense matrix, and memory for its names: a
+    float32 copy if their vectors are float16, or all of them if they are read from disk.
 
     Examples
     --------
@@ -105,33 +105,33 @@ def _search(mentions: Vectors, names: NameVectors, topk: int, sparse_weight: flo
         found = _top_of(scores, min(topk, block.count))
         found = TopNames(found.rows + start, found.scores)
         best = found if best is None else _merge(best, found, topk)
-    assert best is not None  # there is at least one name, so at least one block
+    assert best is not None  # there is at least one name, and so at least one block
     return best
 
 
 def _scores(dense: Tensor | None, sparse_columns: Tensor | None, names: Vectors, sparse_weight: float) -> Tensor:
-    dense_halves = None if dense is None or names.dense is None else (dense, names.dense.float().T)
+    dense_pair = None if dense is None or names.dense is None else (dense, names.dense.float().T)
     if sparse_columns is None or names.sparse is None:
-        assert dense_halves is not None  # texts without either half have no score
-        return torch.mm(*dense_halves)  # (M, N)
+        assert dense_pair is not None  # texts without any vectors have no score
+        return torch.mm(*dense_pair)  # (M, N)
     sparse_scores = _sparse_product(names.sparse, sparse_columns).T  # (M, N)
-    if dense_halves is None:
+    if dense_pair is None:
         return sparse_weight * sparse_scores
-    return torch.addmm(sparse_scores, *dense_halves, beta=sparse_weight)  # (M, N)
+    return torch.addmm(sparse_scores, *dense_pair, beta=sparse_weight)  # (M, N)
 
 
 def _sparse_product(rows: SparseRows, columns: Tensor) -> Tensor:
-    """Multiply (N, V) by (V, M): gives (N, M)."""
+    """Return the product (N, M) of (N, V) and (V, M)."""
     matrix = rows.matrix()
     if columns.device.type == "mps" or (columns.device.type == "cpu" and not torch.backends.mkl.is_available()):
-        matrix = matrix.to_dense()  # torch has no sparse product there; this block alone is small enough
+        matrix = matrix.to_dense()  # torch has no sparse product there, and a block is small enough
     return matrix @ columns
 
 
 def _top_of(scores: Tensor, topk: int) -> TopNames:
-    """Return the best of each row of scores (M, N); of equal scores the lower row comes first, also at the cut."""
+    """Return the best of each row of scores (M, N); among equal scores the lower row comes first, also at the cut."""
     values, rows = scores.topk(topk, dim=1)
-    # topk cuts ties at the k-th score anywhere: where more names share it than fit, sort that mention in full.
+    # topk cuts ties at the k-th score anywhere: if more names have that score than fit, sort all names of the mention.
     ambiguous = ((scores >= values[:, -1:]).sum(dim=1) > topk).nonzero().squeeze(1)
     if len(ambiguous):
         resolved = scores[ambiguous].sort(dim=1, descending=True, stable=True)
@@ -141,13 +141,13 @@ def _top_of(scores: Tensor, topk: int) -> TopNames:
 
 
 def best_of(rows: Tensor, scores: Tensor, topk: int) -> TopNames:
-    """Return the best of names in any order, given by row and score, each (M, any number); ties by row."""
+    """Return the best of names in any order, given as rows and scores, both (M, any number); ties by row."""
     by_row = rows.sort(dim=1)
     return _best_first(by_row.values, scores.gather(1, by_row.indices), topk)
 
 
 def _merge(best: TopNames, found: TopNames, topk: int) -> TopNames:
-    # best holds the lower rows and stands first, so the stable sort keeps ties by row
+    # best has the lower rows and comes first, so the stable sort keeps ties by row
     return _best_first(torch.cat([best.rows, found.rows], 1), torch.cat([best.scores, found.scores], 1), topk)
 
 
@@ -165,16 +165,16 @@ def top_names_of_share(
     sparse_weight: float = 1.0,
     memory: int = SEARCH_MEMORY,
 ) -> TopNames:
-    """Return what `top_names` returns for the names of all ranks together, of which each holds a part.
+    """Return what `top_names` returns for the names of all ranks, of which each rank has a share.
 
-    Exact: every one of the K best is among the K best of the rank that holds it.
+    This is exact: each of the K best names is among the K best of its rank.
 
     Parameters
     ----------
     mentions
         The same M mentions on every rank.
     names, rows
-        This rank's names, which may be none, and where each stands in the dictionary: int64, ascending.
+        This rank's names, possibly none, and the row of each in the dictionary: int64, ascending.
 
     Examples
     --------
@@ -190,11 +190,11 @@ def top_names_of_share(
 def top_names_of_blocks(
     mentions: Vectors, names: NameVectors, *, topk: int, sparse_weight: float = 1.0, memory: int = SEARCH_MEMORY
 ) -> TopNames:
-    """Return what `top_names` returns, where each rank holds all names and searches some blocks of them.
+    """Return what `top_names` returns; each rank has all names and searches its share of the blocks.
 
-    The blocks are those of one process, so the scores are the same to the last bit.
+    The blocks are the same as in one process, and so are the scores, to the last bit.
     """
-    blocks = from_first(block_sizes(memory, names))  # the first rank's: every row has one searcher
+    blocks = from_first(block_sizes(memory, names))  # the first rank's, so that no row is missed
     found = []
     for start in my_share(range(0, names.count, blocks.names)):
         block = names.slice(start, start + blocks.names)
@@ -206,7 +206,7 @@ def top_names_of_blocks(
 
 
 def _best_of_all(found: Sequence[TopNames], mentions: Vectors, topk: int) -> TopNames:
-    """Return the best of all ranks' names; a rank may have found none."""
+    """Return the best names of all ranks; a rank may have found none."""
     none = torch.zeros(mentions.count, 0, device=mentions.device)
     rows = torch.cat([none.long(), *(block.rows for block in found)], 1)
     scores = torch.cat([none, *(block.scores for block in found)], 1)

@@ -1,4 +1,4 @@
-"""The two vectors of each text, side by side: what retrieval works on."""
+"""The dense and the sparse vector of each text, on which retrieval works."""
 
 import warnings
 from dataclasses import dataclass
@@ -8,13 +8,13 @@ import torch
 from scipy import sparse
 from torch import Tensor
 
-# torch says this once in each process; a product of CSR by dense is all that is used of it
+# torch warns once per process; only the product of a CSR and a dense matrix is used
 warnings.filterwarnings("ignore", message="Sparse CSR tensor support is in beta")
 
 
 @dataclass(frozen=True, slots=True)
 class SparseRows:
-    """TF-IDF rows as the three arrays of a CSR matrix, so that rows are sliced without a dense (N, V) matrix."""
+    """TF-IDF rows as the three arrays of a CSR matrix, which can be sliced without a dense (N, V) matrix."""
 
     offsets: Tensor  # (N + 1,) int64
     columns: Tensor  # (nnz,) int64
@@ -44,13 +44,13 @@ class SparseRows:
         )
 
     def take(self, rows: Tensor) -> "SparseRows":
-        """Return the given rows, int64 of shape (R,), in their order; a row may come more than once."""
+        """Return the given rows, int64 of shape (R,), in that order; a row may be repeated."""
         lengths = self.offsets[rows + 1] - self.offsets[rows]  # (R,)
         offsets = torch.cat([lengths.new_zeros(1), lengths.cumsum(0)])  # (R + 1,)
-        # where each value lies now: its place in the new rows, moved by how far its row has moved
+        # the position of each value here: its position in the new rows, plus the distance between old and new row
         moved = torch.repeat_interleave(self.offsets[rows] - offsets[:-1], lengths)
-        places = torch.arange(len(moved), device=moved.device) + moved
-        return SparseRows(offsets, self.columns[places], self.values[places], self.n_columns)
+        positions = torch.arange(len(moved), device=moved.device) + moved
+        return SparseRows(offsets, self.columns[positions], self.values[positions], self.n_columns)
 
     def matrix(self) -> Tensor:
         """Return the rows as one torch CSR tensor of shape (N, V)."""
@@ -59,44 +59,44 @@ class SparseRows:
 
 
 class NameVectors(Protocol):
-    """What a search asks of a dictionary's vectors: `Vectors`, or `StreamedVectors` that lie on disk."""
+    """A dictionary's vectors as a search needs them: `Vectors` in memory, or `StreamedVectors` on disk."""
 
     @property
     def count(self) -> int:
-        """N."""
+        """N, the number of names."""
 
     @property
     def hidden(self) -> int:
-        """H, or 0."""
+        """H, or 0 without dense vectors."""
 
     @property
     def n_columns(self) -> int:
-        """V, or 0."""
+        """V, or 0 without sparse vectors."""
 
     @property
     def bytes_a_row(self) -> int:
-        """What a row of a block takes while it is scored."""
+        """Bytes that a row of a block takes while it is scored."""
 
     @property
     def device(self) -> torch.device:
-        """Where they are scored."""
+        """The device on which they are scored."""
 
     @property
     def score_mode(self) -> str:
-        """The score that they allow."""
+        """The score that they allow: ``hybrid``, ``dense`` or ``sparse``."""
 
     def slice(self, start: int, stop: int) -> "Vectors":
-        """Return a block of them."""
+        """Return the names from ``start`` to ``stop``."""
 
     def take(self, rows: Tensor) -> "Vectors":
-        """Return some of them."""
+        """Return the names at the given rows, int64 of shape (R,)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Vectors:
-    """N texts; either half may be missing where a score does not need it."""
+    """The vectors of N texts; either kind may be missing if the score does not need it."""
 
-    dense: Tensor | None  # (N, H) float32; a dictionary's may be float16, and is scored in float32
+    dense: Tensor | None  # (N, H) float32; a dictionary's may be float16, but is scored in float32
     sparse: SparseRows | None  # (N, V) float32
 
     @property
@@ -108,22 +108,22 @@ class Vectors:
 
     @property
     def hidden(self) -> int:
-        """H, or 0 where there is no dense half."""
+        """H, or 0 without dense vectors."""
         return 0 if self.dense is None else self.dense.shape[1]
 
     @property
     def n_columns(self) -> int:
-        """V, or 0 where there is no sparse half."""
+        """V, or 0 without sparse vectors."""
         return 0 if self.sparse is None else self.sparse.n_columns
 
     @property
     def bytes_a_row(self) -> int:
-        """What scoring a row takes beyond it: its dense half once more, as float32."""
+        """Additional bytes while a row is scored: a float32 copy of its dense vector."""
         return 4 * self.hidden
 
     @property
     def device(self) -> torch.device:
-        """Where the vectors lie."""
+        """The device of the vectors."""
         if self.dense is not None:
             return self.dense.device
         return torch.device("cpu") if self.sparse is None else self.sparse.offsets.device
@@ -136,7 +136,7 @@ class Vectors:
         return "dense" if self.sparse is None else "hybrid"
 
     def slice(self, start: int, stop: int) -> "Vectors":
-        """Return texts ``start`` to ``stop``, which may lie past the end."""
+        """Return texts ``start`` to ``stop``, which may be past the end."""
         stop = min(stop, self.count)
         dense = None if self.dense is None else self.dense[start:stop]
         return Vectors(dense, None if self.sparse is None else self.sparse.slice(start, stop))

@@ -1,6 +1,6 @@
 """Text in, text out: the cleaning of names and mentions.
 
-In: a mention or name as a person wrote it. Out: the same text with abbreviations expanded, composite mentions split,
-spelling corrected, and case and punctuation removed. Start with `preprocess.py` (one text), then `cleaning.py` (the
-steps of one mention, in order).
+In: a mention or name as a person wrote it. Out: the same text with abbreviations expanded, composite mentions split
+into parts, spelling corrected, and case and punctuation removed. Start with `preprocess.py` (one text), then
+`cleaning.py` (all steps of a mention, in order); `abbreviations.py` and `composites.py` are two of these steps.
 """

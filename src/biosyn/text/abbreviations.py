@@ -1,4 +1,4 @@
-"""Short forms of a document, found by an outside program, and their expansion in a mention."""
+"""Abbreviations: the short forms of a document, which an external program finds, and their expansion in a mention."""
 
 import logging
 import os
@@ -9,13 +9,13 @@ from contextlib import contextmanager
 from biosyn.errors import InputError, missing_extra
 
 AbbreviationFinder = Callable[[str], Mapping[str, str]]
-"""Document text in, short form -> long form out."""
+"""Function from a document's text to short form -> long form."""
 
 ABBREVIATION_METHODS = ("ab3p", "schwartz-hearst", "none")
 MAX_ROUNDS = 10
-# A long form that holds its short form twice doubles each round: stop well before memory does.
+# A long form that contains its short form twice doubles in each round: stop long before memory is full.
 MAX_LENGTH = 100_000
-# Ab3P ends the whole process on a very long sentence (seen from 20,000 characters on); no abstract comes near.
+# Ab3P ends the whole process on a very long sentence (observed from 20,000 characters on), far longer than abstracts.
 MAX_LINE = 10_000
 
 
@@ -23,8 +23,8 @@ def expand(mention: str, pairs: Mapping[str, str]) -> str:
     """Replace each token that is a short form, again and again until nothing changes.
 
     Only whole tokens, the parts of a token at ``/``, and tokens before a comma are looked up; ``(APC)`` and
-    ``APC-linked`` stay. White space becomes one blank. A long form that holds its own short form would grow for
-    ever, so it ends at the first text seen before, or after ``MAX_ROUNDS``.
+    ``APC-linked`` stay. White space becomes one blank. As a long form that contains its own short form would grow
+    forever, expansion stops at a text seen before, and after ``MAX_ROUNDS``.
 
     Examples
     --------
@@ -50,13 +50,7 @@ def _expand_token(token: str, pairs: Mapping[str, str]) -> str:
 
 
 def abbreviation_finder(method: str) -> AbbreviationFinder:
-    """Return the function that finds a document's abbreviations; the published set-up is ``ab3p``.
-
-    Raises
-    ------
-    InputError
-        If the method is unknown, or its package is not installed.
-    """
+    """Return the function that finds a document's abbreviations; the published figures use ``ab3p``."""
     finders: dict[str, Callable[[], AbbreviationFinder]] = {
         "ab3p": _ab3p,
         "schwartz-hearst": _schwartz_hearst,
@@ -68,12 +62,12 @@ def abbreviation_finder(method: str) -> AbbreviationFinder:
 
 
 def no_abbreviations(text: str) -> Mapping[str, str]:
-    """Find none."""
+    """Return no abbreviations."""
     return {}
 
 
 def _ab3p() -> AbbreviationFinder:
-    """Ab3P (Sohn et al. 2008), the program that the published corpora were made with."""
+    """Return the finder Ab3P (Sohn et al. 2008), with which the published corpora were made."""
     try:
         from pyab3p import Ab3p
     except ImportError as error:
@@ -90,20 +84,20 @@ def _ab3p() -> AbbreviationFinder:
             )
         with _quiet():
             found = program.get_abbrs(text)
-        return {pair.short_form: pair.long_form for pair in found}  # the last pair of a short form wins
+        return {pair.short_form: pair.long_form for pair in found}  # the last pair of a short form counts
 
     return find
 
 
 def _schwartz_hearst() -> AbbreviationFinder:
-    """Schwartz and Hearst (2003), pure Python: for machines where Ab3P does not build. Not the published set-up."""
+    """Return the finder of Schwartz and Hearst (2003), pure Python, for machines on which Ab3P cannot be built."""
     root = logging.getLogger()
     handlers, level = root.handlers[:], root.level
     try:
         from abbreviations.schwartz_hearst import extract_abbreviation_definition_pairs
     except ImportError as error:
         raise missing_extra("abbreviations", "schwartz-hearst") from error
-    finally:  # the package configures the root logger on import, which is not its business
+    finally:  # the package configures the root logger on import
         root.handlers[:] = handlers
         root.setLevel(level)
 
@@ -115,24 +109,24 @@ def _schwartz_hearst() -> AbbreviationFinder:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Send file descriptors 1 and 2 to nowhere: Ab3P writes to both from C++, where Python cannot reach.
+    """Redirect file descriptors 1 and 2 to the null device: Ab3P writes to both from C++, past Python's streams.
 
-    On stdout a stray line would spoil the JSON result. What Python has buffered is written out before.
+    A stray line on stdout would break the JSON result. Python's own buffers are flushed first.
     """
     for stream in (sys.stdout, sys.stderr):
         if stream is not None:  # None where the descriptor was closed from the start
             stream.flush()
     saved = [(number, os.dup(number)) for number in (1, 2) if _is_open(number)]
-    nowhere = os.open(os.devnull, os.O_WRONLY)
+    null = os.open(os.devnull, os.O_WRONLY)
     try:
         for number, _ in saved:
-            os.dup2(nowhere, number)
+            os.dup2(null, number)
         yield
     finally:
         for number, copy in saved:
             os.dup2(copy, number)
             os.close(copy)
-        os.close(nowhere)
+        os.close(null)
 
 
 def _is_open(descriptor: int) -> bool:

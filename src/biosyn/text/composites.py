@@ -1,10 +1,10 @@
-"""Cutting a composite mention ("breast and ovarian cancer") into one part for each of its concepts.
+"""Splitting a composite mention ("breast and ovarian cancer") into one part for each of its concepts.
 
-The number of gold ids decides whether a cut stands. That is part of the published set-up of the corpora. Linking a
-mention has no gold ids: there the names of the dictionary decide.
+In a corpus the number of gold ids decides whether a split is kept, as in the published set-up. A mention to link has no
+gold ids: there the names of the dictionary decide.
 
-Everything works on blank-separated tokens in single passes, without regular expressions: a mention of any length
-takes linear time.
+Everything works on blank-separated tokens in single passes, without regular expressions, so that a mention of any
+length takes linear time.
 """
 
 from collections.abc import Callable
@@ -12,22 +12,22 @@ from typing import NamedTuple
 
 
 class Composite(NamedTuple):
-    """A mention and its id field, both cut at ``|`` (the ids at ``+`` where they were) when the split stands."""
+    """A mention, whose parts are joined by ``|`` if it is split, and its ids, joined by ``|`` or ``+`` as before."""
 
     mention: str
     cui: str
 
 
 def split_composite(mention: str, cui: str) -> Composite:
-    """Cut the mention into as many parts as it has ids, if one of the four known shapes allows it.
+    """Split the mention into as many parts as it has ids, if one of the four known patterns allows it.
 
-    A mention that has ``|`` already is left. Ids of two vocabularies lose the ``OMIM`` ones, split or not.
-    The first shape that fits decides, also when its number of parts turns out wrong.
+    A mention that already contains ``|`` is kept. If there are ids of two vocabularies, the ``OMIM`` ones are dropped,
+    whether the mention is split or not. The first pattern that fits decides, even if its number of parts is wrong.
 
     Parameters
     ----------
     mention
-        With its case; words separated by one blank.
+        The mention in its original case, words separated by one blank.
     cui
         The gold ids with their prefixes.
 
@@ -50,10 +50,10 @@ def split_composite(mention: str, cui: str) -> Composite:
 
 
 def split_by_names(mention: str, is_name: Callable[[str], bool]) -> tuple[str, ...]:
-    """Cut a mention without gold ids: only if it is no name itself, and each part is one.
+    """Split a mention without gold ids, but only if it is not a name itself and each part is one.
 
-    The shapes are those of `split_composite`, less the one that makes every word a part ("syndrome" is a name too), and
-    one more: the halves of a slash may share what follows ("breast/ovarian cancer").
+    The patterns are those of `split_composite` without the one that makes every word a part, as "syndrome" is a name
+    too, and with one more: what follows a slash may belong to both halves ("breast/ovarian cancer").
 
     Examples
     --------
@@ -65,10 +65,10 @@ def split_by_names(mention: str, is_name: Callable[[str], bool]) -> tuple[str, .
     tokens = mention.split()
     if not is_name(mention):
         for parts in (
-            _of_shape(tokens),
-            _list_shape(tokens),
-            _slash_shape(tokens),
-            _slash_shape(tokens, share_rest=True),
+            _of_pattern(tokens),
+            _list_pattern(tokens),
+            _slash_pattern(tokens),
+            _slash_pattern(tokens, rest_to_both=True),
         ):
             if len(parts) > 1 and all(map(is_name, parts)):
                 return tuple(parts)
@@ -82,22 +82,22 @@ def _one_vocabulary(ids: list[str]) -> list[str]:
 
 def _parts(mention: str, count: int) -> list[str]:
     tokens = mention.split()
-    return _of_shape(tokens) or _list_shape(tokens) or _slash_shape(tokens) or _words_shape(tokens, count)
+    return _of_pattern(tokens) or _list_pattern(tokens) or _slash_pattern(tokens) or _words_pattern(tokens, count)
 
 
-def _of_shape(tokens: list[str]) -> list[str]:
-    """Cut ``W of [both] [the] A and|or [the] B`` into "W of A" and "W of B"; text after B is dropped.
+def _of_pattern(tokens: list[str]) -> list[str]:
+    """Split ``W of [both] [the] A and|or [the] B`` into "W of A" and "W of B"; text after B is dropped.
 
     Examples
     --------
-    >>> _of_shape("cancer of the breast and the ovary, or so".split())
+    >>> _of_pattern("cancer of the breast and the ovary, or so".split())
     ['cancer of breast', 'cancer of ovary']
     """
     if len(tokens) < 5 or not _is_word(tokens[0]) or tokens[1] != "of":
         return []
     for start in _starts(tokens, 2, "both", "the"):
         end = _run_end(tokens, start)
-        for at in range(min(end, len(tokens) - 1) - 1, start, -1):  # the last conjunction first: A as long as can be
+        for at in range(min(end, len(tokens) - 1) - 1, start, -1):  # the last conjunction first, for the longest A
             if tokens[at] in ("and", "or"):
                 second = _leading_words(tokens, at + 1)
                 if second:
@@ -105,14 +105,14 @@ def _of_shape(tokens: list[str]) -> list[str]:
     return []
 
 
-def _list_shape(tokens: list[str]) -> list[str]:
-    """Give every item of a list, and the head after ``and``, ``or`` or ``and/or``, the stem that follows.
+def _list_pattern(tokens: list[str]) -> list[str]:
+    """Append the stem of a list to each of its items, and to the last one after ``and``, ``or`` or ``and/or``.
 
     Examples
     --------
-    >>> _list_shape("breast, colon and ovarian cancer".split())
+    >>> _list_pattern("breast, colon and ovarian cancer".split())
     ['breast cancer', 'colon cancer', 'ovarian cancer']
-    >>> _list_shape("small and/or breast and ovarian cancer".split())
+    >>> _list_pattern("small and/or breast and ovarian cancer".split())
     ['small cancer', 'breast and ovarian cancer']
     """
     items = 0
@@ -128,7 +128,7 @@ def _list_shape(tokens: list[str]) -> list[str]:
 
 
 def _head_and_stem(tokens: list[str], start: int) -> tuple[str, str]:
-    """Return ``word and word`` or ``[the] word`` (the article stays) and the stem; two empty texts where none fits."""
+    """Return ``word and word`` or ``[the] word`` (with its article) and the stem, or two empty texts if none fits."""
     ahead = tokens[start : start + 4]
     if len(ahead) == 4 and ahead[1] == "and" and _is_word(ahead[0]) and _is_word(ahead[2]):
         return " ".join(ahead[:3]), " ".join(tokens[start + 3 :])
@@ -138,14 +138,14 @@ def _head_and_stem(tokens: list[str], start: int) -> tuple[str, str]:
     return "", ""
 
 
-def _slash_shape(tokens: list[str], *, share_rest: bool = False) -> list[str]:
-    """Cut at the last ``/``; what stands before its token goes to both halves, what follows to the second only.
+def _slash_pattern(tokens: list[str], *, rest_to_both: bool = False) -> list[str]:
+    """Split at the last ``/``; tokens before it go to both halves, tokens after it only to the second.
 
-    With ``share_rest`` what follows goes to both.
+    With ``rest_to_both`` the tokens after it go to both halves.
 
     Examples
     --------
-    >>> _slash_shape("X-linked Duchenne/Becker muscular dystrophy".split())
+    >>> _slash_pattern("X-linked Duchenne/Becker muscular dystrophy".split())
     ['X-linked Duchenne', 'X-linked Becker muscular dystrophy']
     """
     at = max((number for number, token in enumerate(tokens) if "/" in token), default=None)
@@ -153,23 +153,23 @@ def _slash_shape(tokens: list[str], *, share_rest: bool = False) -> list[str]:
         return []
     first, _, second = tokens[at].rpartition("/")
     rest = tokens[at + 1 :]
-    halves = [*tokens[:at], first, *(rest if share_rest else [])], [*tokens[:at], second, *rest]
+    halves = [*tokens[:at], first, *(rest if rest_to_both else [])], [*tokens[:at], second, *rest]
     return [" ".join(half).strip() for half in halves]
 
 
-def _words_shape(tokens: list[str], count: int) -> list[str]:
-    """Make each token a part where there are as many as ids; here a token may hold digits ("C4 deficiency").
+def _words_pattern(tokens: list[str], count: int) -> list[str]:
+    """Make each token a part if there are as many as ids; here a token may contain digits ("C4 deficiency").
 
     Examples
     --------
-    >>> _words_shape(["C4", "deficiency"], 2), _words_shape(["lung", "disease"], 3)
+    >>> _words_pattern(["C4", "deficiency"], 2), _words_pattern(["lung", "disease"], 3)
     (['C4', 'deficiency'], [])
     """
     return tokens if len(tokens) == count else []
 
 
 def _starts(tokens: list[str], start: int, *optional: str) -> list[int]:
-    """Where the next thing may start when each optional word is taken if it can be: the longest first."""
+    """Return the possible starts of the next word, first the one after as many optional words as possible."""
     starts = [start]
     for word in optional:
         if start < len(tokens) and tokens[start] == word:
@@ -179,14 +179,14 @@ def _starts(tokens: list[str], start: int, *optional: str) -> list[int]:
 
 
 def _run_end(tokens: list[str], start: int) -> int:
-    """Return the position after the words that follow each other from ``start``."""
+    """Return the position after the consecutive words from ``start``."""
     while start < len(tokens) and _is_word(tokens[start]):
         start += 1
     return start
 
 
 def _leading_words(tokens: list[str], start: int) -> list[str]:
-    """Return the words from ``start`` on, less a leading ``the``; the last may come from a token like ``ovary,``."""
+    """Return the words from ``start`` on without a leading ``the``; the last may be part of a token like ``ovary,``."""
     for first in _starts(tokens, start, "the"):
         end = _run_end(tokens, first)
         cut = _word_prefix(tokens[end]) if end < len(tokens) else ""
@@ -197,7 +197,7 @@ def _leading_words(tokens: list[str], start: int) -> list[str]:
 
 
 def _is_word(text: str) -> bool:
-    """Letters and hyphens only, at least one."""
+    """Return whether the text is letters and hyphens only, at least one."""
     return text.replace("-", "a").isalpha()
 
 

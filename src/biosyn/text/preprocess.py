@@ -1,4 +1,4 @@
-"""The cleaning that every mention and every dictionary name goes through."""
+"""The cleaning of every mention and every dictionary name, and the table of spelling corrections for it."""
 
 import re
 import string
@@ -10,16 +10,16 @@ from biosyn.files import read_lines
 
 
 class TextPreprocess:
-    """Lower-case, mend known misspellings, turn white space and punctuation into single blanks.
+    """Lower-case, correct known misspellings, replace white space and punctuation by single blanks.
 
     Parameters
     ----------
     typos
-        Misspelled token -> right spelling, both in lower case. A token is what stands between white space,
-        punctuation and all: ``tumour`` in the table does not mend ``tumour,``.
+        Misspelled token -> correct spelling, both in lower case. Tokens are separated by white space and include
+        punctuation: ``tumour`` in the table does not correct ``tumour,``.
     keep_pipe
-        Spare ``|``, which separates the parts of a composite query. Names of an ontology, and mentions that
-        a user types, have no parts: there it is punctuation.
+        Keep ``|``, which separates the parts of a composite query. In names of an ontology and in mentions that a
+        user types it is punctuation.
 
     Examples
     --------
@@ -35,18 +35,18 @@ class TextPreprocess:
         self._blank = re.compile(rf"[\s{re.escape(punctuation)}]+")
 
     def run(self, text: str) -> str:
-        """Return the cleaned text; it can be empty, when there was nothing but punctuation."""
+        """Return the cleaned text, which is empty if the text was only punctuation."""
         return self.stages(text)[-1]
 
     def stages(self, text: str) -> tuple[str, str, str]:
-        """Return the text in lower case, then with its spelling mended, then without punctuation: the cleaned one."""
+        """Return the text in lower case, then with corrected spelling, then without punctuation, the cleaned text."""
         tokens = text.lower().split()
-        mended = " ".join(self._typos.get(token, token) for token in tokens)
-        return " ".join(tokens), mended, self._blank.sub(" ", mended).strip()
+        corrected = " ".join(self._typos.get(token, token) for token in tokens)
+        return " ".join(tokens), corrected, self._blank.sub(" ", corrected).strip()
 
 
 def has_content(text: str) -> bool:
-    """Say whether there is something to link: a letter or a digit.
+    """Return whether there is something to link: a letter or a digit.
 
     Examples
     --------
@@ -57,13 +57,7 @@ def has_content(text: str) -> bool:
 
 
 def read_typos(path: str | Path) -> dict[str, str]:
-    """Read ``wrong||right`` lines, both lower-cased; empty lines are skipped, the last line of a word wins.
-
-    Raises
-    ------
-    InputError
-        If a line has not two filled fields.
-    """
+    """Read lines ``wrong||right``, lower-cased; empty lines are skipped, and the last line of a word counts."""
     typos: dict[str, str] = {}
     for number, line in read_lines(path):
         if not line.strip():

@@ -1,8 +1,11 @@
 import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from biosyn.data.concepts import Concept, ConceptTable
 from biosyn.evaluation.outcomes import Outcomes
-from biosyn.evaluation.report.errors import error_rows
+from biosyn.evaluation.report.errors import CLASSES, Facts, error_class, error_rows
 from biosyn.evaluation.slices import Slice
 from biosyn.records import Candidate, MentionPrediction, Query, QueryPrediction
 
@@ -58,9 +61,42 @@ def test_relations_are_read_from_the_ontology():
     assert [row.error_class for row in rows(broad, narrow, ranks=[0, 0])] == ["parent", "child"]
 
 
-def test_homonyms_and_abbreviations_are_told():
+def test_homonyms_and_abbreviations_are_found():
     homonym = prediction("at", "D001259", ("at", "D001260|208900|D013978"), ("x", "D9"))
     short = prediction("axt", "D001259", ("x", "D9"), ("y", "D8"))
     expanded = short
     found = rows(homonym, short, expanded, ranks=[0, 0, 0], short=("kept", "kept", "expanded"))
     assert [row.error_class for row in found] == ["homonym", "abbreviation", "below K"]
+
+
+# -- classes
+
+PLAIN = Facts(in_dictionary=True, composite=False, relation="", homonym=False, abbreviation=False, in_topk=True)
+ORDER = [
+    {"in_dictionary": False, "in_topk": False},
+    {"composite": True},
+    {"relation": "parent"},
+    {"relation": "child"},
+    {"homonym": True},
+    {"abbreviation": True},
+    {"in_topk": False},
+    {},
+]
+
+
+@pytest.mark.parametrize(("change", "expected"), list(zip(ORDER, CLASSES, strict=True)))
+def test_each_fact_has_its_class(change, expected):
+    assert error_class(PLAIN._replace(**change)) == expected
+
+
+@pytest.mark.parametrize("first", range(len(ORDER) - 1))
+def test_the_first_that_applies_is_taken(first):
+    facts = PLAIN
+    for change in reversed(ORDER[first:]):  # all of these apply, but of the relations one
+        facts = facts._replace(**change)
+    assert error_class(facts) == list(CLASSES)[first]
+
+
+@given(st.tuples(st.booleans(), st.booleans(), st.sampled_from(["", "parent", "child"]), *[st.booleans()] * 3))
+def test_every_class_is_explained(facts):
+    assert error_class(Facts(*facts)) in CLASSES

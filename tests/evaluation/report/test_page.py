@@ -44,7 +44,7 @@ def naive_figures(naive, report):
     }
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", range(2))
 def test_every_figure_of_the_page_equals_a_naive_computation(naive, report, seed):
     made = report(seed)
     expected, found = naive_figures(naive, made), tables(made.html)
@@ -66,13 +66,13 @@ def naive_outcomes(naive, report):
     queries, mentions = [], []
     for row, found in zip(report.world.as_plain_rows(), report.world.predictions, strict=True):
         gold = naive.ids_of(row["cui"])
-        promised = [m.probability for m in found.mentions]
-        queries.append((min(promised), naive.rank_of(row) == 1, not gold & ids))
-        mentions += [(p, bool(c[0][0] & gold)) for p, c in zip(promised, row["found"], strict=True)]
+        probabilities = [m.probability for m in found.mentions]
+        queries.append((min(probabilities), naive.rank_of(row) == 1, not gold & ids))
+        mentions += [(p, bool(c[0][0] & gold)) for p, c in zip(probabilities, row["found"], strict=True)]
     return queries, mentions
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", range(2))
 def test_every_figure_of_confidence_equals_a_naive_computation(naive, report, seed):
     made = report(seed)
     queries, mentions = naive_outcomes(naive, made)
@@ -90,7 +90,7 @@ def test_every_figure_of_confidence_equals_a_naive_computation(naive, report, se
     (shown,) = re.findall(rf"ECE (\S+) of {len(mentions)} mentions", text)
     assert float(shown) == pytest.approx(ece, abs=0.5001e-4)
 
-    risks = []  # of answering n queries; equal confidences count as the share of them that is wrong
+    risks = []  # of answering n queries; equal confidences count as the fraction of them that is wrong
     for confidence, _, _ in sorted(queries, reverse=True):
         equal = [right for other, right, _ in queries if other == confidence]
         risks.append(1 - sum(equal) / len(equal))
@@ -105,7 +105,7 @@ def test_every_figure_of_confidence_equals_a_naive_computation(naive, report, se
     assert found["Risk and coverage"][-1][0] == "1.0000"
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", range(2))
 def test_every_figure_of_the_answers_equals_a_naive_computation(naive, report, seed):
     queries, _ = naive_outcomes(naive, made := report(seed))
     rows = {row[0]: (row[1], row[4]) for row in tables(made.html)["Answers with a threshold"][1:]}
@@ -123,7 +123,7 @@ def test_every_figure_of_the_answers_equals_a_naive_computation(naive, report, s
     assert f"{sum(nil for *_, nil in queries)} of 60 queries have no concept in the dictionary" in made.html
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", range(2))
 def test_the_errors_are_all_queries_that_are_not_right(naive, report, seed):
     made = report(seed)
     wrong = [row for row in made.world.as_plain_rows() if naive.rank_of(row) != 1]

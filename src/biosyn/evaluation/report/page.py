@@ -1,4 +1,4 @@
-"""The page itself: one file with its style, script and plots in it, which asks for nothing and runs nothing else."""
+"""The page of the report: one file with its style, script and plots, which loads and runs nothing else."""
 
 import base64
 import hashlib
@@ -30,7 +30,10 @@ from biosyn.evaluation.report.errors import CLASSES, ErrorRow, error_rows
 from biosyn.files import read_lines, write_text
 from biosyn.records import QueryPrediction
 
-MAX_ERRORS = 2000  # rows of the table; a browser filters them in no time
+logger = logging.getLogger(__name__)
+
+REPORT_FILE = "report.html"
+MAX_ERRORS = 2000  # rows of the table, which a browser can filter without delay
 HEADLINE = {
     "acc1": "Acc@1",
     "acc5": "Acc@5",
@@ -45,16 +48,31 @@ ANSWERS = {
     "nil_precision": "without a concept, of those answered -1",
     "nil_recall": "answered -1, of those without a concept",
 }
-logger = logging.getLogger(__name__)
-REPORT_FILE = "report.html"
 
 
 class Subject(NamedTuple):
-    """What the page is about; ``settings`` are shown as they are."""
+    """The model and data that the page is about; ``settings`` are shown as they are."""
 
     model: str
     data: str
     settings: Mapping[str, str]
+
+
+def write_report(
+    folder: Path,
+    subject: Subject,
+    metrics: Mapping[str, Any],
+    predictions: Sequence[QueryPrediction],
+    *,
+    outcomes: Outcomes,
+    references: References,
+    training: Sequence[Mapping[str, Any]],
+) -> None:
+    """Write ``report.html`` into the folder, completely or not at all."""
+    genes = holds_genes(cui for field in dict.fromkeys(references.dictionary.cuis) for cui in split_ids(field))
+    errors = error_rows(predictions, outcomes, references.concepts or ConceptTable(), genes=genes)
+    write_text(folder / REPORT_FILE, report_html(subject, metrics, errors, training))
+    logger.info("the report is in %s", folder / REPORT_FILE)
 
 
 def report_html(
@@ -72,7 +90,7 @@ def report_html(
     errors
         Every query that is not right at 1.
     training
-        The rows of ``train_log.jsonl``, where there is one.
+        The rows of ``train_log.jsonl``, if there is one.
     """
     from tornado.template import Template
 
@@ -118,7 +136,7 @@ def _answers(metrics: Mapping[str, Any]) -> list[tuple[str, ...]]:
 
 
 def _policy(*, style: str, script: str) -> str:
-    """Return a content security policy: nothing from anywhere, but for this very style and script, and the plots."""
+    """Return a content security policy that allows only this style, this script, and images in the page."""
     hashes = {
         name: base64.b64encode(hashlib.sha256(content.encode()).digest()).decode()
         for name, content in (("style", style), ("script", script))
@@ -127,37 +145,8 @@ def _policy(*, style: str, script: str) -> str:
     return f"default-src 'none'; img-src data:; base-uri 'none'; form-action 'none'{allowed}"
 
 
-def write_report(
-    folder: Path,
-    subject: Subject,
-    metrics: Mapping[str, Any],
-    predictions: Sequence[QueryPrediction],
-    *,
-    outcomes: Outcomes,
-    references: References,
-    training: Sequence[Mapping[str, Any]],
-) -> None:
-    """Write ``report.html`` into the folder, whole or not at all.
-
-    Raises
-    ------
-    InputError
-        If it cannot be written.
-    """
-    genes = holds_genes(cui for field in dict.fromkeys(references.dictionary.cuis) for cui in split_ids(field))
-    errors = error_rows(predictions, outcomes, references.concepts or ConceptTable(), genes=genes)
-    write_text(folder / REPORT_FILE, report_html(subject, metrics, errors, training))
-    logger.info("the report is in %s", folder / REPORT_FILE)
-
-
 def read_train_log(model_folder: str | Path) -> list[dict[str, Any]]:
-    """Return the rows of the log beside a model; none where there is no log, as for a Hub id.
-
-    Raises
-    ------
-    InputError
-        If a line is none that train.py or pretrain.py writes.
-    """
+    """Return the rows of ``train_log.jsonl`` in a model's folder; none without that file, or for a Hub id."""
     path = Path(model_folder) / FILES.training_log
     return [_row(line, path, number) for number, line in read_lines(path)] if path.is_file() else []
 
@@ -165,12 +154,12 @@ def read_train_log(model_folder: str | Path) -> list[dict[str, Any]]:
 def _row(line: str, path: Path, number: int) -> dict[str, Any]:
     try:
         row = json.loads(line)
-        figures = [row[key] for key in ("loss", "w", "positive_share") if key in row]  # pretrain.py has the loss alone
+        figures = [row[key] for key in ("loss", "w", "positive_share") if key in row]  # pretrain.py logs only the loss
         dev = [row["dev"][mode]["acc1"] for mode in ("hybrid", "dense", "sparse") if "dev" in row]
         if not all(isinstance(value, int | float) for value in (row["epoch"], *figures, *dev)):
             raise TypeError
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise InputError(
-            "is no row of a training log: remove the file, or restore it", path=path, line=number
+            "is not a row of a training log: remove the file, or restore it", path=path, line=number
         ) from error
     return dict(row)

@@ -1,12 +1,12 @@
 import pytest
 
-from biosyn.data.bad_entries import ReadingReport
+from biosyn.data.bad_entries import ReadCounts
 from biosyn.errors import InputError
 from biosyn.ontologies.source import Row, Source, delimited_rows, named_rows, rows_by_concept, split_rows
 
 
 def source_of(path="table.csv", *, skip=False):
-    return Source(path, report=ReadingReport(skip=skip))
+    return Source(path, counts=ReadCounts(skip=skip))
 
 
 def rows_of(text, source=None, delimiter=","):
@@ -31,20 +31,20 @@ def test_a_quote_that_is_not_closed_or_closed_too_early_is_named_with_the_row_s_
 def test_a_row_with_bad_quotes_can_be_skipped():
     source = source_of(skip=True)
     assert rows_of('a\n"b"c\nd', source) == [Row(1, ["a"]), Row(3, ["d"])]
-    assert source.report.skipped == {"quotes": 1}
+    assert source.counts.skipped == {"quotes": 1}
 
 
 def test_a_quote_left_open_takes_no_other_row_with_it():
     source = source_of(skip=True)
     assert rows_of('a,"b\nc,d\n"e\nf",g\nh,"i', source) == [Row(2, ["c", "d"]), Row(3, ["e\nf", "g"])]
-    assert source.report.skipped == {"quotes": 2}
+    assert source.counts.skipped == {"quotes": 2}
 
 
 def test_a_row_has_a_field_for_each_column():
     source = source_of(skip=True)
     rows = [Row(2, [" 1 ", "x"]), Row(3, ["1"]), Row(4, ["1", "2", "3"])]
     assert list(named_rows(rows, source, columns=["id", "name"])) == [Row(2, {"id": "1", "name": "x"})]
-    assert source.report.skipped == {"number of fields": 2}
+    assert source.counts.skipped == {"number of fields": 2}
 
 
 def test_every_field_ends_in_the_separator(tmp_path):
@@ -53,7 +53,7 @@ def test_every_field_ends_in_the_separator(tmp_path):
     source = source_of(path, skip=True)
     rows = list(split_rows(source, separator="|", fields=2))
     assert rows == [Row(1, ["a", "b"]), Row(3, ["c", ""]), Row(4, ["d", "e"])]
-    assert source.report.skipped == {"number of fields": 1}
+    assert source.counts.skipped == {"number of fields": 1}
     with pytest.raises(InputError, match=r"a\.RRF:5: expected 2 fields, each followed by '\|'; found 1"):
         list(split_rows(source_of(path), separator="|", fields=2))
 
@@ -67,6 +67,6 @@ def test_rows_of_one_concept_come_together_and_an_id_that_comes_again_is_named()
         ("b", ["b1"]),
         ("c", ["c1"]),
     ]
-    assert source.report.skipped == {"id comes again": 2}
-    with pytest.raises(InputError, match="table.csv:4: 'a' comes again after other ids: sort the file by its ids"):
+    assert source.counts.skipped == {"id comes again": 2}
+    with pytest.raises(InputError, match="table.csv:4: 'a' appears again after other ids: sort the file by id"):
         list(rows_by_concept(rows, source_of(), key=lambda text: text[0]))
