@@ -1,9 +1,9 @@
 import json
 
 import pytest
+from biosyn.cli.eval import main as evaluate
 
 from biosyn.cli.compare import main
-from biosyn.cli.eval import main as evaluate
 
 
 @pytest.fixture(scope="module")

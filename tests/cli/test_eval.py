@@ -7,9 +7,9 @@ import sys
 from pathlib import Path
 
 import pytest
+from biosyn.cli.eval import main
 
 from biosyn.checkpoint.manifest import load_manifest
-from biosyn.cli.eval import main
 
 ROOT = Path(__file__).parents[2]
 

@@ -5,9 +5,9 @@ import shutil
 import sys
 
 import pytest
+from biosyn.cli.eval import main
 from lxml import html as lxml_html
 
-from biosyn.cli.eval import main
 from biosyn.settings.verbs import PretrainConfig
 from biosyn.training.pretrain import pretrain
 

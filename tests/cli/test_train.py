@@ -3,9 +3,9 @@ import json
 
 import numpy as np
 import pytest
+from biosyn.cli.train import main
 
 from biosyn.checkpoint.manifest import load_manifest
-from biosyn.cli.train import main
 from biosyn.model.biosyn import BioSyn
 
 

@@ -10,10 +10,10 @@ from typing import NamedTuple
 
 import pytest
 import torch
+from biosyn.cli.train import main
 
 import biosyn.checkpoint.folder
 from biosyn.checkpoint.manifest import load_manifest
-from biosyn.cli.train import main
 from biosyn.errors import InputError
 from biosyn.model.biosyn import BioSyn
 from biosyn.training.states import KeptStates, read_state

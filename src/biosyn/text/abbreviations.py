@@ -7,11 +7,11 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
 from biosyn.errors import InputError, missing_extra
+from biosyn.settings.groups import ABBREVIATION_METHODS
 
 AbbreviationFinder = Callable[[str], Mapping[str, str]]
 """Document text in, short form -> long form out."""
 
-ABBREVIATION_METHODS = ("ab3p", "schwartz-hearst", "none")
 MAX_ROUNDS = 10
 # A long form that holds its short form twice doubles each round: stop well before memory does.
 MAX_LENGTH = 100_000
