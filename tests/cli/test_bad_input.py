@@ -6,8 +6,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from biosyn.cli import eval as eval_command
-from biosyn.cli import train as train_command
+from biosyn.cli.main import main
 
 GOOD_LINE = "1||0|6||Disease||ataxia||D1\n"
 
@@ -27,11 +26,11 @@ def run(verb, tiny_encoder, tiny_checkpoint, tiny_dictionary, tiny_queries, tmp_
         if verb == "train":
             argv += ["--model_name_or_path", model or tiny_encoder, "--epoch", 1]
             argv += ["--train_dictionary_path", dictionary, "--train_dir", queries]
-            code = train_command.main([str(part) for part in argv])
+            code = main(["train", *map(str, argv)])
         else:
             argv += ["--model_name_or_path", model or tiny_checkpoint, "--save_predictions"]
             argv += ["--dictionary_path", dictionary, "--data_dir", queries]
-            code = eval_command.main([str(part) for part in argv])
+            code = main(["eval", *map(str, argv)])
         captured = capsys.readouterr()
         assert bool(captured.out) == (code == 0)
         return code, captured.err.splitlines()

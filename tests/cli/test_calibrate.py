@@ -7,7 +7,7 @@ import shutil
 import pytest
 
 from biosyn.checkpoint.manifest import load_manifest
-from biosyn.cli import calibrate, convert, eval, inference, train
+from biosyn.cli.main import main
 from biosyn.model.biosyn import BioSyn
 
 
@@ -27,7 +27,7 @@ def answer(calibrated, tiny_dictionary, capsys):
     """Function: flags of inference.py -> its JSON."""
 
     def run(*others):
-        assert inference.main(flags(calibrated, tiny_dictionary, *others)) == 0
+        assert main(["inference", *flags(calibrated, tiny_dictionary, *others)]) == 0
         return json.loads(capsys.readouterr().out)
 
     return run
@@ -45,7 +45,7 @@ def fails(capsys, code):
 
 def test_stdout_tells_the_fit_and_how_reliable_it_is(tmp_path, tiny_checkpoint, tiny_dictionary, tiny_queries, capsys):
     model = shutil.copytree(tiny_checkpoint, tmp_path / "model")
-    assert calibrate.main(flags(model, tiny_dictionary, "--data_dir", tiny_queries)) == 0
+    assert main(["calibrate", *flags(model, tiny_dictionary, "--data_dir", tiny_queries)]) == 0
     result = json.loads(capsys.readouterr().out)
     assert list(result["weights"]) == ["score", "gap", "log_odds", "exact"]
     assert (result["mentions"], result["documents"]) == (23, 3)  # 21 queries, two of them of two parts
@@ -65,7 +65,9 @@ def test_the_manifest_and_the_card_hold_it(calibrated):
 def test_another_score_mode_is_calibrated_beside_it(tmp_path, calibrated, tiny_dictionary, tiny_queries):
     model = shutil.copytree(calibrated, tmp_path / "model")
     before = load_manifest(model).calibration["hybrid"]
-    assert calibrate.main(flags(model, tiny_dictionary, "--data_dir", tiny_queries, "--score_mode", "sparse")) == 0
+    assert (
+        main(["calibrate", *flags(model, tiny_dictionary, "--data_dir", tiny_queries, "--score_mode", "sparse")]) == 0
+    )
     found = load_manifest(model).calibration
     assert set(found) == {"hybrid", "sparse"}
     assert found["hybrid"] == before != found["sparse"]
@@ -74,7 +76,7 @@ def test_another_score_mode_is_calibrated_beside_it(tmp_path, calibrated, tiny_d
 def test_hidden_concepts_are_recorded(tmp_path, tiny_checkpoint, tiny_dictionary, tiny_queries, capsys):
     model = shutil.copytree(tiny_checkpoint, tmp_path / "model")
     hidden = ("--hide_concepts", "0.2", "--seed", "1")
-    assert calibrate.main(flags(model, tiny_dictionary, "--data_dir", tiny_queries, *hidden)) == 0
+    assert main(["calibrate", *flags(model, tiny_dictionary, "--data_dir", tiny_queries, *hidden)]) == 0
     found = json.loads(capsys.readouterr().out)["fitted_on"]
     assert (found["hidden_concepts"], found["seed"]) == (3, 1)  # of 15 ids
     assert found["dictionary"]["names"] < 40
@@ -82,13 +84,15 @@ def test_hidden_concepts_are_recorded(tmp_path, tiny_checkpoint, tiny_dictionary
 
 
 def test_a_plain_encoder_is_refused_before_the_work(tiny_encoder, tiny_dictionary, tiny_queries, capsys):
-    code = calibrate.main(flags(tiny_encoder, tiny_dictionary, "--data_dir", tiny_queries))
+    code = main(["calibrate", *flags(tiny_encoder, tiny_dictionary, "--data_dir", tiny_queries)])
     assert "lacks biosyn.json" in fails(capsys, code)
 
 
 @pytest.mark.parametrize("share", ["-0.1", "1", "nan"])
 def test_a_share_that_is_none_is_refused(calibrated, tiny_dictionary, tiny_queries, capsys, share):
-    code = calibrate.main(flags(calibrated, tiny_dictionary, "--data_dir", tiny_queries, "--hide_concepts", share))
+    code = main(
+        ["calibrate", *flags(calibrated, tiny_dictionary, "--data_dir", tiny_queries, "--hide_concepts", share)]
+    )
     assert "--hide_concepts" in fails(capsys, code)
 
 
@@ -99,7 +103,7 @@ def test_it_is_loaded_and_saved_with_the_model(calibrated, tmp_path):
     biosyn = BioSyn.from_pretrained(calibrated)
     biosyn.save_model(tmp_path / "again")
     assert load_manifest(tmp_path / "again").calibration == load_manifest(calibrated).calibration
-    assert convert.main(["--model_name_or_path", str(calibrated), "--output_dir", str(tmp_path / "converted")]) == 0
+    assert main(["convert", "--model_name_or_path", str(calibrated), "--output_dir", str(tmp_path / "converted")]) == 0
     assert load_manifest(tmp_path / "converted").calibration == load_manifest(calibrated).calibration
 
 
@@ -130,7 +134,7 @@ def test_texts_cut_elsewhere_have_other_scores_and_no_probability(calibrated):
 def test_training_goes_on_without_it(calibrated, tmp_path, tiny_dictionary, tiny_queries):
     required = ["--train_dictionary_path", tiny_dictionary, "--train_dir", tiny_queries, "--output_dir", tmp_path]
     settings = ["--model_name_or_path", calibrated, "--device", "cpu", "--epoch", "1", "--topk", "4"]
-    assert train.main([str(part) for part in (*required, *settings)]) == 0
+    assert main(["train", *(str(part) for part in (*required, *settings))]) == 0
     assert load_manifest(tmp_path).calibration == {}
 
 
@@ -139,7 +143,7 @@ def test_a_damaged_calibration_is_named(calibrated, tmp_path, tiny_dictionary, c
     model = shutil.copytree(calibrated, tmp_path / "model")
     manifest = json.loads((model / "biosyn.json").read_text())
     (model / "biosyn.json").write_text(json.dumps({**manifest, "calibration": damage or [1]}))
-    code = inference.main(flags(model, tiny_dictionary, "--mention", "ataxia"))
+    code = main(["inference", *flags(model, tiny_dictionary, "--mention", "ataxia")])
     assert "biosyn.json: is damaged" in fails(capsys, code)
 
 
@@ -185,18 +189,20 @@ def test_the_reasons_come_with_the_probability(answer):
     ],
 )
 def test_a_threshold_that_decides_nothing_is_refused(calibrated, tiny_dictionary, capsys, others, reason):
-    assert reason in fails(capsys, inference.main(flags(calibrated, tiny_dictionary, "--mention", "ataxia", *others)))
+    assert reason in fails(
+        capsys, main(["inference", *flags(calibrated, tiny_dictionary, "--mention", "ataxia", *others)])
+    )
 
 
 def test_a_threshold_needs_a_calibrated_model(tiny_checkpoint, tiny_dictionary, tiny_queries, tmp_path, capsys):
     (tmp_path / "in.txt").write_text("ataxia\n")
     file = ("--input", tmp_path / "in.txt", "--output", tmp_path / "out.txt")
-    for main, others in (
-        (inference.main, ("--mention", "ataxia")),
-        (inference.main, file),
-        (eval.main, ("--data_dir", tiny_queries, "--output_dir", tmp_path / "eval")),
+    for verb, others in (
+        ("inference", ("--mention", "ataxia")),
+        ("inference", file),
+        ("eval", ("--data_dir", tiny_queries, "--output_dir", tmp_path / "eval")),
     ):
-        code = main(flags(tiny_checkpoint, tiny_dictionary, "--threshold", "0.5", *others))
+        code = main([verb, *flags(tiny_checkpoint, tiny_dictionary, "--threshold", "0.5", *others)])
         assert "run biosyn calibrate" in fails(capsys, code)
     assert not (tmp_path / "out.txt").exists()
 
@@ -211,7 +217,7 @@ def link(calibrated, tiny_dictionary, tmp_path):
     def run(*others, model=calibrated):
         (tmp_path / "in.csv").write_text("mention\nataxia\nqqq\nataxia\n")
         file = ("--input", tmp_path / "in.csv", "--output", tmp_path / "out.csv")
-        assert inference.main(flags(model, tiny_dictionary, *file, *others)) == 0
+        assert main(["inference", *flags(model, tiny_dictionary, *file, *others)]) == 0
         with (tmp_path / "out.csv").open() as stream:
             return list(csv.DictReader(stream))
 
@@ -243,7 +249,7 @@ def test_a_model_that_is_not_calibrated_adds_none(link, tiny_checkpoint):
 
 def test_eval_tells_risk_and_answers(calibrated, tiny_dictionary, tiny_queries, tmp_path, capsys):
     others = ("--data_dir", tiny_queries, "--output_dir", tmp_path, "--threshold", "0.5", "--save_predictions")
-    assert eval.main(flags(calibrated, tiny_dictionary, *others)) == 0
+    assert main(["eval", *flags(calibrated, tiny_dictionary, *others)]) == 0
     found = json.loads((tmp_path / "metrics.json").read_text())["confidence"]
     saved = json.loads((tmp_path / "predictions_eval.json").read_text())
     assert saved["acc1"] == json.loads(capsys.readouterr().out)["acc1"]  # a threshold changes no ranking
@@ -262,7 +268,7 @@ def test_eval_tells_risk_and_answers(calibrated, tiny_dictionary, tiny_queries, 
 
 def test_hidden_concepts_leave_queries_without_one(calibrated, tiny_dictionary, tiny_queries, tmp_path):
     others = ("--data_dir", tiny_queries, "--output_dir", tmp_path, "--hide_concepts", "0.4", "--threshold", "0.5")
-    assert eval.main(flags(calibrated, tiny_dictionary, *others)) == 0
+    assert main(["eval", *flags(calibrated, tiny_dictionary, *others)]) == 0
     metrics = json.loads((tmp_path / "metrics.json").read_text())
     assert metrics["hidden_concepts"] == 6
     recall = metrics["protocols"]["lenient"]["recall_dictionary"]
@@ -272,4 +278,4 @@ def test_hidden_concepts_leave_queries_without_one(calibrated, tiny_dictionary, 
 
 def test_figures_of_a_hidden_dictionary_are_not_recorded(calibrated, tiny_dictionary, tiny_queries, capsys):
     others = ("--data_dir", tiny_queries, "--hide_concepts", "0.4", "--record_as", "test")
-    assert "--record_as" in fails(capsys, eval.main(flags(calibrated, tiny_dictionary, *others)))
+    assert "--record_as" in fails(capsys, main(["eval", *flags(calibrated, tiny_dictionary, *others)]))

@@ -3,7 +3,11 @@ import json
 import pytest
 
 from biosyn.cli.compare import main
-from biosyn.cli.eval import main as evaluate
+from biosyn.cli.main import main as biosyn
+
+
+def evaluate(argv):
+    return biosyn(["eval", *argv])
 
 
 @pytest.fixture(scope="module")

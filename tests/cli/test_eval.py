@@ -9,7 +9,12 @@ from pathlib import Path
 import pytest
 
 from biosyn.checkpoint.manifest import load_manifest
-from biosyn.cli.eval import main
+from biosyn.cli.main import main as biosyn
+
+
+def main(argv):
+    return biosyn(["eval", *argv])
+
 
 ROOT = Path(__file__).parents[2]
 

@@ -7,9 +7,13 @@ import sys
 import pytest
 from lxml import html as lxml_html
 
-from biosyn.cli.eval import main
+from biosyn.cli.main import main as biosyn
 from biosyn.settings.verbs import PretrainConfig
 from biosyn.training.pretrain import pretrain
+
+
+def main(argv):
+    return biosyn(["eval", *argv])
 
 
 @pytest.fixture

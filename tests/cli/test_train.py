@@ -5,8 +5,12 @@ import numpy as np
 import pytest
 
 from biosyn.checkpoint.manifest import load_manifest
-from biosyn.cli.train import main
+from biosyn.cli.main import main as biosyn
 from biosyn.model.biosyn import BioSyn
+
+
+def main(argv):
+    return biosyn(["train", *argv])
 
 
 @pytest.fixture

@@ -5,7 +5,6 @@ import json
 import os
 import traceback
 from contextlib import redirect_stderr, redirect_stdout
-from importlib import import_module
 from pathlib import Path
 
 TOPK = 7
@@ -28,12 +27,13 @@ def command(verb, *argv):
     import biosyn.distributed.environment
     import biosyn.encoders.dense
     import biosyn.linking.steps
+    from biosyn.cli.main import main
 
     biosyn.distributed.environment.GRACE = 0.1  # there is no torchrun here that would end the other ranks
     biosyn.encoders.dense.BATCH_SIZES["cpu"] = 8
     biosyn.linking.steps.MENTIONS = 16
     with redirect_stdout(io.StringIO()) as out, redirect_stderr(io.StringIO()) as err:
-        code = import_module(f"biosyn.cli.{verb}").main([*argv, "--device", "cpu"])
+        code = main([verb, *argv, "--device", "cpu"])
     return [code, out.getvalue(), err.getvalue()]
 
 

@@ -13,12 +13,21 @@ import torch
 
 import biosyn.checkpoint.folder
 from biosyn.checkpoint.manifest import load_manifest
-from biosyn.cli.train import main
+from biosyn.cli.main import main as biosyn
 from biosyn.errors import InputError
 from biosyn.model.biosyn import BioSyn
 from biosyn.training.states import KeptStates, read_state
 from biosyn.training.train import train
 from biosyn.training.trainer import Trainer
+
+
+def main(argv):
+    return biosyn(["train", *argv])
+
+
+def main(argv):
+    return biosyn(["train", *argv])
+
 
 STEPS = 8  # an epoch: 16 mentions, 2 a step
 TIMES = ("seconds", "mentions_per_second")
@@ -322,8 +331,8 @@ PROGRAM = """
 import sys
 sys.stdout, sys.stderr = open({log!r} + ".out", "w"), open({log!r}, "w")
 {first}
-from biosyn.cli.train import main
-code = main({arguments!r})
+from biosyn.cli.main import main
+code = main(["train", *{arguments!r}])
 sys.stdout.flush()
 sys.exit(code)
 """

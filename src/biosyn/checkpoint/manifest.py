@@ -10,7 +10,7 @@ from biosyn.checkpoint.files import FILES, require
 from biosyn.errors import InputError
 from biosyn.files import read_json, sha256_of, sha256_of_files, write_json
 from biosyn.retrieval.confidence import Calibration
-from biosyn.settings.verbs import POOLINGS, SIMILARITIES
+from biosyn.settings.groups import POOLINGS, SIMILARITIES
 
 FORMAT_VERSION = 3
 # 1 had no figures, no libraries and no sha256 of the files; 2 no pooling but cls, and no similarity but inner

@@ -10,7 +10,7 @@ from biosyn.checkpoint.manifest import Manifest, load_manifest, verify_files
 from biosyn.checkpoint.published import is_published, load_published_sparse_encoder, load_published_sparse_weight
 from biosyn.encoders.sparse import SparseEncoder
 from biosyn.errors import InputError
-from biosyn.settings.verbs import MAX_LENGTH
+from biosyn.settings.groups import MAX_LENGTH
 
 
 @dataclass(frozen=True)

@@ -1,12 +1,13 @@
 """biosyn cache: the embedded dictionaries that eval.py, inference.py and demo.py keep."""
 
 import argparse
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from biosyn.cli.common import add_cache_dir, run_command
+from biosyn.cli.common import run_command
+from biosyn.cli.flags import add_flags
+from biosyn.settings.groups import Index
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -27,7 +28,7 @@ def _parser() -> argparse.ArgumentParser:
             which = action.add_mutually_exclusive_group(required=name == "rm")
             which.add_argument("--key", help="the first digits of one key")
             which.add_argument("--all", action="store_true", help="all of them")
-        add_cache_dir(action)
+        add_flags(action, Index, only=("cache_dir",))
     return parser
 
 
@@ -66,7 +67,3 @@ def _verified(folder: Path) -> str:
     for approximate in ann_folders(index):
         verify_ann(approximate, read_ann_header(approximate))
     return folder.name
-
-
-if __name__ == "__main__":
-    sys.exit(main())

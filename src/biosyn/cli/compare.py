@@ -4,11 +4,11 @@ A run is a predictions_eval.json, or a folder that holds one (eval.py --save_pre
 """
 
 import argparse
-import sys
 from collections.abc import Sequence
 from typing import Any
 
-from biosyn.cli.common import add_quiet, run_command
+from biosyn.cli.common import run_command
+from biosyn.cli.flags import add_quiet
 from biosyn.errors import InputError
 
 
@@ -32,7 +32,3 @@ def _compare(args: argparse.Namespace) -> dict[str, Any]:
     from biosyn.evaluation.compare import compare  # here, so that --help does not wait for numpy
 
     return compare(args.runs[:1] or args.a, args.runs[1:] or args.b)
-
-
-if __name__ == "__main__":
-    sys.exit(main())

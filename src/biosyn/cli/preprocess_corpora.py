@@ -5,7 +5,7 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from biosyn.cli.common import add_quiet, show_progress
+from biosyn.cli.flags import add_quiet, show_progress
 from biosyn.corpora import bc2gn, bc5cdr, medmentions, ncbi_disease, tac2017adr
 from biosyn.corpora.bioc import ID_KEYS, read_bioc_corpus
 from biosyn.corpora.expected_counts import EXPECTED_COUNTS, count_differences
@@ -16,7 +16,8 @@ from biosyn.data.bad_entries import ReadCounts
 from biosyn.data.documents import Document
 from biosyn.errors import InputError
 from biosyn.ontologies.medic import read_medic
-from biosyn.text.abbreviations import ABBREVIATION_METHODS, abbreviation_finder
+from biosyn.settings.groups import ABBREVIATION_METHODS
+from biosyn.text.abbreviations import abbreviation_finder
 from biosyn.text.preprocess import read_typos
 
 logger = logging.getLogger(__name__)

@@ -8,9 +8,11 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from biosyn.cli.common import add_device, add_quiet, chosen_device, run_command, show_progress
+from biosyn.cli.common import run_command
+from biosyn.cli.flags import add_flags, chosen_device, show_progress
 from biosyn.errors import InputError, missing_extra
 from biosyn.files import sha256_of
+from biosyn.settings.groups import Compute
 from biosyn.settings.verbs import InferenceConfig, TrainConfig
 
 logger = logging.getLogger(__name__)
@@ -40,8 +42,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--output_dir", default="quickstart", help="for data/ and model/ (default: %(default)s)")
     parser.add_argument("--epoch", type=int, default=1, help="epochs of training (default: %(default)s)")
     parser.add_argument("--seed", type=int, default=0, help="of the held-out names and the training (default: 0)")
-    add_device(parser)
-    add_quiet(parser)
+    add_flags(parser, Compute, only=("device", "show_progress"))
     return parser
 
 
@@ -160,7 +161,3 @@ def packaged_encoder() -> Path:
     if found != ENCODER_SHA256:
         raise InputError(f"sha256 is {found}, expected {ENCODER_SHA256}: install the package again", path=weights)
     return weights.parent
-
-
-if __name__ == "__main__":
-    sys.exit(main())

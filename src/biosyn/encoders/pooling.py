@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from torch import Tensor
 from torch.nn.functional import normalize
 
-from biosyn.settings.verbs import POOLINGS, SIMILARITIES
+from biosyn.settings.groups import POOLINGS, SIMILARITIES
 
 
 @dataclass(frozen=True)

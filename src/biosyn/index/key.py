@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from biosyn.files import canonical_json
 from biosyn.index.arrays import text_blocks
-from biosyn.settings.verbs import INDEX_PRECISIONS
+from biosyn.settings.groups import INDEX_PRECISIONS
 
 FORMAT_VERSION = 1
 PAPERS_POOLING = "cls inner"

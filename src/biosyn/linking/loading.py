@@ -12,7 +12,8 @@ from biosyn.index.faiss_index import require_faiss
 from biosyn.index.known_dictionaries import open_dictionary
 from biosyn.model.biosyn import BioSyn
 from biosyn.model.linker import Linker, require_calibration
-from biosyn.settings.verbs import SEARCH_MEMORY, IndexConfig
+from biosyn.settings.groups import SEARCH_MEMORY
+from biosyn.settings.verbs import IndexConfig
 
 
 def build_index(config: IndexConfig) -> dict[str, Any]:

@@ -29,7 +29,7 @@ from biosyn.retrieval.confidence import Calibration
 from biosyn.retrieval.score_parts import ScoreParts, score_parts
 from biosyn.retrieval.search import TopNames, top_names
 from biosyn.retrieval.vectors import NameVectors, SparseRows, Vectors
-from biosyn.settings.verbs import MAX_LENGTH, SEARCH_MEMORY
+from biosyn.settings.groups import MAX_LENGTH, SEARCH_MEMORY
 
 
 class BioSyn:

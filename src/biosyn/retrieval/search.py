@@ -8,7 +8,7 @@ from torch import Tensor
 
 from biosyn.distributed.ranks import from_first, gathered, my_share
 from biosyn.retrieval.vectors import NameVectors, SparseRows, Vectors
-from biosyn.settings.verbs import SEARCH_MEMORY
+from biosyn.settings.groups import SEARCH_MEMORY
 
 NAME_BLOCK = 16_384
 MENTION_BLOCK = 1_024

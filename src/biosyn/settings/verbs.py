@@ -1,218 +1,165 @@
-"""The settings of each verb: frozen, each default in one place, checked when made.
+"""The settings of each verb: groups put together, what only that verb has, and what two settings must agree on.
 
-A config stops at the door: a verb unpacks it, and nothing below takes one.
+A config stops at the verb: the verb takes it apart, and nothing below takes one.
 """
 
-import math
-from dataclasses import dataclass
-
 from biosyn.errors import InputError
+from biosyn.settings.groups import (
+    ABBREVIATION_METHODS,
+    SIMILARITIES,
+    TOPK,
+    TRAIN_PRECISIONS,
+    Approximate,
+    Composites,
+    Compute,
+    Dictionary,
+    Encoder,
+    Evaluation,
+    Index,
+    Model,
+    Optimization,
+    Queries,
+    Run,
+    Threshold,
+    TrainingFiles,
+    at_least,
+    changed,
+    filled,
+    fraction,
+    setting,
+    settings,
+)
 
-MAX_LENGTH = 25
-TOPK = 20
 INFERENCE_TOPK = 5
 DEMO_TOPK = 10
-SCORE_MODES = ("hybrid", "dense", "sparse")
-PRECISIONS = ("float32", "bfloat16", "float16")
-TRAIN_PRECISIONS = ("float32", "bfloat16")  # float16 would need its loss scaled
-INDEX_PRECISIONS = ("float32", "float16")
-POOLINGS = ("cls", "mean")
-SIMILARITIES = ("inner", "cosine")
-SEARCH_MEMORY = 200  # MB
 CHECKPOINT_FORMATS = ("biosyn", "upstream")
 DOCUMENT_FORMATS = ("pubtator", "bioc-xml", "bioc-json")
 LINK_FORMATS = ("lines", "csv", "tsv", "jsonl", *DOCUMENT_FORMATS)
 
 
-@dataclass(frozen=True, kw_only=True)
-class TrainConfig:
+@settings
+class TrainConfig(TrainingFiles, Encoder, Optimization, Run, Compute):
     """Settings of train.py; names and defaults are upstream's but for ``learning_rate`` (its examples' 1e-5)."""
 
-    model_name_or_path: str
-    train_dictionary_path: str
-    train_dir: str
-    output_dir: str
-    revision: str | None = None
-    max_length: int = MAX_LENGTH
-    seed: int = 0
-    device: str = "auto"
-    draft: bool = False
-    topk: int = TOPK
-    learning_rate: float = 1e-5
-    weight_decay: float = 0.01
-    train_batch_size: int = 16
-    epoch: int = 10
-    initial_sparse_weight: float = 0.0
-    keep_sparse_weight: bool = False
-    dense_ratio: float = 0.5
-    fixed_candidates: bool = False
-    pooling: str | None = None
-    similarity: str | None = None
-    temperature: float = 1.0
-    precision: str = "float32"
-    gradient_accumulation_steps: int = 1
-    gradient_checkpointing: bool = False
-    search_memory: int = SEARCH_MEMORY
-    save_checkpoint_all: bool = False
-    dev_dir: str | None = None
-    dev_dictionary_path: str | None = None
-    keep_best: bool = False
-    resume: bool = False
-    save_every_steps: int = 0
-    keep_last: int = 1
-    show_progress: bool = False
-
-    def __post_init__(self) -> None:
-        _check_run(self)
-        _at_least("--topk", self.topk, 1)
-        _at_least("--gradient_accumulation_steps", self.gradient_accumulation_steps, 1)
-        _check_vectors(self.pooling, self.similarity, self.temperature)
-        if not 0 <= self.dense_ratio <= 1:
-            raise InputError(f"--dense_ratio must be between 0 and 1, found {self.dense_ratio}")
+    train_dir: str = setting("folder of .concept files, for example processed_traindev")
+    topk: int = setting("candidates of a mention", default=TOPK, check=at_least(1))
+    dense_ratio: float = setting(
+        "fraction of the candidates that come from the dense score", default=0.5, check=fraction
+    )
+    fixed_candidates: bool = setting(
+        "keep the candidates of the first epoch: the paper's ablation of iterative retrieval", default=False
+    )
+    keep_sparse_weight: bool = setting("start from the w of the BioSyn model given", default=False)
+    similarity: str | None = setting(
+        "similarity of two vectors (default: the model's, or inner)", default=None, choices=SIMILARITIES
+    )
+    gradient_accumulation_steps: int = setting(
+        "batches in a step: like one batch so much larger, in the memory of one", default=1, check=at_least(1)
+    )
+    gradient_checkpointing: bool = setting("less memory for more time: compute activations twice", default=False)
+    precision: str = changed(Compute, "precision", choices=TRAIN_PRECISIONS)
 
 
-@dataclass(frozen=True, kw_only=True)
-class PretrainConfig:
+@settings
+class PretrainConfig(TrainingFiles, Encoder, Optimization, Run, Compute):
     """Settings of pretrain.py. Similarity is always the cosine: the loss needs vectors of one length."""
 
-    model_name_or_path: str
-    train_dictionary_path: str
-    output_dir: str
-    revision: str | None = None
-    max_length: int = MAX_LENGTH
-    seed: int = 0
-    device: str = "auto"
-    draft: bool = False
-    epoch: int = 5
-    train_batch_size: int = 128
-    group_size: int = 8
-    learning_rate: float = 5e-5
-    weight_decay: float = 0.01
-    warmup: float = 0.1
-    temperature: float = 0.05
-    pooling: str = "mean"
-    initial_sparse_weight: float = 0.0
-    precision: str = "float32"
-    search_memory: int = SEARCH_MEMORY
-    save_checkpoint_all: bool = False
-    dev_dir: str | None = None
-    dev_dictionary_path: str | None = None
-    keep_best: bool = False
-    resume: bool = False
-    save_every_steps: int = 0
-    keep_last: int = 1
-    show_progress: bool = False
-
-    def __post_init__(self) -> None:
-        _check_run(self)
-        _at_least("--group_size", self.group_size, 1)
-        _check_vectors(self.pooling, "cosine", self.temperature)
-        if not 0 <= self.warmup <= 1:
-            raise InputError(f"--warmup must be between 0 and 1, found {self.warmup}")
+    max_length: int = changed(Encoder, "max_length", text="tokens kept of a name, [CLS] and [SEP] included")
+    pooling: str = changed(
+        Encoder,
+        "pooling",
+        text="a name's vector is the mean over its tokens, or the state at [CLS]",
+        default="mean",
+    )
+    initial_sparse_weight: float = changed(
+        Encoder, "initial_sparse_weight", text="weight w of the sparse score, which is not trained here"
+    )
+    seed: int = changed(Optimization, "seed", text="seed of the names drawn, the batches' order and the dropout")
+    epoch: int = changed(
+        Optimization,
+        "epoch",
+        text="epochs: in each, every concept comes once, with two of its names; 0 saves the encoder as it is",
+        default=5,
+    )
+    train_batch_size: int = changed(Optimization, "train_batch_size", text="concepts in a step", default=128)
+    group_size: int = setting(
+        "concepts in a step that are alike, so hard to tell apart; 1 draws all at random", default=8, check=at_least(1)
+    )
+    learning_rate: float = changed(
+        Optimization, "learning_rate", text="learning rate of the encoder, at its highest", default=5e-5
+    )
+    warmup: float = setting(
+        "fraction of the steps in which the rate rises; after them it falls to 0", default=0.1, check=fraction
+    )
+    temperature: float = changed(
+        Optimization, "temperature", text="cosines are divided by it for the loss", default=0.05
+    )
+    precision: str = changed(Compute, "precision", choices=TRAIN_PRECISIONS)
 
 
-@dataclass(frozen=True, kw_only=True)
-class EvalConfig:
+@settings
+class EvalConfig(Model, Dictionary, Queries, Evaluation, Threshold, Compute, Index):
     """Settings of eval.py. ``max_length`` None means the checkpoint's own; several ``train_dir`` count as one."""
 
-    model_name_or_path: str
-    dictionary_path: str
-    data_dir: str
-    revision: str | None = None
-    device: str = "auto"
-    cache_dir: str | None = None
-    precision: str = "float32"
-    index_precision: str = "float32"
-    search_memory: int = SEARCH_MEMORY
-    topk: int = TOPK
-    score_mode: str = "hybrid"
-    output_dir: str = "./output/"
-    filter_composite: bool = False
-    filter_duplicate: bool = False
-    save_predictions: bool = False
-    record_as: str | None = None
-    train_dir: tuple[str, ...] = ()
-    threshold: float | None = None
-    hide_concepts: float = 0.0
-    seed: int = 0
-    report: bool = False
-    max_length: int | None = None
-    show_progress: bool = False
+    topk: int = setting("names kept for a mention", default=TOPK, check=at_least(1))
+    output_dir: str = setting("folder for metrics.json", default="./output/", check=filled("name a folder"))
+    filter_composite: bool = setting("leave out the mentions with several ids", default=False)
+    filter_duplicate: bool = setting("keep the first of each (mention, id) pair", default=False)
+    save_predictions: bool = setting("write predictions_eval.json into --output_dir", default=False)
+    train_dir: tuple[str, ...] = setting(
+        "folders of training queries, for the refined protocol and the slices of seen mentions and concepts",
+        default=(),
+        metavar="DIR",
+    )
+    record_as: str | None = setting(
+        "add Acc@1 and Acc@5 to the checkpoint's manifest and model card, for example as test",
+        default=None,
+        metavar="NAME",
+        check=filled("name the data set, for example test"),
+    )
+    max_length: int | None = setting(
+        "tokens kept of a text (default: the checkpoint's)", default=None, check=at_least(3)
+    )
+    report: bool = setting("write report.html, one page with all of it, into --output_dir", default=False)
 
-    def __post_init__(self) -> None:
-        if not self.output_dir:
-            raise InputError("--output_dir is empty: name a folder")
-        if self.record_as is not None and not self.record_as.strip():
-            raise InputError("--record_as is empty: name the data set, for example test")
-        if self.max_length is not None:
-            _at_least("--max_length", self.max_length, 3)
-        _at_least("--topk", self.topk, 1)
-        _check_compute(self.precision, self.index_precision, self.search_memory)
-        _one_of("--score_mode", self.score_mode, SCORE_MODES)
-        _check_threshold(self.threshold)
-        _check_hidden(self.hide_concepts)
+    def check(self) -> None:
+        """Refuse to record figures of a dictionary that is not whole."""
+        super().check()
         if self.hide_concepts and self.record_as is not None:
             raise InputError("--record_as is for figures of the whole dictionary: leave out --hide_concepts")
 
 
-@dataclass(frozen=True, kw_only=True)
-class CalibrateConfig:
+@settings
+class CalibrateConfig(Dictionary, Queries, Evaluation, Compute, Index):
     """Settings of biosyn calibrate."""
 
-    model_name_or_path: str
-    dictionary_path: str
-    data_dir: str
-    device: str = "auto"
-    cache_dir: str | None = None
-    precision: str = "float32"
-    index_precision: str = "float32"
-    search_memory: int = SEARCH_MEMORY
-    score_mode: str = "hybrid"
-    hide_concepts: float = 0.0
-    seed: int = 0
-    show_progress: bool = False
-
-    def __post_init__(self) -> None:
-        _check_compute(self.precision, self.index_precision, self.search_memory)
-        _one_of("--score_mode", self.score_mode, SCORE_MODES)
-        _check_hidden(self.hide_concepts)
+    model_name_or_path: str = setting("a folder of ours, not a Hub id; its manifest gets the calibration")
 
 
-@dataclass(frozen=True, kw_only=True)
-class InferenceConfig:
-    """Settings of inference.py.
+@settings
+class InferenceConfig(Model, Threshold, Composites, Compute, Index, Approximate):
+    """Settings of inference.py --mention.
 
     With neither ``show_predictions`` nor ``show_embeddings``: predictions where there is a dictionary, else embeddings.
     """
 
-    model_name_or_path: str
-    mention: str
-    dictionary_path: str | None = None
-    revision: str | None = None
-    device: str = "auto"
-    cache_dir: str | None = None
-    precision: str = "float32"
-    index_precision: str = "float32"
-    search_memory: int = SEARCH_MEMORY
-    ann: bool = False
-    topk: int = INFERENCE_TOPK
-    show_predictions: bool = False
-    show_embeddings: bool = False
-    group_by_concept: bool = False
-    explain: bool = False
-    document: str | None = None
-    typo_path: str | None = None
-    split_composites: bool = False
-    threshold: float | None = None
-    show_progress: bool = False
+    mention: str = setting("the text to map, as it is in a document", required=False)
+    dictionary_path: str | None = changed(Dictionary, "dictionary_path", default=None)
+    topk: int = setting("names or concepts to give", default=INFERENCE_TOPK, check=at_least(1))
+    show_predictions: bool = setting("give the best names (the default with a dictionary)", default=False)
+    show_embeddings: bool = setting("give the mention's vectors (the default without one)", default=False)
+    group_by_concept: bool = setting("give concepts, each with the best of its names", default=False)
+    explain: bool = setting("give the best names with the reasons: cleaning, n-grams in common", default=False)
+    document: str | None = setting(
+        "with --explain: the mention's document, whose abbreviations count", default=None, metavar="FILE"
+    )
 
-    def __post_init__(self) -> None:
-        _at_least("--topk", self.topk, 1)
-        _check_compute(self.precision, self.index_precision, self.search_memory)
+    def check(self) -> None:
+        """Refuse flags that need a dictionary or --explain without it, and two kinds of answer at once."""
+        super().check()
         for flag in ("show_predictions", "group_by_concept", "explain", "threshold", "ann"):
             if getattr(self, flag) not in (False, None) and self.dictionary_path is None:
                 raise InputError(f"--{flag} needs --dictionary_path")
-        _check_threshold(self.threshold)
         if self.threshold is not None and not self.wants_answer:
             raise InputError("--threshold decides about an answer, which --explain and --show_embeddings do not give")
         if self.group_by_concept and self.explain:
@@ -238,53 +185,41 @@ class InferenceConfig:
         return self.show_embeddings or not self.wants_predictions
 
 
-@dataclass(frozen=True, kw_only=True)
-class LinkConfig:
+@settings
+class LinkConfig(Model, Dictionary, Threshold, Composites, Compute, Index, Approximate):
     """Settings of inference.py --input.
 
     ``format``, ``add`` and ``abbreviations`` None: the format by the file's name; all that a format has room for;
     Ab3P where there are documents.
     """
 
-    model_name_or_path: str
-    input: str
-    output: str
-    dictionary_path: str
-    revision: str | None = None
-    device: str = "auto"
-    cache_dir: str | None = None
-    precision: str = "float32"
-    index_precision: str = "float32"
-    search_memory: int = SEARCH_MEMORY
-    ann: bool = False
-    format: str | None = None
-    column: str = "mention"
-    field: str = "mention"
-    types: str | None = None
-    add: str | None = None
-    abbreviations: str | None = None
-    typo_path: str | None = None
-    split_composites: bool = False
-    threshold: float | None = None
-    on_error: str = "fail"
-    resume: bool = False
-    show_progress: bool = False
+    input: str = setting(
+        "file of mentions; the same file with ids, names and scores in it becomes --output", required=False
+    )
+    output: str = setting("file to write, whole when all is done; gzip where it ends in .gz", required=False)
+    format: str | None = setting("the input's format (default: by the file's name)", default=None, choices=LINK_FORMATS)
+    column: str = setting("column of a table that holds the mention", default="mention")
+    field: str = setting("member of a JSON object that holds it", default="mention")
+    types: str | None = setting("link mentions of these types only, separated by commas", default=None)
+    add: str | None = setting(
+        "id alone, or name and score too (default: all; PubTator: id)", default=None, choices=("id", "all")
+    )
+    abbreviations: str | None = setting(
+        "how abbreviations are found (default: ab3p where there are documents)",
+        default=None,
+        choices=ABBREVIATION_METHODS,
+    )
+    on_error: str = setting("end at a bad record, or skip it", default="fail", choices=("fail", "skip"))
+    resume: bool = setting("resume a run that was stopped", default=False)
 
-    def __post_init__(self) -> None:
-        _check_compute(self.precision, self.index_precision, self.search_memory)
-        _check_threshold(self.threshold)
+    def check(self) -> None:
+        """Refuse an input without an output or a dictionary, and an empty list of types."""
+        super().check()
         for flag, value in (("--output", self.output), ("--dictionary_path", self.dictionary_path)):
             if not value:
                 raise InputError(f"--input needs {flag}")
         if self.types is not None and not self.mention_types:
             raise InputError("--types is empty: name one or more, separated by commas")
-        for flag, chosen, known in (
-            ("--format", self.format, (None, *LINK_FORMATS)),
-            ("--add", self.add, (None, "id", "all")),
-            ("--on_error", self.on_error, ("fail", "skip")),
-        ):
-            if chosen not in known:
-                raise InputError(f"{flag} must be one of {', '.join(filter(None, known))}, found {chosen}")
 
     @property
     def mention_types(self) -> frozenset[str] | None:
@@ -292,130 +227,43 @@ class LinkConfig:
         return None if self.types is None else frozenset(part.strip() for part in self.types.split(",") if part.strip())
 
 
-@dataclass(frozen=True, kw_only=True)
-class DemoConfig:
+@settings
+class DemoConfig(Model, Dictionary, Compute, Index, Approximate):
     """Settings of demo.py."""
 
-    model_name_or_path: str
-    dictionary_path: str
-    revision: str | None = None
-    device: str = "auto"
-    cache_dir: str | None = None
-    precision: str = "float32"
-    index_precision: str = "float32"
-    search_memory: int = SEARCH_MEMORY
-    ann: bool = False
-    host: str = "127.0.0.1"
-    port: int = 8888
-    topk: int = DEMO_TOPK
-    log_queries: bool = False
-    show_progress: bool = False
-
-    def __post_init__(self) -> None:
-        _at_least("--topk", self.topk, 1)
-        _check_compute(self.precision, self.index_precision, self.search_memory)
-        if not 0 <= self.port <= 65535:
-            raise InputError(f"--port must be between 0 and 65535, found {self.port}")
+    # demo.py puts in the quickstart's where neither is given
+    model_name_or_path: str = changed(Model, "model_name_or_path", required=False)
+    dictionary_path: str = changed(Dictionary, "dictionary_path", required=False)
+    host: str = setting("address to listen on; 127.0.0.1 is this machine only", default="127.0.0.1")
+    port: int = setting(
+        "port to listen on; 0 takes a free one",
+        default=8888,
+        check=lambda value: None if 0 <= value <= 65535 else f"must be between 0 and 65535, found {value}",
+    )
+    topk: int = setting("names to show", default=DEMO_TOPK, check=at_least(1))
+    log_queries: bool = setting("write the mentions to the access log too", default=False)
 
 
-@dataclass(frozen=True, kw_only=True)
-class IndexConfig:
+@settings
+class IndexConfig(Model, Dictionary, Compute, Index):
     """Settings of biosyn index build."""
 
-    model_name_or_path: str
-    dictionary_path: str
-    revision: str | None = None
-    device: str = "auto"
-    cache_dir: str | None = None
-    precision: str = "float32"
-    index_precision: str = "float32"
-    search_memory: int = SEARCH_MEMORY
-    ann: bool = False
-    show_progress: bool = False
-
-    def __post_init__(self) -> None:
-        _check_compute(self.precision, self.index_precision, self.search_memory)
+    ann: bool = setting("make an approximate index too, and measure its recall (docs/scale.md)", default=False)
 
 
-@dataclass(frozen=True, kw_only=True)
-class ConvertConfig:
+@settings
+class ConvertConfig(Model):
     """Settings of biosyn convert. ``max_length`` None means the checkpoint's own; a published one keeps none: 25."""
 
-    model_name_or_path: str
-    output_dir: str
-    revision: str | None = None
-    to: str = "biosyn"
-    max_length: int | None = None
-
-    def __post_init__(self) -> None:
-        if not self.output_dir:
-            raise InputError("--output_dir is empty: name a folder")
-        if self.max_length is not None:
-            _at_least("--max_length", self.max_length, 3)
-        _one_of("--to", self.to, CHECKPOINT_FORMATS)
-
-
-def _check_run(config: TrainConfig | PretrainConfig) -> None:
-    """Check what the two trainings have in common."""
-    if not config.output_dir:
-        raise InputError("--output_dir is empty: name a folder")
-    for flag, least in (
-        ("max_length", 3),
-        ("train_batch_size", 1),
-        ("search_memory", 1),
-        ("epoch", 0),
-        ("save_every_steps", 0),
-        ("keep_last", 0),
-        ("weight_decay", 0),
-    ):
-        _at_least(f"--{flag}", getattr(config, flag), least)
-    for flag in ("learning_rate", "weight_decay", "initial_sparse_weight"):
-        _finite(f"--{flag}", getattr(config, flag))
-    if not config.learning_rate > 0:
-        raise InputError(f"--learning_rate must be above 0, found {config.learning_rate}")
-    _one_of("--precision", config.precision, TRAIN_PRECISIONS)
-    if (config.dev_dir is None) != (config.dev_dictionary_path is None):
-        raise InputError("--dev_dir and --dev_dictionary_path go together: give both or neither")
-    if config.keep_best and config.dev_dir is None:
-        raise InputError("--keep_best needs --dev_dir and --dev_dictionary_path")
-
-
-def _check_compute(precision: str, index_precision: str, search_memory: int) -> None:
-    _one_of("--precision", precision, PRECISIONS)
-    _one_of("--index_precision", index_precision, INDEX_PRECISIONS)
-    _at_least("--search_memory", search_memory, 1)
-
-
-def _check_vectors(pooling: str | None, similarity: str | None, temperature: float) -> None:
-    if pooling is not None:
-        _one_of("--pooling", pooling, POOLINGS)
-    if similarity is not None:
-        _one_of("--similarity", similarity, SIMILARITIES)
-    _finite("--temperature", temperature)
-    if not temperature > 0:
-        raise InputError(f"--temperature must be above 0, found {temperature}")
-
-
-def _check_threshold(threshold: float | None) -> None:
-    if threshold is not None and not 0 <= threshold <= 1:
-        raise InputError(f"--threshold is a probability, between 0 and 1, found {threshold}")
-
-
-def _check_hidden(share: float) -> None:
-    if not 0 <= share < 1:
-        raise InputError(f"--hide_concepts must be at least 0 and below 1, found {share}")
-
-
-def _one_of(flag: str, value: str, choices: tuple[str, ...]) -> None:
-    if value not in choices:
-        raise InputError(f"{flag} must be one of {', '.join(choices)}, found {value}")
-
-
-def _finite(flag: str, value: float) -> None:
-    if not math.isfinite(value):
-        raise InputError(f"{flag} must be a finite number, found {value}")
-
-
-def _at_least(flag: str, value: float, least: float) -> None:
-    if not value >= least:  # written so that nan is refused too
-        raise InputError(f"{flag} must be at least {least}, found {value}")
+    output_dir: str = setting("where the converted checkpoint goes", check=filled("name a folder"))
+    to: str = setting(
+        "upstream: for the tools that read upstream's files, which hold a pickle",
+        default="biosyn",
+        choices=CHECKPOINT_FORMATS,
+    )
+    max_length: int | None = setting(
+        "tokens kept of a text (default: the checkpoint's; a published one has none: 25)",
+        default=None,
+        check=at_least(3),
+    )
+    show_progress: bool = changed(Compute, "show_progress")

@@ -7,11 +7,11 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
 from biosyn.errors import InputError, missing_extra
+from biosyn.settings.groups import ABBREVIATION_METHODS
 
 AbbreviationFinder = Callable[[str], Mapping[str, str]]
 """Function from a document's text to short form -> long form."""
 
-ABBREVIATION_METHODS = ("ab3p", "schwartz-hearst", "none")
 MAX_ROUNDS = 10
 # A long form that contains its short form twice doubles in each round: stop long before memory is full.
 MAX_LENGTH = 100_000

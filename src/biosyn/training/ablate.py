@@ -15,7 +15,8 @@ from biosyn.data.queries import QueryDataset
 from biosyn.errors import InputError
 from biosyn.evaluation.evaluate import METRICS_FILE, evaluate
 from biosyn.files import read_lines, require_writable, sha256_of_files, write_lines
-from biosyn.settings.verbs import SCORE_MODES, EvalConfig, TrainConfig
+from biosyn.settings.groups import SCORE_MODES
+from biosyn.settings.verbs import EvalConfig, TrainConfig
 from biosyn.training.identity import describe_training
 from biosyn.training.train import train
 

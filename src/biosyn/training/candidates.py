@@ -16,7 +16,7 @@ from biosyn.model.rerank_net import CandidateBatch
 from biosyn.records import Query
 from biosyn.retrieval.search import top_names_of_share
 from biosyn.retrieval.vectors import SparseRows, Vectors
-from biosyn.settings.verbs import SEARCH_MEMORY
+from biosyn.settings.groups import SEARCH_MEMORY
 
 
 def mix_candidates(

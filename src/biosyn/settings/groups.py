@@ -1,0 +1,299 @@
+"""Groups of settings, each setting declared once: its type, default, help, choices and check.
+
+A verb's record in `verbs.py` has groups as bases, so its fields are flat: ``config.epoch``. `biosyn.cli.flags` makes a
+flag of every field and a section of ``--help`` of every group.
+"""
+
+import dataclasses
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, TypeVar, dataclass_transform
+
+from biosyn.errors import InputError
+
+MAX_LENGTH = 25
+TOPK = 20
+SCORE_MODES = ("hybrid", "dense", "sparse")
+PRECISIONS = ("float32", "bfloat16", "float16")
+TRAIN_PRECISIONS = ("float32", "bfloat16")  # float16 would need its loss scaled
+INDEX_PRECISIONS = ("float32", "float16")
+POOLINGS = ("cls", "mean")
+SIMILARITIES = ("inner", "cosine")
+SEARCH_MEMORY = 200  # MB
+ABBREVIATION_METHODS = ("ab3p", "schwartz-hearst", "none")
+
+Group = TypeVar("Group")
+Check = Callable[[Any], str | None]  # a value -> what is wrong with it, if anything
+
+
+def setting(
+    text: str,
+    *,
+    default: Any = dataclasses.MISSING,
+    choices: tuple[str, ...] = (),
+    check: Check | None = None,
+    metavar: str | None = None,
+    required: bool = True,
+) -> Any:
+    """Return a dataclass field that becomes a flag.
+
+    Parameters
+    ----------
+    text
+        The help of the flag; its default is added to it.
+    choices
+        The values allowed; empty for all.
+    required
+        Whether the flag of a field without a default must be given. False where a verb has two ways to be called.
+    """
+    metadata = {"help": text, "choices": choices, "check": check, "metavar": metavar, "required": required}
+    return dataclasses.field(default=default, metadata=metadata)
+
+
+def changed(group: type, name: str, **changes: Any) -> Any:
+    """Return the field `name` of a group with another default, text, choices or check, for a verb that differs.
+
+    To a type checker the field has a default, as every changed field here has.
+    """
+    field = next(each for each in dataclasses.fields(group) if each.name == name)
+    known = {("text" if key == "help" else key): value for key, value in field.metadata.items()}
+    return setting(**{"default": field.default, **known, **changes})
+
+
+@dataclass_transform(kw_only_default=True, frozen_default=True, field_specifiers=(setting,))
+def settings(group: type[Group]) -> type[Group]:
+    """Make a class a frozen record of settings, built with keywords alone."""
+    return dataclass(frozen=True, kw_only=True)(group)
+
+
+@settings
+class Settings:
+    """The base of all groups: checks every field, then what needs two of them, when a record is made."""
+
+    def __post_init__(self) -> None:
+        for field in dataclasses.fields(self):
+            value = getattr(self, field.name)
+            if value is None:
+                continue
+            choices, check = field.metadata.get("choices"), field.metadata.get("check")
+            if choices and value not in choices:
+                raise InputError(f"--{field.name} must be one of {', '.join(choices)}, found {value}")
+            if check is not None and (problem := check(value)):
+                raise InputError(f"--{field.name} {problem}")
+        self.check()
+
+    def check(self) -> None:
+        """Raise an InputError where two settings contradict each other."""
+
+
+def at_least(least: float) -> Check:
+    """Return the check that a number is at least `least`; NaN is not."""
+    return lambda value: None if value >= least else f"must be at least {least}, found {value}"
+
+
+def finite(value: float) -> str | None:
+    """Say what is wrong with a number that is infinite or NaN."""
+    return None if math.isfinite(value) else f"must be a finite number, found {value}"
+
+
+def positive(value: float) -> str | None:
+    """Say what is wrong with a number that is not finite and above 0."""
+    return finite(value) or (None if value > 0 else f"must be above 0, found {value}")
+
+
+def not_negative(value: float) -> str | None:
+    """Say what is wrong with a number that is not finite, or below 0."""
+    return at_least(0)(value) or finite(value)
+
+
+def fraction(value: float) -> str | None:
+    """Say what is wrong with a number that is not between 0 and 1."""
+    return None if 0 <= value <= 1 else f"must be between 0 and 1, found {value}"
+
+
+def filled(what: str) -> Check:
+    """Return the check that a text is not empty; `what` says what to give."""
+    return lambda value: None if value.strip() else f"is empty: {what}"
+
+
+# -- Groups of several verbs
+
+
+@settings
+class Model(Settings):
+    """The model."""
+
+    model_name_or_path: str = setting(
+        "a BioSyn model: a folder that train.py or pretrain.py wrote, a published checkpoint, or a Hub id"
+    )
+    revision: str | None = setting("branch, tag or commit of a Hub id (default: main)", default=None)
+
+
+@settings
+class Dictionary(Settings):
+    """The dictionary."""
+
+    dictionary_path: str = setting("dictionary, one line 'cui||name' per name")
+
+
+@settings
+class Queries(Settings):
+    """The annotated mentions."""
+
+    data_dir: str = setting("folder of .concept files, for example processed_test")
+
+
+@settings
+class Compute(Settings):
+    """The machine."""
+
+    device: str = setting("auto, cpu, cuda, cuda:N or mps", default="auto")
+    precision: str = setting(
+        "number format of the encoder's computation; less than float32 is for GPUs, or CPUs made for it",
+        default="float32",
+        choices=PRECISIONS,
+    )
+    search_memory: int = setting(
+        "memory that a search may take in addition to the vectors",
+        default=SEARCH_MEMORY,
+        check=at_least(1),
+        metavar="MB",
+    )
+    show_progress: bool = setting("no progress bars, warnings only", default=False)
+
+
+@settings
+class Index(Settings):
+    """The embedded dictionary."""
+
+    cache_dir: str | None = setting(
+        "where the embedded dictionary is kept (default: $BIOSYN_CACHE, else the user's cache)", default=None
+    )
+    index_precision: str = setting(
+        "number format of the embedded dictionary; float16 takes half the space",
+        default="float32",
+        choices=INDEX_PRECISIONS,
+    )
+
+
+@settings
+class Approximate(Settings):
+    """The approximate search."""
+
+    ann: bool = setting(
+        "search the approximate index that biosyn index build --ann made: millions of names in milliseconds",
+        default=False,
+    )
+
+
+@settings
+class Threshold(Settings):
+    """The answer."""
+
+    threshold: float | None = setting(
+        "answer -1 where the best concept is right with a probability below P; needs biosyn calibrate",
+        default=None,
+        metavar="P",
+        check=lambda value: None if 0 <= value <= 1 else f"is a probability, between 0 and 1, found {value}",
+    )
+
+
+@settings
+class Evaluation(Settings):
+    """The evaluation."""
+
+    score_mode: str = setting("score by which names are ranked", default="hybrid", choices=SCORE_MODES)
+    hide_concepts: float = setting(
+        "take this fraction of the concepts out of the dictionary, so that their mentions have none there",
+        default=0.0,
+        metavar="FRACTION",
+        check=lambda value: None if 0 <= value < 1 else f"must be at least 0 and below 1, found {value}",
+    )
+    seed: int = setting("chooses the concepts that are hidden", default=0)
+
+
+@settings
+class Composites(Settings):
+    """The cleaning of mentions."""
+
+    typo_path: str | None = setting(
+        "with --explain or --input: corrections, one line 'wrong||right' per word", default=None, metavar="FILE"
+    )
+    split_composites: bool = setting(
+        "with --explain or --input: link the parts of 'breast and ovarian cancer' if each is a name", default=False
+    )
+
+
+# -- Groups of the two trainings
+
+
+@settings
+class TrainingFiles(Settings):
+    """The files."""
+
+    model_name_or_path: str = setting("encoder to start from, or a BioSyn model: a folder or a Hub id")
+    revision: str | None = setting("branch, tag or commit of a Hub id (default: main)", default=None)
+    train_dictionary_path: str = setting("dictionary, one line 'cui||name' per name")
+    output_dir: str = setting("where the checkpoint and train_log.jsonl go", check=filled("name a folder"))
+    dev_dir: str | None = setting("folder of .concept files on which each epoch is measured", default=None)
+    dev_dictionary_path: str | None = setting("dictionary for --dev_dir", default=None)
+    keep_best: bool = setting("keep the epoch with the best Acc@1 on dev, not the last one", default=False)
+
+    def check(self) -> None:
+        """Refuse half a dev set, and a best epoch without one."""
+        super().check()
+        if (self.dev_dir is None) != (self.dev_dictionary_path is None):
+            raise InputError("--dev_dir and --dev_dictionary_path go together: give both or neither")
+        if self.keep_best and self.dev_dir is None:
+            raise InputError("--keep_best needs --dev_dir and --dev_dictionary_path")
+
+
+@settings
+class Encoder(Settings):
+    """The vectors."""
+
+    max_length: int = setting(
+        "tokens kept of a name or mention, [CLS] and [SEP] included", default=MAX_LENGTH, check=at_least(3)
+    )
+    pooling: str | None = setting(
+        "a vector is the state at [CLS], or the mean over the tokens (default: the model's, or cls)",
+        default=None,
+        choices=POOLINGS,
+    )
+    initial_sparse_weight: float = setting("weight w of the sparse score before training", default=0.0, check=finite)
+
+
+@settings
+class Optimization(Settings):
+    """The training."""
+
+    epoch: int = setting("epochs; 0 fits the TF-IDF and saves", default=10, check=at_least(0))
+    train_batch_size: int = setting("mentions in a batch, of all ranks together", default=16, check=at_least(1))
+    learning_rate: float = setting("learning rate of the encoder, constant", default=1e-5, check=positive)
+    weight_decay: float = setting("weight decay of the encoder", default=0.01, check=not_negative)
+    temperature: float = setting(
+        "scores are divided by it for the loss; 0.05 suits cosines", default=1.0, check=positive
+    )
+    seed: int = setting("seed of the mentions' order and the dropout", default=0)
+
+
+@settings
+class Run(Settings):
+    """The run."""
+
+    draft: bool = setting("100 names, 10 mentions, output in <output_dir>_draft: a trial run", default=False)
+    resume: bool = setting("resume from the newest training state in --output_dir, if there is one", default=False)
+    save_every_steps: int = setting(
+        "save the training state every N steps too, not only after each epoch; 0: never",
+        default=0,
+        check=at_least(0),
+        metavar="N",
+    )
+    keep_last: int = setting(
+        "training states to keep; 0: one, and none once the training is complete",
+        default=1,
+        check=at_least(0),
+        metavar="N",
+    )
+    save_checkpoint_all: bool = setting("also save checkpoint_N/ after each epoch", default=False)
