@@ -223,6 +223,7 @@ class BioSyn:
 
     @sparse_weight.setter
     def sparse_weight(self, value: float) -> None:
+        """Set w; a network that `rerank_net` returned before does not follow."""
         self._weight: float | nn.Parameter = float(value)
 
     def rerank_net(self, *, temperature: float = 1.0) -> RerankNet:
