@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 
 from biosyn.model.biosyn import BioSyn
-from biosyn.training.log import DevSet, load_dev_set
+from biosyn.training.dev import DevSet, load_dev_set
 
 
 def measure(checkpoint: Path, data: DevSet) -> dict[str, object]:

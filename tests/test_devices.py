@@ -6,7 +6,6 @@ import torch
 
 from biosyn.devices import resolve_device, room_for_vectors, set_seed
 from biosyn.errors import InputError
-from biosyn.training.states import random_states, set_random_states
 
 HAS_CUDA = torch.cuda.is_available()
 HAS_MPS = torch.backends.mps.is_available()
@@ -66,25 +65,6 @@ def test_the_same_seed_gives_the_same_numbers_everywhere():
 @pytest.mark.parametrize("seed", [-1, 2**32])
 def test_a_seed_beyond_32_bits_works_too(seed):
     set_seed(seed)
-
-
-DEVICES = ["cpu", pytest.param("cuda", marks=pytest.mark.skipif(not HAS_CUDA, reason="no CUDA device"))]
-
-
-@pytest.mark.parametrize("name", DEVICES)
-def test_a_generator_goes_on_where_it_was(name):
-    device = torch.device(name)
-    torch.rand(3), torch.rand(3, device=device)
-    states = {key: state.clone() for key, state in random_states(device).items()}
-    first = torch.rand(2), torch.rand(2, device=device)
-    set_seed(1)
-    set_random_states(device, states)
-    assert all(torch.equal(a, b) for a, b in zip(first, (torch.rand(2), torch.rand(2, device=device)), strict=True))
-
-
-@pytest.mark.parametrize("name", DEVICES)
-def test_the_state_of_another_device_is_no_hindrance(name):
-    set_random_states(torch.device(name), {"cpu": torch.get_rng_state(), "xpu": torch.zeros(1, dtype=torch.uint8)})
 
 
 @pytest.fixture

@@ -106,7 +106,7 @@ def encodings(folder):
     from biosyn.distributed import ranks
     from biosyn.distributed.launch import joined
     from biosyn.encoders.dense import BATCH_SIZES, DenseEncoder
-    from biosyn.training.name_pool import NamePool
+    from biosyn.training.distinct_names import DistinctNames
 
     BATCH_SIZES["cpu"] = 8
     encoder = DenseEncoder(*load_encoder(Path(folder), torch.device("cpu")))
@@ -114,12 +114,12 @@ def encodings(folder):
     with joined("cpu"):
         expected = encoder.encode(texts)  # (N, H)
         assert torch.equal(encoder.encode(texts, together=True), expected)
-        pool = NamePool(encoder, texts[:50], texts[20:])
-        pool.embed()
+        distinct = DistinctNames(encoder, texts[:50], texts[20:])
+        distinct.embed()
         for number, names in ((0, slice(0, 50)), (1, slice(20, 96))):
-            torch.testing.assert_close(pool.vectors_of(number), expected[names][pool.share_of(number)])
-        shares = ranks.gathered_objects([pool.share_of(number).tolist() for number in (0, 1)])
-        lengths = ranks.gathered_objects(int(pool.tokens.take(pool.mine).lengths.sum()))
+            torch.testing.assert_close(distinct.vectors_of(number), expected[names][distinct.share_of(number)])
+        shares = ranks.gathered_objects([distinct.share_of(number).tolist() for number in (0, 1)])
+        lengths = ranks.gathered_objects(int(distinct.tokens.take(distinct.mine).lengths.sum()))
         return [sorted(row for share in shares for row in share[number]) for number in (0, 1)], lengths
 
 
@@ -134,27 +134,27 @@ def candidates(folder, dictionary_path, queries_folder):
     from biosyn.encoders.dense import BATCH_SIZES, DenseEncoder
     from biosyn.encoders.sparse import SparseEncoder
     from biosyn.training.candidates import CandidateRetriever
-    from biosyn.training.name_pool import NamePool
+    from biosyn.training.distinct_names import DistinctNames
 
     BATCH_SIZES["cpu"] = 8
     dictionary, queries = DictionaryDataset(dictionary_path), QueryDataset(queries_folder).queries
     encoder = DenseEncoder(*load_encoder(Path(folder), torch.device("cpu")))
     with joined("cpu"):
-        pool = NamePool(encoder, dictionary.names)
-        pool.embed()
+        distinct = DistinctNames(encoder, dictionary.names)
+        distinct.embed()
         mentions = encoder.tokenize([query.mention for query in queries])
         retriever = CandidateRetriever(
             queries,
             dictionary,
             SparseEncoder().fit(dictionary.names),
             mention_tokens=mentions,
-            name_tokens=pool.tokens_of(0),
-            name_rows=pool.share_of(0),
+            name_tokens=distinct.tokens_of(0),
+            name_rows=distinct.share_of(0),
             topk=TOPK,
             dense_ratio=0.5,
             device=torch.device("cpu"),
         )
-        return retriever.retrieve(encoder.encode(mentions, together=True), pool.vectors_of(0)).candidates.tolist()
+        return retriever.retrieve(encoder.encode(mentions, together=True), distinct.vectors_of(0)).candidates.tolist()
 
 
 def gradients(*several):

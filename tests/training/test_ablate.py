@@ -91,6 +91,15 @@ def test_other_settings_are_other_rows_and_other_models(configs, trainings, tmp_
     assert len((tmp_path / "out" / "ablation.jsonl").read_text().splitlines()) == 6
 
 
+def test_the_data_is_read_once_whatever_the_number_of_models(configs, monkeypatch):
+    read = []
+    for name in ("QueryDataset", "DictionaryDataset"):
+        reader = getattr(ablation, name)
+        monkeypatch.setattr(ablation, name, lambda *args, reader=reader, **kw: read.append(args) or reader(*args, **kw))
+    ablate(*configs, dense_ratios=[0, 0.5])  # three models, nine rows
+    assert len(read) == 4  # the queries and the dictionary of the training and of the evaluation
+
+
 def test_another_test_set_is_measured_on_the_same_model(configs, trainings, write_queries):
     training, evaluation = configs
     ablate(training, evaluation, dense_ratios=[0])
@@ -102,16 +111,16 @@ def test_another_test_set_is_measured_on_the_same_model(configs, trainings, writ
 def test_a_damaged_row_is_named(configs, tmp_path):
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "ablation.jsonl").write_text('{"settings": {}, "folder": "x", "acc1": {}}\n{"sett\n')
-    with pytest.raises(InputError, match=r"ablation.jsonl:2: is no row of an ablation"):
+    with pytest.raises(InputError, match=r"ablation.jsonl:2: is not a row of an ablation"):
         ablate(*configs, dense_ratios=[0])
 
 
 @pytest.mark.parametrize("ratio", [-0.1, 1.1, float("nan")])
-def test_a_share_that_is_none_is_refused_before_any_training(configs, trainings, ratio):
+def test_a_fraction_that_is_none_is_refused_before_any_training(configs, trainings, ratio):
     with pytest.raises(InputError, match="--dense_ratio"):
         ablate(*configs, dense_ratios=[0.5, ratio])
     assert not trainings
 
 
-def test_a_share_given_twice_is_one_model_pair(configs):
+def test_a_fraction_given_twice_is_one_model_pair(configs):
     assert len(list(variants(configs[0], [0.5, 0.5]))) == 2

@@ -1,12 +1,12 @@
 import json
 
-from biosyn.training.identity import describe_dev, describe_training, identity
-from biosyn.training.log import load_dev_set
+from biosyn.training.dev import load_dev_set
+from biosyn.training.identity import describe
 
 
 def identity_of(config):
     dev = load_dev_set(config.dev_dir, config.dev_dictionary_path)
-    return identity(config, describe_training(config, mentions=16, names=40), describe_dev(config, dev))
+    return describe(config, dev=dev, mentions=16, names=40).identity
 
 
 def test_data_counts_by_its_content_and_is_named_by_its_flag(tiny_config, tiny_queries, tiny_dictionary, tmp_path):

@@ -13,7 +13,8 @@ from biosyn.errors import InputError
 from biosyn.model.biosyn import BioSyn
 from biosyn.model.losses import synonym_nll
 from biosyn.settings.verbs import PretrainConfig
-from biosyn.training.pretrain import Aligner, pretrain, rate_factor
+from biosyn.training.loop import Loop
+from biosyn.training.pretrain import Aligner, AlignerSettings, pretrain, rate_factor
 from biosyn.training.synonyms import SynonymSets
 
 
@@ -43,18 +44,16 @@ def make_aligner(tiny_encoder, tiny_dictionary):
         biosyn.load_dense_encoder(tiny_encoder)
         biosyn.init_sparse_encoder(dictionary.names)
         settings = {
-            "dev": None,
-            "total_epochs": 2,
-            "batch_size": 4,
+            "epoch": 2,
+            "train_batch_size": 4,
             "group_size": 2,
             "temperature": 0.05,
             "learning_rate": 1e-3,
             "weight_decay": 0.01,
             "warmup": 0.5,
             "seed": 0,
-            "show_progress": False,
         }
-        return Aligner(biosyn, dictionary, **{**settings, **changes})
+        return Aligner(biosyn, AlignerSettings(**{**settings, **changes}), dictionary=dictionary)
 
     return make
 
@@ -110,12 +109,12 @@ def test_a_step_sees_the_names_that_were_drawn(make_aligner, tiny_dictionary):
     aligner = make_aligner()
     aligner.dense.model.eval()  # no dropout
     dictionary = DictionaryDataset(tiny_dictionary)
-    concepts, drawn = np.array([0, 2]), aligner.synonyms.draw(np.random.default_rng(0))
-    names = [dictionary.names[row] for concept in concepts for row in drawn[concept]]
+    concepts, aligner.drawn = np.array([0, 2]), aligner.synonyms.draw(np.random.default_rng(0))
+    names = [dictionary.names[row] for concept in concepts for row in aligner.drawn[concept]]
     vectors = aligner.dense.encode(names)  # (4, H)
     excluded, synonym = torch.eye(4).bool(), torch.block_diag(torch.ones(2, 2), torch.ones(2, 2)).bool()
     expected = synonym_nll(vectors @ vectors.T / 0.05, synonym, excluded=excluded)
-    torch.testing.assert_close(aligner._loss(concepts, drawn), expected, rtol=1e-5, atol=1e-5)
+    torch.testing.assert_close(aligner.loss(concepts), expected, rtol=1e-5, atol=1e-5)
 
 
 # -- the epochs
@@ -123,15 +122,16 @@ def test_a_step_sees_the_names_that_were_drawn(make_aligner, tiny_dictionary):
 
 def test_training_draws_synonyms_together(make_aligner):
     torch.manual_seed(0)
-    aligner = make_aligner(total_epochs=20)
-    losses = [aligner.run_epoch()["loss"] for _ in range(20)]
+    loop = Loop(make_aligner(epoch=20))
+    losses = [loop.run_epoch()["loss"] for _ in range(20)]
     assert sum(losses[-5:]) < 0.9 * sum(losses[:5])
 
 
 def test_the_rate_rises_and_falls_over_the_whole_run(make_aligner):
     aligner, rates = make_aligner(), []
+    loop = Loop(aligner)
     for _ in range(2):
-        aligner.run_epoch(lambda step: rates.append(aligner.optimizer.param_groups[0]["lr"]))
+        loop.run_epoch(lambda taken: rates.append(aligner.optimizer.param_groups[0]["lr"]))
     assert aligner.steps == math.ceil(15 / 4)  # 15 concepts
     assert rates == pytest.approx([1e-3 * rate_factor(step, steps=8, warmup=0.5) for step in range(8)])
 
@@ -141,23 +141,23 @@ def test_the_same_seed_gives_the_same_model(make_config):
     assert [row["loss"] for row in rows[0]] == [row["loss"] for row in rows[1]]
 
 
-@pytest.mark.parametrize("stop", [(0, 2), (1, 0), (1, 3)])  # epochs that are through, steps of the next
+@pytest.mark.parametrize("stop", [(0, 2), (1, 0), (1, 3)])  # complete epochs, steps of the next
 def test_a_restored_run_ends_as_the_uninterrupted_one(make_aligner, stop):
     torch.manual_seed(0)
-    whole, kept = make_aligner(), []
+    whole, kept = Loop(make_aligner()), []
 
-    def keep(steps):
-        if (whole.epochs, steps) == stop:
+    def keep(taken):
+        if (whole.epochs, taken) == stop:
             kept.append(copy.deepcopy(whole.state()))  # the run goes on changing the encoder's own tensors
 
     while whole.epochs < 2:
         keep(0)
         whole.run_epoch(keep)
-    resumed = make_aligner()
+    resumed = Loop(make_aligner())
     resumed.restore(kept[0])
     while resumed.epochs < 2:
         resumed.run_epoch()
-    assert same(weights_of(whole), weights_of(resumed))
+    assert same(weights_of(whole.method), weights_of(resumed.method))
 
 
 def test_a_dictionary_without_synonyms_is_refused(make_aligner, write_dictionary):

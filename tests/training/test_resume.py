@@ -1,7 +1,8 @@
-"""Training runs that are ended at some point and resumed: what they leave is that of a run left in peace."""
+"""Training runs that are stopped at some point and resumed: what they leave is what an uninterrupted run leaves."""
 
 import json
 import random
+import resource
 import shutil
 import signal
 import time
@@ -16,13 +17,9 @@ from biosyn.checkpoint.manifest import load_manifest
 from biosyn.cli.main import main as biosyn
 from biosyn.errors import InputError
 from biosyn.model.biosyn import BioSyn
-from biosyn.training.states import KeptStates, read_state
+from biosyn.training.states import StateFolder, read_state
 from biosyn.training.train import train
 from biosyn.training.trainer import Trainer
-
-
-def main(argv):
-    return biosyn(["train", *argv])
 
 
 def main(argv):
@@ -81,107 +78,117 @@ def settings(tiny_encoder, tiny_dictionary, tiny_queries):
     }
 
 
-# -- ended by an exception, in this process
+# -- stopped by an exception, in this process
 
 
-class End(BaseException):
-    """What ends a run here; no one catches it."""
+class Stop(BaseException):
+    """The exception that stops a run here; nothing catches it."""
 
 
-def end_at(monkeypatch, owner, name, call, *, after=False):
-    """Let the given call of a function end the run, before or after it has done its work."""
-    function, calls = getattr(owner, name), []
+def stop_at(monkeypatch, owner, name, when=lambda *args: True, *, after=False):
+    """Let a function stop the run at the first call whose arguments are such, before or after it has done its work."""
+    function = getattr(owner, name)
 
-    def ending(*args, **kwargs):
-        calls.append(args)
-        if len(calls) == call and not after:
-            raise End
+    def stopping(*args, **kwargs):
+        if not after and when(*args):
+            raise Stop
         result = function(*args, **kwargs)
-        if len(calls) == call:
-            raise End
+        if when(*args):
+            raise Stop
         return result
 
-    monkeypatch.setattr(owner, name, ending)
+    monkeypatch.setattr(owner, name, stopping)
 
 
-# with 4 mentions a step: 4 saves an epoch within it, and one at its end
-ENDS = {
-    "before the first save": (KeptStates, "save", 1, False),
-    "inside an epoch": (KeptStates, "save", 7, True),
-    "after the last step of an epoch": (KeptStates, "save", 9, True),
-    "before an epoch's state": (KeptStates, "save", 10, False),
-    "before an epoch's model": (KeptStates, "save", 10, True),
-    "while a model is saved": (biosyn.checkpoint.folder, "_write_card", 2, False),
-    "at the end of all": (KeptStates, "finish", 1, False),
+def at_state(name, **kwargs):
+    """Stop when this state is saved."""
+    return lambda patch: stop_at(
+        patch, StateFolder, "save", lambda _, state: f"{state.epochs}_{state.steps}" == name, **kwargs
+    )
+
+
+def at_manifest(epoch):
+    """Stop when a model of this epoch is saved all but its manifest."""
+    return lambda patch: stop_at(
+        patch,
+        biosyn.checkpoint.folder,
+        "write_manifest",
+        lambda _, manifest: manifest.trained["last_epoch"]["epoch"] == epoch,
+    )
+
+
+STOPS = {  # an epoch has 4 steps
+    "before the first save": at_state("0_1"),
+    "within an epoch": at_state("1_2", after=True),
+    "after the last step of an epoch": at_state("1_4", after=True),
+    "before the state of an epoch": at_state("2_0"),
+    "before the model of an epoch": at_state("2_0", after=True),
+    "while a model is saved": at_manifest(2),
+    "at the very end": lambda patch: stop_at(patch, StateFolder, "finish"),
 }
 
 
 @pytest.fixture(scope="session")
-def peaceful(tiny_config, tiny_dictionary, tiny_queries, tmp_path_factory):
-    """The settings of a run with dev, its folder and its rows, after it was left in peace."""
+def uninterrupted(tiny_config, tiny_dictionary, tiny_queries, tmp_path_factory):
+    """The settings of a run with dev, and the folder of one that was never stopped."""
     same = {"dev_dir": str(tiny_queries), "dev_dictionary_path": str(tiny_dictionary), "learning_rate": 1e-3}
     same |= {"epoch": 3, "keep_best": True, "save_checkpoint_all": True, "save_every_steps": 1}
-    folder = tmp_path_factory.mktemp("peaceful")
-    return same, folder, train(tiny_config(folder, **same))["epochs"]
+    folder = tmp_path_factory.mktemp("uninterrupted")
+    train(tiny_config(folder, **same))
+    assert set(left_in(folder)[0]) == {".", "checkpoint_1", "checkpoint_2", "checkpoint_3"}
+    return same, folder
 
 
-@pytest.mark.parametrize("end", ENDS)
-def test_a_run_ended_anywhere_goes_on_to_the_same_model_and_log(tiny_config, peaceful, tmp_path, monkeypatch, end):
-    same, folder, rows = peaceful
-    with monkeypatch.context() as patched:
-        owner, name, call, after = ENDS[end]
-        end_at(patched, owner, name, call, after=after)
-        with pytest.raises(End):
-            train(tiny_config(tmp_path, **same))
+def stopped(stop, config):
+    """Train until the stop."""
+    with pytest.MonkeyPatch.context() as patch:
+        stop(patch)
+        with pytest.raises(Stop):
+            train(config)
+
+
+@pytest.mark.parametrize("stop", STOPS)
+def test_a_run_stopped_anywhere_goes_on_to_the_same_models_and_log(tiny_config, uninterrupted, tmp_path, stop):
+    same, folder = uninterrupted
+    stopped(STOPS[stop], tiny_config(tmp_path, **same))
     resumed = train(tiny_config(tmp_path, resume=True, **same))
     assert left_in(tmp_path) == left_in(folder)
-    assert set(left_in(folder)[0]) == {".", "checkpoint_1", "checkpoint_2", "checkpoint_3"}
-    assert list(map(without_times, resumed["epochs"])) == list(map(without_times, rows))
+    assert list(map(without_times, resumed["epochs"])) == rows_of(folder)
 
 
 @pytest.mark.parametrize(
-    ("saves", "changes"),
+    ("state", "changes"),
     [
-        (1, {"gradient_accumulation_steps": 2, "train_batch_size": 2, "fixed_candidates": True}),  # in the first epoch
-        (4, {"gradient_accumulation_steps": 2, "train_batch_size": 3}),  # at its end: 3 steps, 6 + 6 + 4 mentions
-        (6, {"fixed_candidates": True, "precision": "bfloat16"}),  # in the second
-        (6, {"train_batch_size": 5, "seed": 3, "initial_sparse_weight": 1.0, "gradient_checkpointing": True}),
+        ("0_1", {"gradient_accumulation_steps": 2, "train_batch_size": 2, "fixed_candidates": True}),
+        ("1_0", {"gradient_accumulation_steps": 2, "train_batch_size": 3}),  # 3 steps of 6, 6 and 4 mentions
+        ("1_2", {"fixed_candidates": True, "precision": "bfloat16"}),
+        ("1_2", {"train_batch_size": 5, "seed": 3, "initial_sparse_weight": 1.0, "gradient_checkpointing": True}),
     ],
 )
-def test_every_kind_of_training_goes_on(tiny_config, tmp_path, monkeypatch, saves, changes):
+def test_every_kind_of_training_goes_on(tiny_config, tmp_path, state, changes):
     same = {"epoch": 2, "learning_rate": 1e-3, "save_every_steps": 1, **changes}
-    train(tiny_config(tmp_path / "peaceful", **same))
-    with monkeypatch.context() as patched:
-        end_at(patched, KeptStates, "save", saves, after=True)
-        with pytest.raises(End):
-            train(tiny_config(tmp_path / "ended", **same))
-    train(tiny_config(tmp_path / "ended", resume=True, **same))
-    assert left_in(tmp_path / "ended") == left_in(tmp_path / "peaceful")
+    train(tiny_config(tmp_path / "uninterrupted", **same))
+    stopped(at_state(state, after=True), tiny_config(tmp_path / "stopped", **same))
+    train(tiny_config(tmp_path / "stopped", resume=True, **same))
+    assert left_in(tmp_path / "stopped") == left_in(tmp_path / "uninterrupted")
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
-def test_on_cuda_the_losses_are_nearly_those_of_a_run_left_in_peace(tiny_config, tmp_path, monkeypatch):
+def test_on_cuda_the_losses_are_nearly_those_of_an_uninterrupted_run(tiny_config, tmp_path):
     same = {"epoch": 2, "save_every_steps": 1, "device": "cuda"}
-    peaceful = train(tiny_config(tmp_path / "peaceful", **same))
-    with monkeypatch.context() as patched:
-        end_at(patched, KeptStates, "save", 7, after=True)
-        with pytest.raises(End):
-            train(tiny_config(tmp_path / "ended", **same))
-    resumed = train(tiny_config(tmp_path / "ended", resume=True, **same))
-    losses = [[row["loss"] for row in result["epochs"]] for result in (peaceful, resumed)]
+    whole = train(tiny_config(tmp_path / "uninterrupted", **same))
+    stopped(at_state("1_2", after=True), tiny_config(tmp_path / "stopped", **same))
+    resumed = train(tiny_config(tmp_path / "stopped", resume=True, **same))
+    losses = [[row["loss"] for row in result["epochs"]] for result in (whole, resumed)]
     assert losses[1] == pytest.approx(losses[0], rel=1e-3)
 
 
 def test_the_steps_done_are_not_taken_again(tiny_config, tmp_path, monkeypatch):
     same = {"epoch": 2, "save_every_steps": 3}  # 4 steps an epoch
-    with monkeypatch.context() as patched:
-        end_at(patched, KeptStates, "save", 3, after=True)
-        with pytest.raises(End):
-            train(tiny_config(tmp_path, **same))
-    (state,) = states_of(tmp_path)
-    assert state.name == "1_3"
-    taken, accumulate = [], Trainer._accumulate
-    monkeypatch.setattr(Trainer, "_accumulate", lambda self, *args: taken.append(args) or accumulate(self, *args))
+    stopped(at_state("1_3", after=True), tiny_config(tmp_path, **same))
+    assert [path.name for path in states_of(tmp_path)] == ["1_3"]
+    taken, step = [], Trainer.step
+    monkeypatch.setattr(Trainer, "step", lambda self, *args: taken.append(args) or step(self, *args))
     train(tiny_config(tmp_path, resume=True, **same))
     assert len(taken) == 1
 
@@ -211,13 +218,6 @@ def test_the_models_of_a_run_with_more_epochs_keep_what_was_recorded(tiny_config
     assert (tmp_path / "checkpoint_1" / "biosyn.json").read_bytes() == before
 
 
-def test_fewer_epochs_than_are_done_are_refused(tiny_config, tmp_path):
-    train(tiny_config(tmp_path, epoch=2))
-    for epochs in (0, 1):
-        with pytest.raises(InputError, match=rf"2_0: is of epoch 2: --epoch {epochs} is less, give 2 or more"):
-            train(tiny_config(tmp_path, epoch=epochs, resume=True))
-
-
 def test_without_a_state_resuming_begins_and_says_so(tiny_config, tmp_path, caplog):
     with caplog.at_level("INFO", logger="biosyn"):
         train(tiny_config(tmp_path / "resumed", resume=True))
@@ -234,18 +234,11 @@ def test_without_resume_an_earlier_run_is_forgotten(tiny_config, tmp_path, caplo
     assert [row["epoch"] for row in rows_of(tmp_path)] == [1]
 
 
-@pytest.mark.parametrize(("keep", "kept"), [(0, []), (1, ["2_0"]), (3, ["1_2", "1_4", "2_0"])])
+@pytest.mark.parametrize(("keep", "kept"), [(0, []), (3, ["1_2", "1_4", "2_0"])])
 def test_so_many_states_are_kept(tiny_config, tmp_path, keep, kept):
     train(tiny_config(tmp_path, epoch=2, save_every_steps=2, keep_last=keep))  # 0_2 0_4 1_0 1_2 1_4 2_0
     assert [path.name for path in states_of(tmp_path)] == kept
     assert (tmp_path / "training_state").exists() == bool(kept)
-
-
-def test_a_run_that_keeps_none_keeps_one_until_its_end(tiny_config, tmp_path, monkeypatch):
-    end_at(monkeypatch, KeptStates, "finish", 1)
-    with pytest.raises(End):
-        train(tiny_config(tmp_path, keep_last=0))
-    assert [path.name for path in states_of(tmp_path)] == ["1_0"]
 
 
 # -- what must be the same
@@ -279,14 +272,12 @@ def test_another_encoder_is_named(tiny_config, tiny_checkpoint, tmp_path):
 
 
 def test_an_encoder_in_the_output_folder_is_no_hindrance(tiny_config, tiny_encoder, tmp_path):
-    for name in ("peaceful/out", "ended/out"):
-        shutil.copytree(tiny_encoder, tmp_path / name)
+    at_once, in_two = (shutil.copytree(tiny_encoder, tmp_path / name / "out") for name in ("at_once", "in_two"))
     same = {"epoch": 2, "save_checkpoint_all": True}
-    peaceful, ended = (tmp_path / name / "out" for name in ("peaceful", "ended"))
-    train(tiny_config(peaceful, model_name_or_path=str(peaceful), **same))
-    train(tiny_config(ended, model_name_or_path=str(ended), **{**same, "epoch": 1}))  # its model is written over it
-    train(tiny_config(ended, model_name_or_path=str(ended), resume=True, **same))
-    assert left_in(ended) == left_in(peaceful)
+    train(tiny_config(at_once, model_name_or_path=str(at_once), **same))
+    train(tiny_config(in_two, model_name_or_path=str(in_two), **{**same, "epoch": 1}))  # its model is written over it
+    train(tiny_config(in_two, model_name_or_path=str(in_two), resume=True, **same))
+    assert left_in(in_two) == left_in(at_once)
 
 
 def test_what_changes_no_figure_may_change(tiny_config, tmp_path):
@@ -308,21 +299,14 @@ def damage(state):
 
 def test_a_damaged_state_falls_back_to_the_one_before(tiny_config, tmp_path, caplog):
     same = {"epoch": 2, "save_every_steps": 2, "keep_last": 3, "learning_rate": 1e-3}
-    train(tiny_config(tmp_path / "peaceful", **same))
+    train(tiny_config(tmp_path / "uninterrupted", **same))
     train(tiny_config(tmp_path / "out", **same))
     for state in states_of(tmp_path / "out")[1:]:
         damage(state)
     train(tiny_config(tmp_path / "out", resume=True, **same))
     assert caplog.text.count("(its sha256 differs): the state before it is taken") == 2
-    left, right = left_in(tmp_path / "out"), left_in(tmp_path / "peaceful")
+    left, right = left_in(tmp_path / "out"), left_in(tmp_path / "uninterrupted")
     assert left[:2] == right[:2]
-
-
-def test_only_damaged_states_are_one_error(tiny_config, tmp_path):
-    train(tiny_config(tmp_path))
-    damage(states_of(tmp_path)[0])
-    with pytest.raises(InputError, match="sha256 differs.* no other training state: start anew without --resume"):
-        train(tiny_config(tmp_path, resume=True))
 
 
 # -- in processes of their own
@@ -337,30 +321,26 @@ sys.stdout.flush()
 sys.exit(code)
 """
 
-# writing more than that to a file fails, as on a full disk
-FULL_DISK = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, ({size}, {size}))"
 DIE_SAVING = """
 import os, signal
-from biosyn.checkpoint import training_state
-sync, calls = training_state.sync, []
+from biosyn.training import states
+sync, calls = states.sync, []
 def dying(path):  # the tensors are written, the header is not
     calls.append(path)
     if len(calls) == 5:
         os.kill(os.getpid(), signal.SIGKILL)
     sync(path)
-training_state.sync = dying
+states.sync = dying
 """
 
 
 @pytest.fixture
-def start(forked, settings, tmp_path):
+def start(forked, arguments):
     """Function: output folder, flags -> the process that trains; its messages go to ``<folder>.log``."""
 
     def run(folder, *flags, first="", **changes):
-        given = {**settings, "output_dir": folder, **changes}
-        arguments = [part for key, value in given.items() for part in (f"--{key}", str(value))]
         log = str(folder.with_suffix(".log"))
-        return forked(PROGRAM.format(log=log, first=first, arguments=[*arguments, *flags]))
+        return forked(PROGRAM.format(log=log, first=first, arguments=arguments(folder, *flags, **changes)))
 
     return run
 
@@ -380,7 +360,7 @@ def kill_when(process, happens, delay=0.0):
     time.sleep(delay)
     process.kill()
     process.join()
-    assert process.exitcode == -signal.SIGKILL, "it ended before it was to be killed"
+    assert process.exitcode == -signal.SIGKILL, "it stopped before it was to be killed"
 
 
 def newest(folder):
@@ -407,9 +387,9 @@ FLAGS = ("--keep_best", "--save_checkpoint_all")
 
 
 def kill_and_resume(start, tmp_path, kills, **changes):
-    """Kill a run by each of the kills, each time resuming it; all that it leaves in the end equals a peaceful run's."""
-    peaceful, killed = tmp_path / "peaceful", tmp_path / "killed"
-    finish(start(peaceful, *FLAGS, **changes), peaceful)
+    """Kill a run in each of these ways, resuming it each time; it leaves what an uninterrupted run leaves."""
+    whole, killed = tmp_path / "uninterrupted", tmp_path / "killed"
+    finish(start(whole, *FLAGS, **changes), whole)
     for kill in [*kills, None]:
         expected = newest(killed)
         process = start(killed, *FLAGS, "--resume", first=kill.first if kill else "", **changes)
@@ -420,7 +400,7 @@ def kill_and_resume(start, tmp_path, kills, **changes):
             check_all_loads(killed)
         if expected is not None:  # nothing that was saved is lost
             assert f"from {expected}\n" in killed.with_suffix(".log").read_text(encoding="utf-8")
-    assert left_in(killed) == left_in(peaceful)
+    assert left_in(killed) == left_in(whole)
     assert [path for path in killed.rglob("*partial*") if path.is_dir()] == []
 
 
@@ -439,9 +419,13 @@ def epoch_logged(folder, before):
     return (folder / "train_log.jsonl").exists() and len(rows_of(folder)) == 3  # epochs 0, 1 and 2
 
 
-def test_three_kills(start, tmp_path):
-    kills = [Kill(saved(3)), Kill(epoch_logged), Kill(first=DIE_SAVING)]
-    kill_and_resume(start, tmp_path, kills, epoch=3)
+def test_a_kill_while_a_state_is_saved(start, tmp_path):
+    kill_and_resume(start, tmp_path, [Kill(first=DIE_SAVING)])
+
+
+@pytest.mark.slow
+def test_a_kill_after_a_state_and_one_between_the_log_and_a_state(start, tmp_path):
+    kill_and_resume(start, tmp_path, [Kill(saved(3)), Kill(epoch_logged)], epoch=3)
 
 
 @pytest.mark.slow
@@ -452,29 +436,50 @@ def test_twenty_kills(start, tmp_path):
     kill_and_resume(start, tmp_path, [at_once, *later], epoch=20)
 
 
-def test_a_full_disk_is_one_line_and_the_last_state_stays(start, tmp_path):
-    peaceful, folder = tmp_path / "peaceful", tmp_path / "full"
-    finish(start(peaceful), peaceful)
-    finish(start(folder, epoch=1), folder)
+# -- the command
+
+
+@pytest.fixture
+def arguments(settings):
+    """Function: output folder, flags -> argv."""
+
+    def make(folder, *flags, **changes):
+        given = {**settings, "output_dir": folder, **changes}
+        return [*(part for key, value in given.items() for part in (f"--{key}", str(value))), *flags]
+
+    return make
+
+
+@pytest.fixture
+def largest_file():
+    """Function: writing more bytes than that to a file fails from then on, as on a full disk."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    yield lambda size: resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def test_a_full_disk_is_one_line_and_the_last_state_stays(arguments, largest_file, tmp_path, capsys):
+    whole, folder = tmp_path / "uninterrupted", tmp_path / "full"
+    assert main(arguments(whole)) == main(arguments(folder, epoch=1)) == 0
     before = newest(folder)
-    size = (before / "tensors.safetensors").stat().st_size
-    full = FULL_DISK.format(size=size // 2)  # a model would have room
-    lines = finish(start(folder, "--resume", "--quiet", first=full), folder, code=2)
-    assert lines[-1].startswith("train.py: error: ")
-    assert "the training state cannot be written" in lines[-1]
-    assert lines[-1].endswith("make room there, then go on with --resume")
-    assert len([line for line in lines if "error" in line]) == 1
+    largest_file((before / "tensors.safetensors").stat().st_size // 2)  # a model would have room
+    capsys.readouterr()
+    assert main(arguments(folder, "--resume", "--quiet")) == 2
+    (line,) = [line for line in capsys.readouterr().err.splitlines() if "error" in line]
+    assert line.startswith("train.py: error: ")
+    assert "the training state cannot be written" in line
+    assert line.endswith("make room there, then go on with --resume")
     assert newest(folder) == before
     check_all_loads(folder)
-    finish(start(folder, "--resume"), folder)
-    assert left_in(folder) == left_in(peaceful)
+    largest_file(resource.RLIM_INFINITY)
+    assert main(arguments(folder, "--resume")) == 0
+    assert left_in(folder) == left_in(whole)
 
 
-def test_the_flags_are_taken(settings, tmp_path, capsys):
-    given = {**settings, "output_dir": tmp_path / "out", "epoch": 1, "keep_last": 2}
-    arguments = [part for key, value in given.items() for part in (f"--{key}", str(value))]
-    assert main([*arguments, "--resume"]) == 0
+def test_the_flags_are_taken(arguments, tmp_path, capsys):
+    argv = arguments(tmp_path / "out", "--resume", epoch=1, keep_last=2)
+    assert main(argv) == 0
     assert [path.name for path in states_of(tmp_path / "out")] == ["0_8", "1_0"]
     capsys.readouterr()
-    assert main([*arguments, "--resume", "--seed", "9"]) == 2
+    assert main([*argv, "--seed", "9"]) == 2
     assert "--seed is 9 (it was 0)" in capsys.readouterr().err

@@ -16,8 +16,10 @@ from biosyn.errors import InputError
 from biosyn.evaluation.evaluate import evaluate
 from biosyn.model.biosyn import BioSyn
 from biosyn.settings.verbs import EvalConfig
+from biosyn.training.candidates import CandidateRetriever
+from biosyn.training.loop import Loop
 from biosyn.training.train import train
-from biosyn.training.trainer import Trainer, make_optimizer
+from biosyn.training.trainer import Trainer, TrainerSettings, make_optimizer
 
 TOPK = 6
 
@@ -27,27 +29,37 @@ def corpus(tiny_queries, tiny_dictionary):
     return QueryDataset(tiny_queries, True, True, True).queries, DictionaryDataset(tiny_dictionary)
 
 
+SETTINGS = {
+    "topk": TOPK,
+    "dense_ratio": 0.5,
+    "fixed_candidates": False,
+    "temperature": 1.0,
+    "train_batch_size": 4,
+    "gradient_accumulation_steps": 1,
+    "learning_rate": 1e-3,
+    "weight_decay": 0.01,
+    "gradient_checkpointing": False,
+    "seed": 0,
+}
+
+
 @pytest.fixture
 def make_trainer(corpus, tiny_encoder):
     queries, dictionary = corpus
 
-    def make(encoder=tiny_encoder, **changes):
-        biosyn = BioSyn(25, precision=changes.pop("precision", "float32"))
+    def make(encoder=tiny_encoder, precision="float32", **changes):
+        biosyn = BioSyn(25, precision=precision)
         biosyn.load_dense_encoder(encoder)
         biosyn.init_sparse_encoder(dictionary.names)
-        settings = {
-            "dev": None,
-            "topk": TOPK,
-            "dense_ratio": 0.5,
-            "batch_size": 4,
-            "learning_rate": 1e-3,
-            "weight_decay": 0.01,
-            "seed": 0,
-            "show_progress": False,
-        }
-        return Trainer(biosyn, queries, dictionary, **{**settings, **changes})
+        settings = TrainerSettings(**{**SETTINGS, **changes})
+        return Trainer(biosyn, settings, queries=queries, dictionary=dictionary)
 
     return make
+
+
+@pytest.fixture
+def make_loop(make_trainer):
+    return lambda *args, **changes: Loop(make_trainer(*args, **changes))
 
 
 def losses_of(result):
@@ -105,7 +117,7 @@ def still_encoder(tiny_encoder, tmp_path):
     return folder
 
 
-def paper(corpus, encoder, encode_alone, *, epochs, learning_rate, weight_decay, batch_size):
+def paper(corpus, encoder, encode_alone, *, epochs, learning_rate, weight_decay, train_batch_size):
     """The method written out without any of our parts: whole matrices, pair by pair; yield loss and w of each epoch."""
     queries, dictionary = corpus
     model, tokenizer = AutoModel.from_pretrained(encoder), AutoTokenizer.from_pretrained(encoder)
@@ -126,7 +138,7 @@ def paper(corpus, encoder, encode_alone, *, epochs, learning_rate, weight_decay,
         by_sparse = np.argsort(-sparse_scores, axis=1, kind="stable")[:, : TOPK // 2]
         by_dense = np.argsort(-dense.numpy(), axis=1, kind="stable")
         losses = []
-        for batch in torch.randperm(len(queries), generator=shuffle).split(batch_size):
+        for batch in torch.randperm(len(queries), generator=shuffle).split(train_batch_size):
             terms = []
             for m in batch.tolist():
                 chosen = by_sparse[m].tolist()
@@ -145,78 +157,78 @@ def paper(corpus, encoder, encode_alone, *, epochs, learning_rate, weight_decay,
         yield sum(losses) / len(losses), w.item()
 
 
-def test_epochs_equal_the_paper_written_out(corpus, make_trainer, still_encoder, encode_alone):
-    settings = {"learning_rate": 1e-4, "weight_decay": 0.01, "batch_size": 4}
-    trainer = make_trainer(still_encoder, **settings)
+def test_epochs_equal_the_paper_written_out(corpus, make_loop, still_encoder, encode_alone):
+    settings = {"learning_rate": 1e-4, "weight_decay": 0.01, "train_batch_size": 4}
+    loop = make_loop(still_encoder, **settings)
     for loss, w in paper(corpus, still_encoder, encode_alone, epochs=3, **settings):
-        row = trainer.run_epoch()
+        row = loop.run_epoch()
         assert row["loss"] == pytest.approx(loss, rel=1e-5)  # seen: 1e-6, here and at other learning rates
         assert row["w"] == pytest.approx(w, rel=1e-5)
 
 
-def test_candidates_are_found_anew_each_epoch_and_the_sparse_ones_stay(make_trainer, monkeypatch):
-    trainer = make_trainer(learning_rate=1e-2)
-    retrieve, found = trainer.retriever.retrieve, []
+@pytest.fixture
+def retrieved(monkeypatch):
+    """The candidate rows (M, K) of each retrieval, in order."""
+    retrieve, found = CandidateRetriever.retrieve, []
 
     def remember(*args):
-        found.append(retrieve(*args))
-        return found[-1]
+        dataset = retrieve(*args)
+        found.append(dataset.candidates)
+        return dataset
 
-    monkeypatch.setattr(trainer.retriever, "retrieve", remember)
+    monkeypatch.setattr(CandidateRetriever, "retrieve", remember)
+    return found
+
+
+def test_candidates_are_found_anew_each_epoch_and_the_sparse_ones_stay(make_loop, retrieved):
+    loop = make_loop(learning_rate=1e-2)
     for _ in range(3):
-        trainer.run_epoch()
-    first, second, third = (dataset.candidates for dataset in found)
+        loop.run_epoch()
+    first, second, third = retrieved
     assert np.array_equal(first[:, : TOPK // 2], third[:, : TOPK // 2])
     assert not np.array_equal(first[:, TOPK // 2 :], second[:, TOPK // 2 :])
     assert not np.array_equal(second[:, TOPK // 2 :], third[:, TOPK // 2 :])
 
 
-def test_fixed_candidates_are_those_of_the_first_epoch(make_trainer, monkeypatch):
-    trainer, iterative = make_trainer(fixed_candidates=True), make_trainer()
-    retrieve, found, steps = trainer.retriever.retrieve, [], []
-    monkeypatch.setattr(trainer.retriever, "retrieve", lambda *args: found.append(retrieve(*args)) or found[-1])
-    take = trainer._take_steps
-    monkeypatch.setattr(
-        trainer, "_take_steps", lambda epoch, *rest: steps.append(epoch.candidates) or take(epoch, *rest)
-    )
+def test_fixed_candidates_are_those_of_the_first_epoch(make_loop, retrieved):
     torch.manual_seed(0)  # of the dropout
-    losses = [trainer.run_epoch()["loss"] for _ in range(3)]
-    assert len(found) == 1
-    assert steps == [found[0]] * 3
+    loop, used = make_loop(fixed_candidates=True), []
+    losses = [loop.run_epoch(lambda taken: used.append(loop.method.candidates.candidates))["loss"] for _ in range(3)]
+    assert len(retrieved) == 1
+    assert len(used) == 3 * loop.method.steps
+    assert all(np.array_equal(rows, retrieved[0]) for rows in used)
     assert losses[1] != losses[0]
     torch.manual_seed(0)
-    assert losses[0] == iterative.run_epoch()["loss"]
+    assert losses[0] == make_loop().run_epoch()["loss"]
 
 
-def test_candidates_are_those_of_the_encoder_as_it_then_is(make_trainer, corpus):
-    trainer = make_trainer(learning_rate=1e-2)
-    trainer.run_epoch()
+def test_candidates_are_those_of_the_encoder_as_it_then_is(make_loop, corpus, retrieved):
+    loop = make_loop(learning_rate=1e-2)
+    loop.run_epoch()
     queries, dictionary = corpus
-    dense = trainer.dense.encode([q.mention for q in queries]) @ trainer.dense.encode(dictionary.names).T
-    seen = []
-    retrieve = trainer.retriever.retrieve
-    trainer.retriever.retrieve = lambda *args: seen.append(retrieve(*args)) or seen[-1]
-    trainer.run_epoch()
-    for row, candidates in enumerate(seen[0].candidates.tolist()):
-        rest = [n for n in np.argsort(-dense[row].numpy(), kind="stable").tolist() if n not in candidates[:3]]
+    dense = loop.method.dense
+    scores = dense.encode([q.mention for q in queries]) @ dense.encode(dictionary.names).T  # (M, N)
+    loop.run_epoch()
+    for row, candidates in enumerate(retrieved[1].tolist()):
+        rest = [n for n in np.argsort(-scores[row].numpy(), kind="stable").tolist() if n not in candidates[:3]]
         assert candidates[3:] == rest[:3]
 
 
 def test_every_mention_is_shown_once_an_epoch_in_a_new_order(make_trainer, corpus):
-    trainer = make_trainer(batch_size=5)
-    first, second = ([rows.tolist() for rows in trainer._steps(17)] for _ in range(2))
-    assert [len(rows) for rows in first] == [5, 5, 5, 2]  # the last short batch is kept
-    assert sorted(sum(first, [])) == list(range(17))
+    trainer = make_trainer(train_batch_size=5)
+    first, second = ([rows.tolist() for rows in trainer.shuffled()] for _ in range(2))
+    assert [len(rows) for rows in first] == [5, 5, 5, 1]  # the last short batch is kept
+    assert sorted(sum(first, [])) == list(range(len(corpus[0])))
     assert first != second
 
 
-@pytest.mark.parametrize(("batch_size", "accumulation"), [(1, 5), (2, 3), (3, 2), (5, 2)])
-def test_accumulated_batches_are_one_larger_batch(make_trainer, still_encoder, batch_size, accumulation):
-    trainers = (
-        make_trainer(still_encoder, batch_size=batch_size * accumulation),
-        make_trainer(still_encoder, batch_size=batch_size, accumulation=accumulation),
+@pytest.mark.parametrize(("batch_size", "accumulation"), [(1, 5), (3, 2)])
+def test_accumulated_batches_are_one_larger_batch(make_loop, still_encoder, batch_size, accumulation):
+    loops = (
+        make_loop(still_encoder, train_batch_size=batch_size * accumulation),
+        make_loop(still_encoder, train_batch_size=batch_size, gradient_accumulation_steps=accumulation),
     )
-    whole, parts = ([trainer.run_epoch() for _ in range(2)] for trainer in trainers)
+    whole, parts = ([loop.run_epoch() for _ in range(2)] for loop in loops)
     for key in ("loss", "w"):
         assert [row[key] for row in parts] == pytest.approx([row[key] for row in whole], rel=1e-5)
 
@@ -224,9 +236,8 @@ def test_accumulated_batches_are_one_larger_batch(make_trainer, still_encoder, b
 def test_the_gradient_of_accumulated_batches_is_that_of_one(make_trainer, still_encoder):
     gradients = []
     for batch_size in (9, 4):  # 9 mentions: 4, 4 and 1, of which one batch may have no positive
-        trainer = make_trainer(still_encoder, batch_size=batch_size, accumulation=3)
-        candidates = trainer.retriever.retrieve(trainer.dense.encode(trainer.mention_tokens), trainer._name_vectors(0))
-        trainer._accumulate(candidates, np.arange(9))
+        trainer = make_trainer(still_encoder, train_batch_size=batch_size, gradient_accumulation_steps=3)
+        trainer.add_gradients(trainer.retrieve(), np.arange(9))
         gradients.append({name: part.grad for name, part in trainer.net.named_parameters() if part.grad is not None})
     whole, parts = gradients
     assert parts.keys() == whole.keys()
@@ -235,21 +246,18 @@ def test_the_gradient_of_accumulated_batches_is_that_of_one(make_trainer, still_
         assert (parts[name] - expected).norm() <= 1e-5 * expected.norm() + 1e-6 * largest, name
 
 
-def test_checkpointing_computes_the_layers_again_and_changes_nothing(make_trainer):
-    plain, saving = make_trainer(), make_trainer(gradient_checkpointing=True)  # dropout on: its masks come again too
-    calls = {id(trainer): [] for trainer in (plain, saving)}
-    for trainer in (plain, saving):
-        count = calls[id(trainer)]
-        layer = trainer.dense.model.encoder.layer[0].attention
-        layer.register_forward_hook(lambda *_, count=count: count.append(torch.is_grad_enabled()))
-    rows = []
-    for trainer in (plain, saving):
-        torch.manual_seed(0)
-        rows.append(trainer.run_epoch())
+def test_checkpointing_computes_the_layers_again_and_changes_nothing(make_loop):
+    rows, calls = [], []
+    for checkpointing in (False, True):
+        loop, called = make_loop(gradient_checkpointing=checkpointing), []
+        layer = loop.method.dense.model.encoder.layer[0].attention
+        layer.register_forward_hook(lambda *_, called=called: called.append(torch.is_grad_enabled()))
+        torch.manual_seed(0)  # of the dropout, whose masks must be drawn again too
+        rows.append(loop.run_epoch())
+        calls.append(sum(called))  # those of the steps, not of the embedding
     assert rows[0]["loss"] == rows[1]["loss"]
     assert rows[0]["w"] == rows[1]["w"]
-    once, twice = (sum(calls[id(trainer)]) for trainer in (plain, saving))  # those of the steps, not of the embedding
-    assert 0 < 2 * once == twice
+    assert 0 < 2 * calls[0] == calls[1]
 
 
 def test_an_encoder_that_cannot_checkpoint_is_named(make_trainer, monkeypatch):
@@ -258,68 +266,75 @@ def test_an_encoder_that_cannot_checkpoint_is_named(make_trainer, monkeypatch):
         make_trainer(gradient_checkpointing=True)
 
 
-def test_bfloat16_trains_nearly_the_same(make_trainer, still_encoder):
-    rows = [make_trainer(still_encoder, precision=precision).run_epoch() for precision in ("float32", "bfloat16")]
+def test_bfloat16_trains_nearly_the_same(make_loop, still_encoder):
+    rows = [make_loop(still_encoder, precision=precision).run_epoch() for precision in ("float32", "bfloat16")]
     assert rows[1]["loss"] == pytest.approx(rows[0]["loss"], rel=0.05)
     assert rows[1]["loss"] != rows[0]["loss"]
 
 
-def test_the_loss_falls_and_w_moves_on_a_task_small_enough_to_learn_by_heart(make_trainer, still_encoder):
-    trainer = make_trainer(still_encoder, learning_rate=1e-3)
-    rows = [trainer.run_epoch() for _ in range(4)]  # seen: 2.59, 1.01, 0.69, 0.59
+def test_the_loss_falls_and_w_moves_on_a_task_small_enough_to_learn_by_heart(make_loop, still_encoder):
+    loop = make_loop(still_encoder, learning_rate=1e-3)
+    rows = [loop.run_epoch() for _ in range(4)]  # seen: 2.59, 1.01, 0.69, 0.59
     assert rows[-1]["loss"] < 0.5 * rows[0]["loss"]
     assert rows[-1]["w"] != 0
-    assert trainer.biosyn.get_sparse_weight() == rows[-1]["w"] == trainer.net.sparse_weight.item()
 
 
-def test_an_epoch_tells_what_it_did(make_trainer):
-    row = make_trainer().run_epoch()
+def test_the_model_has_the_w_of_the_network_after_every_step(make_loop):
+    loop, weights = make_loop(), []
+    biosyn, net = loop.method.biosyn, loop.method.net
+    row = loop.run_epoch(lambda taken: weights.append((biosyn.get_sparse_weight(), net.sparse_weight.item())))
+    assert all(model == trained for model, trained in weights)
+    assert len({model for model, _ in weights}) == len(weights)  # it moves with every step
+    assert biosyn.get_sparse_weight() == row["w"]
+
+
+def test_an_epoch_tells_what_it_did(make_loop):
+    row = make_loop().run_epoch()
     assert list(row) == ["loss", "w", "positive_share", "seconds", "mentions_per_second"]
     assert math.isfinite(row["loss"])
     assert 0 < row["positive_share"] <= 1
 
 
-def test_no_mention_with_a_positive_candidate_moves_no_weight_by_its_loss(make_trainer, corpus):
-    trainer = make_trainer(weight_decay=0.0)
-    trainer.retriever.cuis = ["D0"] * len(corpus[0])  # a concept that no name has
-    before = {name: value.clone() for name, value in trainer.net.state_dict().items()}
-    row = trainer.run_epoch()
+def test_no_mention_with_a_positive_candidate_moves_no_weight_by_its_loss(make_loop, corpus):
+    loop = make_loop(weight_decay=0.0)
+    loop.method.retriever.cuis = ["D0"] * len(corpus[0])  # a concept that no name has
+    before = {name: value.clone() for name, value in loop.method.net.state_dict().items()}
+    row = loop.run_epoch()
     assert row["loss"] == 0
     assert row["positive_share"] == 0
-    assert all(torch.equal(value, before[name]) for name, value in trainer.net.state_dict().items())
+    assert all(torch.equal(value, before[name]) for name, value in loop.method.net.state_dict().items())
 
 
-def test_python_and_numpy_draw_nothing_so_a_state_holds_none_of_theirs(make_trainer):
+def test_python_and_numpy_draw_nothing_so_a_state_has_none_of_their_generators(make_loop):
     before = random.getstate(), np.random.get_state()[1].tolist(), np.random.get_state()[2]
-    trainer = make_trainer()
-    trainer.run_epoch()
+    make_loop().run_epoch()
     assert (random.getstate(), np.random.get_state()[1].tolist(), np.random.get_state()[2]) == before
 
 
 @pytest.mark.parametrize("fixed", [True, False])
-def test_a_trainer_restored_within_an_epoch_goes_on_as_the_first(make_trainer, fixed):
+def test_a_trainer_restored_within_an_epoch_goes_on_as_the_first(make_loop, fixed):
     settings = {"fixed_candidates": fixed, "learning_rate": 1e-2}
-    first, other, states = make_trainer(**settings), make_trainer(**settings, seed=9), {}
+    first, other, states = make_loop(**settings), make_loop(**settings, seed=9), {}
 
-    def keep(steps):
-        if steps == 2:
+    def keep(taken):
+        if taken == 2:
             state = first.state()
-            states[steps] = replace(state, tensors={name: part.clone() for name, part in state.tensors.items()})
+            states[taken] = replace(state, tensors={name: part.clone() for name, part in state.tensors.items()})
 
     torch.manual_seed(0)
     first.run_epoch()
     rows = [first.run_epoch(keep), first.run_epoch()]
     torch.manual_seed(1)
     other.restore(states[2])
-    assert (other.epochs, other.progress.steps) == (1, 2)
-    times = ("seconds", "mentions_per_second")
+    assert (other.epochs, len(other.losses)) == (1, 2)
+    assert other.seconds == pytest.approx(sum(states[2].values.values()))
     for row in rows:
         found = other.run_epoch()
-        assert {key: found[key] for key in row if key not in times} == {
-            key: row[key] for key in row if key not in times
+        assert {key: found[key] for key in row if "second" not in key} == {
+            key: row[key] for key in row if "second" not in key
         }
-    expected = first.net.state_dict()
-    assert all(torch.equal(value, expected[name]) for name, value in other.net.state_dict().items())
+    expected = first.method.net.state_dict()
+    assert all(torch.equal(value, expected[name]) for name, value in other.method.net.state_dict().items())
 
 
 # -- the run

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 from transformers import PreTrainedTokenizerBase
 
 from biosyn.checkpoint.encoder import load_encoder
@@ -25,6 +25,7 @@ from biosyn.index.dictionary_index import DictionaryIndex
 from biosyn.index.known_dictionaries import open_dictionary
 from biosyn.model.embedded_dictionary import dictionary_index
 from biosyn.model.linker import Linker
+from biosyn.model.rerank_net import RerankNet
 from biosyn.retrieval.confidence import Calibration
 from biosyn.retrieval.score_parts import ScoreParts, score_parts
 from biosyn.retrieval.search import TopNames, top_names
@@ -214,6 +215,36 @@ class BioSyn:
     def get_sparse_weight(self) -> float:
         """Return w."""
         return self.sparse_weight
+
+    @property
+    def sparse_weight(self) -> float:
+        """The weight w; during a training, its value after the last step."""
+        return self._weight.item() if isinstance(self._weight, nn.Parameter) else self._weight
+
+    @sparse_weight.setter
+    def sparse_weight(self, value: float) -> None:
+        """Set w; a network that `rerank_net` returned before does not follow."""
+        self._weight: float | nn.Parameter = float(value)
+
+    def rerank_net(self, *, temperature: float = 1.0) -> RerankNet:
+        """Return the network to train: its encoder and its w are this model's own, not copies.
+
+        Parameters
+        ----------
+        temperature
+            The scores are divided by it for the loss.
+        """
+        self.encoder_will_change()
+        dense = self.get_dense_encoder()
+        net = RerankNet(
+            dense.model,
+            self.sparse_weight,
+            precision=dense.precision,
+            pooling=dense.pooling,
+            temperature=temperature,
+        )
+        self._weight = net.sparse_weight
+        return net
 
     # -- names in, arrays out
 

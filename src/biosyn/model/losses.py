@@ -1,4 +1,4 @@
-"""The marginal likelihood of synonyms, pure: scores in, loss out."""
+"""The marginal likelihood of synonyms: scores in, loss out."""
 
 import torch
 from torch import Tensor
@@ -33,7 +33,7 @@ def marginal_nll(score: Tensor, target: Tensor) -> Tensor:
 
 
 def marginal_nll_sum(score: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
-    """Return the sum over the mentions that `marginal_nll` is the mean of, and how many they are, each of shape ()."""
+    """Return the sum that `marginal_nll` divides, and the number of mentions in it, each of shape ()."""
     probability = torch.softmax(score.float(), dim=-1)  # (B, K)
     marginal = (probability * target).sum(dim=-1)  # (B,)
     marginal = marginal[marginal > 0].clamp(PROBABILITY_FLOOR, 1.0)
@@ -45,25 +45,25 @@ def marginal_nll_sum(score: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def synonym_nll(score: Tensor, synonym: Tensor, *, excluded: Tensor) -> Tensor:
-    """Return `marginal_nll` where each of T names has all the others for its candidates.
+    """Return `marginal_nll` of T names, each with all the others as its candidates.
 
     Parameters
     ----------
     score
-        Of each name with each, shape (T, T).
+        The score of each pair of names, shape (T, T).
     synonym
-        Whether two names are of one concept, bool of shape (T, T).
+        True for two names of one concept, bool of shape (T, T).
     excluded
-        Pairs that are neither right nor wrong, bool of shape (T, T): a name and itself, names that are equal.
+        True for pairs that are neither right nor wrong, bool of shape (T, T): a name and itself, names that are equal.
 
     Examples
     --------
-    Of three names the first two are synonyms; all scores are 0, so each of the two has P = 1/2 for the other: log 2.
+    The first two of three names are synonyms; all scores are 0, so each of the two has P = 1/2 for the other: log 2.
 
     >>> one = torch.tensor([[1, 1, 0], [1, 1, 0], [0, 0, 1]]).bool()
     >>> round(synonym_nll(torch.zeros(3, 3), one, excluded=torch.eye(3).bool()).item(), 4)
     0.6931
     """
     right = synonym & ~excluded
-    rows = right.any(dim=1)  # of a name without a synonym every pair may be excluded: its softmax would be nan
+    rows = right.any(dim=1)  # the other rows may have no pair that is not excluded: their softmax would be nan
     return marginal_nll(score.masked_fill(excluded, -torch.inf)[rows], right[rows])

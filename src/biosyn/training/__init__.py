@@ -1,6 +1,6 @@
-"""Queries and a dictionary in, a trained model out.
+"""A starting encoder, training queries and a dictionary in; a checkpoint, its log and its training states out.
 
-In: a starting encoder, training queries and the train dictionary. Out: a checkpoint, its log and its training states.
-Start with `train.py`, then `trainer.py`: the loop of the paper. `candidates.py` retrieves, `run.py` goes through the
-epochs with log and states, `pretrain.py` is self-alignment before training.
+Start with `train.py`, the verb. The loop of the paper is in `trainer.py`: `Trainer.epoch` retrieves the candidates and
+goes through the mentions, `Trainer.step` changes the encoder and w. `pretrain.py` has the same for self-alignment.
+`loop.py` runs the epochs of both, `run.py` adds the log, the states and the models of a run.
 """

@@ -1,4 +1,4 @@
-"""The paper's ablation from one command: score mode x share of dense candidates x iterative retrieval or not."""
+"""The paper's ablation: score mode x fraction of dense candidates x iterative retrieval or not."""
 
 import hashlib
 import json
@@ -17,7 +17,7 @@ from biosyn.evaluation.evaluate import METRICS_FILE, evaluate
 from biosyn.files import read_lines, require_writable, sha256_of_files, write_lines
 from biosyn.settings.groups import SCORE_MODES
 from biosyn.settings.verbs import EvalConfig, TrainConfig
-from biosyn.training.identity import describe_training
+from biosyn.training.identity import describe_settings, describe_training
 from biosyn.training.train import train
 
 logger = logging.getLogger(__name__)
@@ -29,28 +29,24 @@ Row = dict[str, Any]
 
 
 def ablate(training: TrainConfig, evaluation: EvalConfig, *, dense_ratios: Sequence[float]) -> list[Row]:
-    """Train a model for each share of dense candidates, iterative and not, and measure each in every score mode.
+    """Train a model for each fraction of dense candidates, iterative and not; measure each in every score mode.
 
-    A row is written to ``ablation.jsonl`` as soon as it is measured, under the settings that it comes from; one that is
-    there already is not made again, nor is a model that is there trained again. A model's folder bears a hash of its
-    settings, and has one for each row with the predictions, for ``biosyn compare``.
+    A row is written to ``ablation.jsonl`` as soon as it is measured, together with its settings. A row that is there
+    already is not made again, and a model that is there is not trained again. The name of a model's folder has a hash
+    of its settings; it has a folder for each row with the predictions, for ``biosyn compare``.
 
     Parameters
     ----------
     training, evaluation
-        Of every row but for what is varied; the folders of the models go into the training's ``output_dir``.
-
-    Raises
-    ------
-    InputError
-        As training and evaluation; or if ``ablation.jsonl`` is damaged.
+        The settings that all rows share; the models go into folders in the training's ``output_dir``.
     """
     output_dir = require_writable(training.output_dir)
-    measured_on = _measured_on(evaluation)
-    configs = [(config, _trained_on(config)) for config in variants(training, dense_ratios)]  # all read before the work
+    configs = list(variants(training, dense_ratios))
+    described, measured_on = _described(training), _measured_on(evaluation)
     rows = _read_rows(output_dir / ROWS_FILE)
     found = []
-    for config, trained_on in configs:
+    for config in configs:
+        trained_on = {**described, "settings": describe_settings(config)}
         folder = output_dir / _folder_name(config, trained_on)
         for mode in SCORE_MODES:
             settings = {"score_mode": mode, **trained_on, "measured_on": measured_on}
@@ -67,7 +63,7 @@ def ablate(training: TrainConfig, evaluation: EvalConfig, *, dense_ratios: Seque
 
 
 def variants(training: TrainConfig, dense_ratios: Sequence[float]) -> Iterator[TrainConfig]:
-    """Yield the settings of each model: two a share, but one where no candidate is a dense one, since none can change.
+    """Yield the settings of each model: two for a fraction, but one if no candidate is dense, since none can change.
 
     Examples
     --------
@@ -82,8 +78,8 @@ def variants(training: TrainConfig, dense_ratios: Sequence[float]) -> Iterator[T
         yield fixed
 
 
-def _trained_on(config: TrainConfig) -> dict[str, Any]:
-    """Return what a model comes from; with the sha256 of the encoder's files where it is a folder."""
+def _described(config: TrainConfig) -> dict[str, Any]:
+    """Return what all models are trained on, with the sha256 of the encoder's files if it is a folder."""
     mentions = QueryDataset(config.train_dir, True, True, True, draft=config.draft)
     names = DictionaryDataset(config.train_dictionary_path, draft=config.draft)
     described = describe_training(config, mentions=len(mentions), names=len(names))
@@ -126,7 +122,7 @@ def _read_rows(path: Path) -> list[Row]:
             row = None
         if not isinstance(row, dict) or not set(row) >= ROW_KEYS:
             raise InputError(
-                "is no row of an ablation: take the line out, it will be made again", path=path, line=number
+                "is not a row of an ablation: delete the line, and its row is made again", path=path, line=number
             )
         rows.append(row)
     return rows

@@ -1,4 +1,4 @@
-"""The candidate sets of training: rows of the dictionary, labels and sparse scores for the K candidates only."""
+"""Iterative candidate retrieval: K names for each training mention, with their labels and sparse scores."""
 
 from collections.abc import Sequence
 
@@ -19,10 +19,134 @@ from biosyn.retrieval.vectors import SparseRows, Vectors
 from biosyn.settings.groups import SEARCH_MEMORY
 
 
+class CandidateRetriever:
+    """Finds the candidates of M training mentions among N names.
+
+    Parameters
+    ----------
+    mention_tokens, name_tokens
+        The mentions and the names, tokenized once.
+    topk, dense_ratio
+        A mention has K candidates, of which ``int(K * dense_ratio)`` come from the dense score.
+    device
+        The device of the search.
+    name_rows
+        The rows of the dictionary that this rank searches, ascending (n,); None for all N.
+    search_memory
+        The memory that a search may take in addition to the vectors, in MB.
+    """
+
+    def __init__(
+        self,
+        queries: Sequence[Query],
+        dictionary: DictionaryDataset,
+        sparse_encoder: SparseEncoder,
+        *,
+        mention_tokens: TokenizedTexts,
+        name_tokens: TokenizedTexts,
+        topk: int,
+        dense_ratio: float,
+        device: torch.device,
+        name_rows: NDArray[np.int64] | None = None,
+        search_memory: int = SEARCH_MEMORY,
+    ):
+        self.cuis = [query.cui for query in queries]
+        self.dictionary = dictionary
+        self.tokens = mention_tokens.followed_by(name_tokens)
+        self.topk = topk
+        self.dense_ratio = dense_ratio
+        self.sparse_mentions = sparse_encoder.transform([query.mention for query in queries])  # (M, V)
+        self.sparse_names = sparse_encoder.transform(dictionary.names)  # (N, V)
+        rows = np.arange(len(dictionary)) if name_rows is None else name_rows
+        self.name_rows = torch.from_numpy(rows).to(device)
+        self.search_memory = search_memory
+        self.sparse_rows = self._rows(
+            Vectors(None, SparseRows.from_scipy(self.sparse_mentions, device)),
+            Vectors(None, SparseRows.from_scipy(self.sparse_names[rows], device)),
+        )  # (M, K)
+
+    def retrieve(self, dense_mentions: Tensor, dense_names: Tensor) -> "CandidateDataset":
+        """Return the candidates by the encoder that made the vectors, of shape (M, H) and (n, H)."""
+        dense_rows = self._rows(Vectors(dense_mentions, None), Vectors(dense_names, None))  # (M, K)
+        return self.dataset(mix_candidates(self.sparse_rows, dense_rows, topk=self.topk, dense_ratio=self.dense_ratio))
+
+    def dataset(self, candidates: NDArray[np.int64]) -> "CandidateDataset":
+        """Return the candidates of which these are the rows of the dictionary, (M, K)."""
+        return CandidateDataset(
+            self.tokens,
+            candidates=candidates,
+            sparse_scores=pair_scores(self.sparse_mentions, self.sparse_names, candidates),
+            labels=label_candidates(self.cuis, self.dictionary.cuis, candidates),
+        )
+
+    def _rows(self, mentions: Vectors, names: Vectors) -> NDArray[np.int64]:
+        found = top_names_of_share(mentions, names, self.name_rows, topk=self.topk, memory=self.search_memory)
+        return found.rows.cpu().numpy()
+
+
+class CandidateDataset:
+    """M training mentions with K candidates each; `batch` returns those of one step.
+
+    Parameters
+    ----------
+    tokens
+        The M mentions and then the N names of the dictionary, tokenized once for the whole run.
+    candidates
+        Rows of the dictionary, shape (M, K).
+    sparse_scores, labels
+        Shape (M, K).
+    """
+
+    def __init__(
+        self,
+        tokens: TokenizedTexts,
+        *,
+        candidates: NDArray[np.int64],
+        sparse_scores: NDArray[np.float32],
+        labels: NDArray[np.float32],
+    ):
+        self.tokens = tokens
+        self.candidates = candidates
+        self.sparse_scores = sparse_scores
+        self.labels = labels
+
+    def __len__(self) -> int:
+        return len(self.candidates)
+
+    @property
+    def positive_share(self) -> float:
+        """The fraction of mentions with at least one positive candidate; the others give no loss."""
+        return float(self.labels.any(axis=1).mean())
+
+    def with_loss(self, mentions: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return those of the given mentions that have a positive candidate, or all of them if none has one."""
+        has_positive = self.labels[mentions].any(axis=1)
+        return mentions[has_positive] if has_positive.any() else mentions
+
+    def batch(self, mentions: NDArray[np.int64]) -> CandidateBatch:
+        """Return the batch of those mentions that have a positive candidate (B of them), each distinct name once.
+
+        The others give no loss, so encoding them would change nothing; if none has a positive candidate, all are kept.
+        A mention and a name with the same text are two texts: in training each gets its own dropout mask.
+        """
+        mentions = self.with_loss(mentions)
+        n_mentions = len(mentions)
+        names, candidate_rows = np.unique(self.candidates[mentions], return_inverse=True)  # (U,), (B, K)
+        texts = np.concatenate([mentions, len(self) + names])  # (T,) rows of tokens, T = B + U
+        groups, place = self.tokens.in_length_groups(texts)
+        return CandidateBatch(
+            groups=groups,
+            mention_rows=torch.from_numpy(place[:n_mentions]),
+            candidate_rows=torch.from_numpy(place[n_mentions + candidate_rows.reshape(n_mentions, -1)]),
+            sparse_score=torch.from_numpy(self.sparse_scores[mentions]),
+            target=torch.from_numpy(self.labels[mentions]),
+        )
+
+
 def mix_candidates(
     sparse_rows: NDArray[np.int64], dense_rows: NDArray[np.int64], *, topk: int, dense_ratio: float
 ) -> NDArray[np.int64]:
-    """Return each mention's candidates: the best sparse ones, then the best dense ones not yet there, (M, K).
+    """Return each mention's candidates: the best sparse ones, then the best dense ones that are not among them, (M, K).
 
     Parameters
     ----------
@@ -64,127 +188,3 @@ def pair_scores(
     repeated = mentions[np.repeat(np.arange(n_mentions), topk)]  # (M * K, V)
     scores = repeated.multiply(names[candidates.ravel()]).sum(axis=1)  # (M * K, 1)
     return np.asarray(scores, dtype=np.float32).reshape(n_mentions, topk)
-
-
-class CandidateDataset:
-    """M training mentions with K candidates each; `batch` cuts out what one step needs.
-
-    Parameters
-    ----------
-    tokens
-        The M mentions and then the N names of the dictionary, tokenized once for the whole run.
-    candidates
-        Rows of the dictionary, shape (M, K).
-    sparse_scores, labels
-        Shape (M, K).
-    """
-
-    def __init__(
-        self,
-        tokens: TokenizedTexts,
-        *,
-        candidates: NDArray[np.int64],
-        sparse_scores: NDArray[np.float32],
-        labels: NDArray[np.float32],
-    ):
-        self.tokens = tokens
-        self.candidates = candidates
-        self.sparse_scores = sparse_scores
-        self.labels = labels
-
-    def __len__(self) -> int:
-        return len(self.candidates)
-
-    @property
-    def positive_share(self) -> float:
-        """The share of mentions with at least one positive candidate; the others give no loss."""
-        return float(self.labels.any(axis=1).mean())
-
-    def with_loss(self, mentions: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Return those of the given mentions that have a positive candidate; where none has one, all."""
-        has_positive = self.labels[mentions].any(axis=1)
-        return mentions[has_positive] if has_positive.any() else mentions
-
-    def batch(self, mentions: NDArray[np.int64]) -> CandidateBatch:
-        """Return those of the given mentions that have a positive candidate (B of them), each distinct name once.
-
-        The others give no loss, so encoding them would change nothing; where none has one, all are kept.
-        A mention is encoded apart from a name of the same text: in training the two get dropout masks of their own.
-        """
-        mentions = self.with_loss(mentions)
-        n_mentions = len(mentions)
-        names, candidate_rows = np.unique(self.candidates[mentions], return_inverse=True)  # (U,), (B, K)
-        texts = np.concatenate([mentions, len(self) + names])  # (T,) rows of tokens, T = B + U
-        groups, place = self.tokens.in_length_groups(texts)
-        return CandidateBatch(
-            groups=groups,
-            mention_rows=torch.from_numpy(place[:n_mentions]),
-            candidate_rows=torch.from_numpy(place[n_mentions + candidate_rows.reshape(n_mentions, -1)]),
-            sparse_score=torch.from_numpy(self.sparse_scores[mentions]),
-            target=torch.from_numpy(self.labels[mentions]),
-        )
-
-
-class CandidateRetriever:
-    """Finds the candidates of M training mentions among N names.
-
-    Parameters
-    ----------
-    mention_tokens, name_tokens
-        The mentions and the names, tokenized once.
-    topk, dense_ratio
-        K candidates a mention, of which ``int(K * dense_ratio)`` come from the dense score.
-    device
-        Where the search runs.
-    name_rows
-        The rows of the dictionary that this rank searches, ascending (n,); None for all N.
-    search_memory
-        What it may take beyond the vectors, in MB.
-    """
-
-    def __init__(
-        self,
-        queries: Sequence[Query],
-        dictionary: DictionaryDataset,
-        sparse_encoder: SparseEncoder,
-        *,
-        mention_tokens: TokenizedTexts,
-        name_tokens: TokenizedTexts,
-        topk: int,
-        dense_ratio: float,
-        device: torch.device,
-        name_rows: NDArray[np.int64] | None = None,
-        search_memory: int = SEARCH_MEMORY,
-    ):
-        self.cuis = [query.cui for query in queries]
-        self.dictionary = dictionary
-        self.tokens = mention_tokens.followed_by(name_tokens)
-        self.topk = topk
-        self.dense_ratio = dense_ratio
-        self.sparse_mentions = sparse_encoder.transform([query.mention for query in queries])  # (M, V)
-        self.sparse_names = sparse_encoder.transform(dictionary.names)  # (N, V)
-        rows = np.arange(len(dictionary)) if name_rows is None else name_rows
-        self.name_rows = torch.from_numpy(rows).to(device)
-        self.search_memory = search_memory
-        self.sparse_rows = self._rows(
-            Vectors(None, SparseRows.from_scipy(self.sparse_mentions, device)),
-            Vectors(None, SparseRows.from_scipy(self.sparse_names[rows], device)),
-        )  # (M, K)
-
-    def retrieve(self, dense_mentions: Tensor, dense_names: Tensor) -> CandidateDataset:
-        """Return the candidate sets under the encoder that made the vectors, of shape (M, H) and (n, H)."""
-        dense_rows = self._rows(Vectors(dense_mentions, None), Vectors(dense_names, None))  # (M, K)
-        return self.dataset(mix_candidates(self.sparse_rows, dense_rows, topk=self.topk, dense_ratio=self.dense_ratio))
-
-    def dataset(self, candidates: NDArray[np.int64]) -> CandidateDataset:
-        """Return the candidate sets of which these are the rows of the dictionary, (M, K): as retrieved, or kept."""
-        return CandidateDataset(
-            self.tokens,
-            candidates=candidates,
-            sparse_scores=pair_scores(self.sparse_mentions, self.sparse_names, candidates),
-            labels=label_candidates(self.cuis, self.dictionary.cuis, candidates),
-        )
-
-    def _rows(self, mentions: Vectors, names: Vectors) -> NDArray[np.int64]:
-        found = top_names_of_share(mentions, names, self.name_rows, topk=self.topk, memory=self.search_memory)
-        return found.rows.cpu().numpy()

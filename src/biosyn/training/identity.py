@@ -1,84 +1,108 @@
-"""What a training is of: what a model's manifest tells of it, and by what a run of it can be resumed."""
+"""The description of a training: what the manifest of its model says, and what must be the same to resume it.
+
+Both describe the command's flags, so these functions take the config.
+"""
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from biosyn.checkpoint.files import is_encoder_file
 from biosyn.checkpoint.manifest import describe_data, describe_dictionary, describe_model, describe_queries
 from biosyn.files import sha256_of_files
 from biosyn.settings.verbs import PretrainConfig, TrainConfig
-from biosyn.training.log import DevSet
+from biosyn.training.dev import DevSet
 from biosyn.training.states import Identity
 
-# of a run's flags: those that the manifest describes otherwise, and paths of this machine, which are nobody's business
+AnyConfig = TrainConfig | PretrainConfig
+
+# flags that the manifest describes in another way, flags that change no figure, and paths, which are private
 NOT_SETTINGS = {
     *("model_name_or_path", "revision", "train_dictionary_path", "train_dir", "output_dir"),
     *("dev_dir", "dev_dictionary_path", "show_progress", "resume", "save_every_steps", "keep_last"),
 }
-AnyTraining = TrainConfig | PretrainConfig
-
-MAY_CHANGE = {"device", "search_memory"}  # of the settings, when a run is resumed
+MAY_CHANGE = {"device", "search_memory"}  # settings that a resumed run may change
 
 
-def output_folder(config: AnyTraining) -> Path:
-    """Return where a run writes: ``output_dir``, or beside it with ``draft``."""
-    path = Path(config.output_dir)
-    return path.with_name(f"{path.name}_draft") if config.draft else path
+class Description(NamedTuple):
+    """The description of a run.
+
+    Parameters
+    ----------
+    trained
+        The manifest's entry on the training: the encoder it started from, its data, its settings.
+    dev
+        The manifest's entry on the dev set; empty if there is none.
+    identity
+        What must be the same for a run to resume from a state of this one.
+    """
+
+    trained: dict[str, Any]
+    dev: dict[str, Any]
+    identity: Identity
 
 
-def describe_training(config: AnyTraining, *, names: int, mentions: int = 0) -> dict[str, Any]:
-    """Return what a model's manifest tells of its training: from which encoder, on what, with which settings.
+def describe(config: AnyConfig, *, dev: DevSet | None, names: int, mentions: int = 0) -> Description:
+    """Return the description of a run.
 
     Parameters
     ----------
     names, mentions
-        How many it is trained on; there are no mentions in a `PretrainConfig`.
+        The numbers of both that the model is trained on; a `PretrainConfig` has no mentions.
     """
+    trained = describe_training(config, names=names, mentions=mentions)
+    dev_data = _describe_dev(config, dev)
+    return Description(trained, dev_data, _identity(config, trained, dev_data))
+
+
+def describe_training(config: AnyConfig, *, names: int, mentions: int = 0) -> dict[str, Any]:
+    """Return the manifest's entry on the training, as `Description` has it."""
     queries = {"queries": describe_queries(config.train_dir, mentions)} if isinstance(config, TrainConfig) else {}
     return {
         "encoder": describe_model(config.model_name_or_path, config.revision),
         "dictionary": describe_dictionary(config.train_dictionary_path, names),
         **queries,
-        "settings": {key: value for key, value in asdict(config).items() if key not in NOT_SETTINGS},
+        "settings": describe_settings(config),
     }
 
 
-def identity(config: AnyTraining, trained: dict[str, Any], dev_data: dict[str, Any]) -> Identity:
-    """Return what must be the same for a run to go on from another's state.
-
-    Parameters
-    ----------
-    trained, dev_data
-        What the manifest tells of the training, and of what its epochs are measured on.
-    """
-    may_change = MAY_CHANGE | ({"epoch"} if isinstance(config, TrainConfig) else set())  # or its rates depend on it
-    settings = {key: value for key, value in trained["settings"].items() if key not in may_change}
-    files = {"train_dictionary_path": trained["dictionary"]["sha256"]}
-    if "queries" in trained:
-        files["train_dir"] = trained["queries"]["sha256"]
-    if dev_data:
-        files["dev_dictionary_path"] = dev_data["dictionary"]["sha256"]
-        files["dev_dir"] = dev_data["queries"]["sha256"]
-    digest = _encoder_digest(config)
-    if digest is None:
-        settings |= {"model_name_or_path": trained["encoder"]["name"], "revision": trained["encoder"]["revision"]}
-    return {"settings": settings, "files": files if digest is None else {"model_name_or_path": digest, **files}}
+def describe_settings(config: AnyConfig) -> dict[str, Any]:
+    """Return the flags that decide what is learned."""
+    return {key: value for key, value in asdict(config).items() if key not in NOT_SETTINGS}
 
 
-def describe_dev(config: AnyTraining, dev: DevSet | None) -> dict[str, Any]:
-    """Return what a model's manifest tells of the dev set; nothing where there is none."""
+def output_folder(config: AnyConfig) -> Path:
+    """Return the folder that a run writes to: ``output_dir``, or ``<output_dir>_draft`` for a draft."""
+    path = Path(config.output_dir)
+    return path.with_name(f"{path.name}_draft") if config.draft else path
+
+
+def _describe_dev(config: AnyConfig, dev: DevSet | None) -> dict[str, Any]:
     if dev is None or config.dev_dir is None or config.dev_dictionary_path is None:
         return {}
     sizes = {"mentions": len(dev.queries), "names": len(dev.dictionary)}
     return describe_data(config.dev_dir, config.dev_dictionary_path, **sizes)
 
 
-def _encoder_digest(config: AnyTraining) -> str | None:
-    """Return the sha256 of the files that the encoder is loaded from; None for a Hub id.
+def _identity(config: AnyConfig, trained: dict[str, Any], dev: dict[str, Any]) -> Identity:
+    may_change = MAY_CHANGE | ({"epoch"} if isinstance(config, TrainConfig) else set())  # pretraining's rates need it
+    settings = {key: value for key, value in trained["settings"].items() if key not in may_change}
+    files = {"train_dictionary_path": trained["dictionary"]["sha256"]}
+    if "queries" in trained:
+        files["train_dir"] = trained["queries"]["sha256"]
+    if dev:
+        files["dev_dictionary_path"] = dev["dictionary"]["sha256"]
+        files["dev_dir"] = dev["queries"]["sha256"]
+    digest = _encoder_digest(config)
+    if digest is None:
+        settings |= {"model_name_or_path": trained["encoder"]["name"], "revision": trained["encoder"]["revision"]}
+    return {"settings": settings, "files": files if digest is None else {"model_name_or_path": digest, **files}}
 
-    None for the output folder, too: the run itself changes them, and what is left of them in the training is in its
-    state.
+
+def _encoder_digest(config: AnyConfig) -> str | None:
+    """Return the sha256 of the files that the encoder is loaded from, or None for a Hub id.
+
+    It is None for the output folder, too: the run itself changes these files, and its state has what they came to.
     """
     folder = Path(config.model_name_or_path)
     if not folder.is_dir() or folder.resolve() == output_folder(config).resolve():

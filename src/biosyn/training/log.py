@@ -1,59 +1,25 @@
-"""What a training run tells: a row an epoch in ``train_log.jsonl``, Acc@k on dev."""
+"""``train_log.jsonl``: a row for each epoch of a training."""
 
 import json
 import logging
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from biosyn.checkpoint.files import FILES
-from biosyn.data.dictionary import DictionaryDataset
-from biosyn.data.queries import QueryDataset
 from biosyn.distributed.ranks import is_first
-from biosyn.evaluation.protocols import accuracy_at_k
 from biosyn.files import write_lines
-from biosyn.model.linker import Model, predict
-from biosyn.records import Query
-from biosyn.retrieval.vectors import Vectors
 
 logger = logging.getLogger(__name__)
 
-DEV_TOPK = 5
-
-Accuracy = dict[str, dict[str, float]]  # score mode -> {"acc1": ..., "acc5": ...}
-
-
-class DevSet(NamedTuple):
-    """The queries and the dictionary on which each epoch is measured."""
-
-    queries: list[Query]
-    dictionary: DictionaryDataset
-
-    def accuracy(self, biosyn: Model, names: Vectors) -> Accuracy:
-        """Return Acc@1 and Acc@5 of the hybrid, the dense and the sparse score."""
-        modes = {"hybrid": names, "dense": Vectors(names.dense, None), "sparse": Vectors(None, names.sparse)}
-        topk = min(DEV_TOPK, len(self.dictionary))
-        figures: Accuracy = {}
-        for mode, vectors in modes.items():
-            accuracy = accuracy_at_k(predict(biosyn, self.queries, self.dictionary, vectors, topk=topk), topk)
-            figures[mode] = {"acc1": accuracy["acc1"], f"acc{topk}": accuracy[f"acc{topk}"]}
-        return figures
-
-
-def load_dev_set(dev_dir: str | None, dev_dictionary_path: str | None) -> DevSet | None:
-    """Read the dev set, or return None where none is given."""
-    if dev_dir is None or dev_dictionary_path is None:
-        return None
-    return DevSet(QueryDataset(dev_dir).queries, DictionaryDataset(dev_dictionary_path))
-
 
 class TrainLog:
-    """The rows of a run, written whole after each one, so that the file is valid at any moment; by the first rank.
+    """The rows of a run. The first rank writes the whole file after each row, so that it is always valid.
 
     Parameters
     ----------
     rows
-        Those that a resumed run had when its state was saved.
+        The rows that a resumed run had when its state was saved.
     """
 
     def __init__(self, output_dir: Path, rows: Sequence[dict[str, Any]] = ()):
@@ -61,7 +27,7 @@ class TrainLog:
         self.rows = list(rows)
         if self.rows:
             self._write()
-        elif is_first():  # the rows of an earlier run would not be those of the model saved here
+        elif is_first():  # the rows of an earlier run do not describe the model that this run saves
             self.path.unlink(missing_ok=True)
 
     def add(self, row: dict[str, Any]) -> None:

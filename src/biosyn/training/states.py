@@ -1,10 +1,11 @@
-"""The states that a run keeps beside its model, newest first; and which run may go on from them."""
+"""Training states: reading and writing them, which of them a run keeps, and which run may resume from them."""
 
 import logging
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,17 +16,17 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from biosyn.checkpoint.files import FILES
-from biosyn.distributed.ranks import from_first, gathered, is_first, size, tensors_from_first
+from biosyn.distributed.ranks import from_first, gathered, is_first, rank, tensors_from_first
 from biosyn.errors import InputError
 from biosyn.files import discard, read_json, remove_partial, sha256_of, sync, whole_folder, write_json
 
 logger = logging.getLogger(__name__)
-_NAME = re.compile(r"(\d+)_(\d+)")  # epochs that are through, steps of the next one
+_NAME = re.compile(r"(\d+)_(\d+)")  # complete epochs, steps taken of the next one
 Identity = Mapping[str, Mapping[str, Any]]
 FORMAT_VERSION = 1
 TENSORS = "tensors.safetensors"
 HEADER = "state.json"
-NETWORK, OPTIMIZER, RANDOM = "network", "optimizer", "random"
+NETWORK, OPTIMIZER, RANDOM = "network", "optimizer", "random"  # the first part of a tensor's name
 
 
 @dataclass(frozen=True)
@@ -35,13 +36,13 @@ class TrainingState:
     Parameters
     ----------
     epochs
-        How many are through.
+        The number of complete epochs.
     steps
-        How many were taken of the epoch after them.
+        The number of steps taken of the next one.
     tensors
-        By name; on the CPU when read.
+        The tensors by name; on the CPU when they were read.
     values
-        By name: JSON.
+        Everything else by name, as JSON.
     """
 
     epochs: int
@@ -53,18 +54,19 @@ class TrainingState:
         return f"epoch {self.epochs + 1}, step {self.steps}" if self.steps else f"the end of epoch {self.epochs}"
 
 
-class KeptStates:
-    """The folder ``training_state`` of a run's output folder, which holds a state as ``<epochs>_<steps>``.
+# -- the states of a run
+
+
+class StateFolder:
+    """The folder ``training_state`` in a run's output folder: a state is in ``<epochs>_<steps>``.
 
     Parameters
     ----------
-    output_dir
-        The run's.
     identity
-        All that the training depends on, as JSON: ``settings`` by flag, and the sha256 of ``files`` by flag. A run
-        of another identity does not go on from these states.
+        All that the training depends on, as JSON: ``settings`` by flag, and the sha256 of ``files`` by flag. A run with
+        another identity does not resume from these states.
     keep
-        How many to keep; 0 keeps one until the training is complete, and none after it.
+        The number of states to keep; 0 keeps one until the training is complete, and none after it.
     """
 
     def __init__(self, output_dir: Path, identity: Identity, *, keep: int):
@@ -73,16 +75,16 @@ class KeptStates:
         self.keep = keep
 
     def begin(self, *, resume: bool, epochs: int) -> TrainingState | None:
-        """Return the state to go on from, None for a training from the beginning; what is not to be kept is removed.
+        """Return the newest state that is not damaged, or None: the training starts from the beginning.
 
-        That is damaged states newer than the one returned; or without ``resume`` all states of an earlier run, so that
-        they are not taken for this one's.
+        Damaged states that are newer are removed; without ``resume`` all states are, so that they are not taken for
+        states of this run.
 
         Raises
         ------
         InputError
-            If the newest state is of a run of other settings or data (the message names them) or has more epochs than
-            are wanted, or all states are damaged.
+            If the state belongs to a run with other settings or data (the message names them) or to a later epoch than
+            ``epochs``, or if all states are damaged.
         """
         remove_partial(self.folder)
         if resume:
@@ -93,12 +95,9 @@ class KeptStates:
         return None
 
     def save(self, state: TrainingState, *, log: Sequence[Mapping[str, Any]]) -> None:
-        """Write a state with the rows of the training log, then remove the oldest ones; of several ranks the first.
+        """Write a state with the rows of the training log, then remove the oldest ones; the first rank does it.
 
-        Raises
-        ------
-        InputError
-            If it cannot be written; the states before it stay.
+        If it cannot be written, the states before it stay.
         """
         if not is_first():
             return
@@ -110,7 +109,7 @@ class KeptStates:
         self._remove_all_but(max(self.keep, 1))
 
     def finish(self) -> None:
-        """Remove what is not to be kept once the training is complete."""
+        """Remove the state that was kept only until the training is complete."""
         if self.keep == 0 and is_first():
             self._remove_all_but(0)
 
@@ -139,13 +138,6 @@ class KeptStates:
         found = [path for path in self.folder.glob("*_*") if _NAME.fullmatch(path.name)]
         return sorted(found, key=lambda path: tuple(map(int, path.name.split("_"))), reverse=True)
 
-    def _remove_all_but(self, count: int) -> None:
-        for path in self._paths()[count:]:
-            discard(path)
-        if count == 0:
-            with suppress(OSError):  # it was never there, or holds something that is not ours
-                self.folder.rmdir()
-
     def _require_same(self, state: TrainingState, path: Path, epochs: int) -> None:
         different = differences(self.identity, state.values["identity"])
         if different:
@@ -156,9 +148,16 @@ class KeptStates:
         if epochs < (begun := state.epochs + (state.steps > 0)):
             raise InputError(f"is of epoch {begun}: --epoch {epochs} is less, give {begun} or more", path=path)
 
+    def _remove_all_but(self, count: int) -> None:
+        for path in self._paths()[count:]:
+            discard(path)
+        if count == 0:
+            with suppress(OSError):  # it does not exist, or has files of the user
+                self.folder.rmdir()
+
 
 def differences(now: Identity, then: Identity) -> list[str]:
-    """Say what of an identity is no longer as it was.
+    """Return a line for each part of an identity that has changed.
 
     Examples
     --------
@@ -179,49 +178,13 @@ def _changed(now: Mapping[str, Any], then: Mapping[str, Any]) -> Iterator[tuple[
             yield flag, now.get(flag), then.get(flag)
 
 
-def random_states(device: torch.device) -> dict[str, Tensor]:
-    """Return the states of the generators that a training draws from: torch's, on the CPU and on the device.
-
-    Python's and NumPy's are not among them: nothing in a training draws from those.
-
-    Examples
-    --------
-    >>> list(random_states(torch.device("cpu")))
-    ['cpu']
-    """
-    states = {"cpu": torch.get_rng_state()}
-    if device.type == "cuda":
-        states["cuda"] = torch.cuda.get_rng_state(device)
-    elif device.type == "mps":
-        states["mps"] = torch.mps.get_rng_state()
-    return states
-
-
-def set_random_states(device: torch.device, states: Mapping[str, Tensor]) -> None:
-    """Set the generators to what `random_states` gave; one of a device that gave none stays as it is seeded."""
-    torch.set_rng_state(states["cpu"])
-    if device.type in states and device.type == "cuda":
-        torch.cuda.set_rng_state(states["cuda"], device)
-    elif device.type in states and device.type == "mps":
-        torch.mps.set_rng_state(states["mps"])
-
-
-def state_of_first(state: TrainingState | None) -> TrainingState | None:
-    """Return the first rank's state on every rank; the others' need not have its disk."""
-    header = from_first(None if state is None else replace(state, tensors={}))
-    tensors = tensors_from_first({} if state is None else state.tensors)
-    return None if header is None else replace(header, tensors=tensors)
+# -- one state on disk
 
 
 def write_state(folder: Path, state: TrainingState) -> None:
     """Write the state into a new folder, which is safe on disk when this returns.
 
-    The header is written last, and has the sha256 of the tensors.
-
-    Raises
-    ------
-    InputError
-        If it cannot be written, for example because the disk is full; nothing is left of it then.
+    The header is written last, and has the sha256 of the tensors. If the disk is full, nothing is left of it.
     """
     try:
         with whole_folder(folder) as stage:
@@ -235,13 +198,7 @@ def write_state(folder: Path, state: TrainingState) -> None:
 
 
 def read_state(folder: Path) -> TrainingState:
-    """Read a state.
-
-    Raises
-    ------
-    InputError
-        If a file is missing, damaged, not the one that was written, or of another format.
-    """
+    """Read a state; an InputError if a file is missing or not the one that was written."""
     path = folder / HEADER
     header = read_json(path)
     if header.get("format_version") != FORMAT_VERSION:
@@ -255,17 +212,28 @@ def read_state(folder: Path) -> TrainingState:
     if sha256_of(folder / TENSORS) != sha256:
         raise InputError(f"is not the file that {HEADER} was written with (its sha256 differs)", path=folder / TENSORS)
     try:
-        tensors = {name: part.clone() for name, part in load_file(folder / TENSORS).items()}  # theirs map the file
+        # copies: what load_file returns is the mapped file
+        tensors = {name: part.clone() for name, part in load_file(folder / TENSORS).items()}
     except (OSError, SafetensorError) as error:
         raise InputError(f"is damaged ({error})", path=folder / TENSORS) from error
     return TrainingState(epochs, steps, tensors, values)
 
 
-def network_tensors(net: nn.Module, optimizer: Optimizer) -> dict[str, Tensor]:
-    """Return the parameters and buffers of the network, and what the optimizer keeps of each parameter.
+def state_of_first(state: TrainingState | None) -> TrainingState | None:
+    """Return the first rank's state on every rank; the others may not see its disk."""
+    header = from_first(None if state is None else replace(state, tensors={}))
+    tensors = tensors_from_first({} if state is None else state.tensors)
+    return None if header is None else replace(header, tensors=tensors)
 
-    The names are ``network.<parameter>`` and ``optimizer.<parameter>.<what>``; a parameter that never had a gradient
-    has none of the latter.
+
+# -- the tensors that every training has
+
+
+def network_tensors(net: nn.Module, optimizer: Optimizer) -> dict[str, Tensor]:
+    """Return the parameters and buffers of the network, and the optimizer's state of each parameter.
+
+    The names are ``network.<parameter>`` and ``optimizer.<parameter>.<what>``; the optimizer has no state of a
+    parameter that never had a gradient.
 
     Examples
     --------
@@ -273,64 +241,29 @@ def network_tensors(net: nn.Module, optimizer: Optimizer) -> dict[str, Tensor]:
     >>> sorted(network_tensors(net, torch.optim.Adam(net.parameters())))
     ['network.bias', 'network.weight']
     """
-    kept = {
+    moments = {
         f"{OPTIMIZER}.{name}.{what}": value
         for name, parameter in net.named_parameters()
         for what, value in optimizer.state.get(parameter, {}).items()
     }
-    return {**{f"{NETWORK}.{name}": part for name, part in _parts(net)}, **kept}
+    return {**{f"{NETWORK}.{name}": part for name, part in _parts(net)}, **moments}
 
 
 @torch.no_grad()
 def restore_network(net: nn.Module, optimizer: Optimizer, tensors: Mapping[str, Tensor]) -> None:
-    """Put the tensors that `network_tensors` gave into a network and an optimizer made as those were.
-
-    Parameters
-    ----------
-    tensors
-        They may hold others, too.
-    """
+    """Put the tensors that `network_tensors` gave, among others, into a network and an optimizer made like those."""
     for name, part in _parts(net):
         part.copy_(tensors[f"{NETWORK}.{name}"])
-    kept: dict[str, dict[str, Tensor]] = {}
+    moments: dict[str, dict[str, Tensor]] = {}
     for key, value in tensors.items():
         kind, _, rest = key.partition(".")
         if kind == OPTIMIZER:
             name, _, what = rest.rpartition(".")
-            kept.setdefault(name, {})[what] = value
-    row_of = {parameter: row for row, parameter in enumerate(_parameters(optimizer))}
-    state = {row_of[parameter]: kept[name] for name, parameter in net.named_parameters() if name in kept}
+            moments.setdefault(name, {})[what] = value
+    parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
+    row_of = {parameter: row for row, parameter in enumerate(parameters)}
+    state = {row_of[parameter]: moments[name] for name, parameter in net.named_parameters() if name in moments}
     optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
-
-
-def states_of_ranks(mine: Mapping[str, Tensor]) -> list[dict[str, Tensor]]:
-    """Return the generators' states of all ranks, out of each rank's own; they are on the CPU, of whatever device."""
-    by_device = {device: gathered(state) for device, state in mine.items()}
-    return [{device: states[rank] for device, states in by_device.items()} for rank in range(size())]
-
-
-def random_tensors(ranks: Sequence[Mapping[str, Tensor]]) -> dict[str, Tensor]:
-    """Return the generators' states as ``random.<rank>.<device>``, of each process of a training.
-
-    Examples
-    --------
-    >>> state = torch.zeros(1)
-    >>> list(random_tensors([{"cpu": state, "cuda": state}, {"cpu": state}]))
-    ['random.0.cpu', 'random.0.cuda', 'random.1.cpu']
-    """
-    return {f"{RANDOM}.{rank}.{name}": state for rank, states in enumerate(ranks) for name, state in states.items()}
-
-
-def random_states_of(tensors: Mapping[str, Tensor], *, rank: int) -> dict[str, Tensor]:
-    """Return the generators' states of one process out of a training state's tensors.
-
-    Examples
-    --------
-    >>> list(random_states_of({"random.0.cpu": torch.zeros(1), "random.1.cpu": torch.zeros(1)}, rank=1))
-    ['cpu']
-    """
-    start = f"{RANDOM}.{rank}."
-    return {name.removeprefix(start): state for name, state in tensors.items() if name.startswith(start)}
 
 
 def _parts(net: nn.Module) -> Iterator[tuple[str, Tensor]]:
@@ -340,6 +273,38 @@ def _parts(net: nn.Module) -> Iterator[tuple[str, Tensor]]:
     yield from ((name, part) for name, part in net.named_buffers() if name in saved)  # others are constants
 
 
-def _parameters(optimizer: Optimizer) -> Iterator[Tensor]:
-    for group in optimizer.param_groups:
-        yield from group["params"]
+def generator_tensors(device: torch.device) -> dict[str, Tensor]:
+    """Return the states of torch's generators, on the CPU and on the device, as ``random.<rank>.<device>``.
+
+    Every rank calls this and gets those of all ranks. Python's and NumPy's generators are not among them: nothing in a
+    training draws from those.
+
+    Examples
+    --------
+    >>> list(generator_tensors(torch.device("cpu")))
+    ['random.0.cpu']
+    """
+    return {
+        f"{RANDOM}.{number}.{name}": state
+        for name, (get, _) in _generators(device).items()
+        for number, state in enumerate(gathered(get()))
+    }
+
+
+def restore_generators(device: torch.device, tensors: Mapping[str, Tensor]) -> None:
+    """Set this rank's generators to the states that `generator_tensors` gave; without a state they stay as seeded."""
+    for name, (_, set_state) in _generators(device).items():
+        if (key := f"{RANDOM}.{rank()}.{name}") in tensors:
+            set_state(tensors[key])
+
+
+def _generators(device: torch.device) -> dict[str, tuple[Callable[[], Tensor], Callable[[Tensor], object]]]:
+    """Return the functions that get and set the state of each generator; a state is on the CPU, of whatever device."""
+    found: dict[str, tuple[Callable[[], Tensor], Callable[[Tensor], object]]] = {
+        "cpu": (torch.get_rng_state, torch.set_rng_state)
+    }
+    if device.type == "cuda":
+        found["cuda"] = (partial(torch.cuda.get_rng_state, device), partial(torch.cuda.set_rng_state, device=device))
+    elif device.type == "mps":
+        found["mps"] = (torch.mps.get_rng_state, torch.mps.set_rng_state)
+    return found

@@ -1,4 +1,4 @@
-"""The names of each concept, and an order of concepts for the self-alignment, which tells their names apart."""
+"""The names of each concept, and the order of the concepts in an epoch of self-alignment."""
 
 from collections.abc import Sequence
 
@@ -7,18 +7,18 @@ from numpy.typing import NDArray
 
 from biosyn.concept_ids import name_ids
 
-NAMES_A_CONCEPT = 2  # of a batch: a pair of synonyms
+NAMES_A_CONCEPT = 2  # in a batch: a pair of synonyms
 
 
 class SynonymSets:
-    """The rows of a dictionary, concept by concept.
+    """The rows of a dictionary by concept.
 
-    A concept is an id as the dictionary writes it: names of ``D1|D2`` are synonyms of each other.
+    A concept is an id as the dictionary writes it: the names of ``D1|D2`` are synonyms of each other.
 
     Parameters
     ----------
     names, cuis
-        Of the N rows.
+        The two columns of the dictionary, N rows.
     """
 
     def __init__(self, names: Sequence[str], cuis: Sequence[str]):
@@ -26,9 +26,7 @@ class SynonymSets:
         for row, (name, cui) in enumerate(zip(names, cuis, strict=True)):
             sets.setdefault(cui, {}).setdefault(name, row)
         self.cuis = list(sets)
-        self.texts = np.unique(np.array(names, dtype=object), return_inverse=True)[
-            1
-        ]  # (N,) equal where names are equal
+        _, self.texts = np.unique(np.array(names, dtype=object), return_inverse=True)  # (N,) equal for equal names
         self.rows = [np.array(list(rows.values()), dtype=np.int64) for rows in sets.values()]
 
     def __len__(self) -> int:
@@ -36,15 +34,15 @@ class SynonymSets:
 
     @property
     def with_synonyms(self) -> int:
-        """How many concepts have two names or more; only these can be aligned."""
+        """The number of concepts with two names or more; only these can be aligned."""
         return sum(len(rows) > 1 for rows in self.rows)
 
     def draw(self, random: np.random.Generator) -> list[NDArray[np.int64]]:
-        """Return rows of two names of each concept, drawn anew; of one where it has no other."""
+        """Return the rows of two names of each concept at random, of one if it has no other."""
         return [random.permutation(rows)[:NAMES_A_CONCEPT] for rows in self.rows]
 
     def is_synonym(self, concepts: NDArray[np.int64]) -> NDArray[np.bool_]:
-        """Return whether the concepts (T,) share an id, each with each: (T, T); a concept does with itself."""
+        """Return for each pair of the concepts (T,) whether they share an id, (T, T); a concept does with itself."""
         distinct, places = np.unique(concepts, return_inverse=True)
         ids: dict[str, int] = {}
         members = [[ids.setdefault(one, len(ids)) for one in name_ids(self.cuis[concept])] for concept in distinct]
@@ -57,16 +55,16 @@ class SynonymSets:
 def neighbour_order(
     neighbours: NDArray[np.int64], *, group_size: int, random: np.random.Generator
 ) -> NDArray[np.int64]:
-    """Return the C concepts in a random order in which concepts that are hard to tell apart stand together: (C,).
+    """Return the C concepts in a random order that puts concepts that are hard to tell apart next to each other: (C,).
 
-    A group is a concept that none has yet, in random order, and the nearest of its neighbours that none has.
+    A group is a concept that is in no group yet, taken at random, and its nearest neighbours that are in none.
 
     Parameters
     ----------
     neighbours
-        The concepts most like each of them, nearest first, (C, K).
+        The concepts most like each concept, nearest first, (C, K).
     group_size
-        Concepts of a group; 1 makes the order random.
+        The concepts of a group; 1 makes the order random.
 
     Examples
     --------

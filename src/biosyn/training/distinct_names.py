@@ -1,4 +1,4 @@
-"""Names of several dictionaries that overlap, each distinct one tokenized and embedded once, and by one rank."""
+"""The distinct names of several dictionaries that overlap: each is tokenized once, and embedded once by one rank."""
 
 from collections.abc import Sequence
 
@@ -11,34 +11,34 @@ from biosyn.encoders.dense import DenseEncoder
 from biosyn.encoders.tokens import TokenizedTexts
 
 
-class NamePool:
-    """The distinct names of several dictionaries and where each dictionary's names are among them.
+class DistinctNames:
+    """The distinct names of several dictionaries, and their places in each dictionary.
 
-    The dev dictionary holds the whole train dictionary: embedding both costs hardly more than one. Of several ranks
-    each tokenizes all of them, and embeds and keeps its share.
+    The dev dictionary contains the train dictionary, so embedding both costs hardly more than embedding one. Every rank
+    tokenizes all names, and embeds its share of them.
 
     Parameters
     ----------
     encoder
         The dense encoder that tokenizes now and embeds later.
     dictionaries
-        Lists of names.
+        The names of each dictionary.
     """
 
     def __init__(self, encoder: DenseEncoder, *dictionaries: Sequence[str]):
         row_of = {name: row for row, name in enumerate(dict.fromkeys(name for names in dictionaries for name in names))}
         self.encoder = encoder
         self.tokens = encoder.tokenize(list(row_of), what="names")
-        self.rows = [np.array([row_of[name] for name in names], dtype=np.int64) for names in dictionaries]
-        self.mine = encoder.share_of(self.tokens)  # (P,) rows of the pool
+        self.rows = [np.array([row_of[name] for name in names], dtype=np.int64) for names in dictionaries]  # (N,) each
+        self.mine = encoder.share_of(self.tokens)  # (P,) the distinct names of this rank
         place = np.full(len(row_of), -1, dtype=np.int64)
         place[self.mine] = np.arange(len(self.mine))
-        self._places = [place[rows] for rows in self.rows]  # (N,) of a dictionary: where its vector is, -1 elsewhere
+        self._places = [place[rows] for rows in self.rows]  # (N,) each: the row in `dense`, -1 for another rank's name
         self.dense: Tensor | None = None  # (P, H)
 
     @property
     def is_embedded(self) -> bool:
-        """Whether `vectors_of` has something to give."""
+        """Whether there are vectors."""
         return self.dense is not None
 
     def embed(self, *, progress: str | None = None) -> None:
@@ -46,7 +46,7 @@ class NamePool:
         self.dense = self.encoder.encode(self.tokens.take(self.mine), progress=progress)
 
     def forget(self) -> None:
-        """Drop the vectors: call it when the encoder has changed."""
+        """Drop the vectors, because the encoder changes."""
         self.dense = None
 
     def tokens_of(self, dictionary: int) -> TokenizedTexts:
@@ -54,7 +54,7 @@ class NamePool:
         return self.tokens.take(self.rows[dictionary])
 
     def share_of(self, dictionary: int) -> NDArray[np.int64]:
-        """Return the rows of one dictionary that are this rank's, ascending, (n,); alone, all N."""
+        """Return the rows of one dictionary that are this rank's, ascending, (n,); all N in a single process."""
         return np.flatnonzero(self._places[dictionary] >= 0)
 
     def vectors_of(self, dictionary: int) -> Tensor:
@@ -63,5 +63,5 @@ class NamePool:
             raise RuntimeError("the names are not embedded yet: call embed first")
         rows = self._places[dictionary][self.share_of(dictionary)]
         if np.array_equal(rows, np.arange(len(rows))):
-            return self.dense[: len(rows)]  # a view: the first dictionary, as long as no name comes twice in it
+            return self.dense[: len(rows)]  # a view, for the first dictionary if it has no name twice
         return self.dense[torch.from_numpy(rows).to(self.dense.device)]
