@@ -3,11 +3,11 @@ import json
 import pytest
 
 from biosyn.cli.compare import main
-from biosyn.cli.main import main as biosyn
+from biosyn.cli.main import main as run_verb
 
 
 def evaluate(argv):
-    return biosyn(["eval", *argv])
+    return run_verb(["eval", *argv])
 
 
 @pytest.fixture(scope="module")

@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 
 from biosyn.checkpoint.manifest import load_manifest
-from biosyn.cli.main import main as biosyn
+from biosyn.cli.main import main as run_verb
 
 
 def main(argv):
-    return biosyn(["eval", *argv])
+    return run_verb(["eval", *argv])
 
 
 ROOT = Path(__file__).parents[2]

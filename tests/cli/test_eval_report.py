@@ -7,13 +7,13 @@ import sys
 import pytest
 from lxml import html as lxml_html
 
-from biosyn.cli.main import main as biosyn
+from biosyn.cli.main import main as run_verb
 from biosyn.settings.verbs import PretrainConfig
 from biosyn.training.pretrain import pretrain
 
 
 def main(argv):
-    return biosyn(["eval", *argv])
+    return run_verb(["eval", *argv])
 
 
 @pytest.fixture

@@ -5,12 +5,12 @@ import numpy as np
 import pytest
 
 from biosyn.checkpoint.manifest import load_manifest
-from biosyn.cli.main import main as biosyn
+from biosyn.cli.main import main as run_verb
 from biosyn.model.biosyn import BioSyn
 
 
 def main(argv):
-    return biosyn(["train", *argv])
+    return run_verb(["train", *argv])
 
 
 @pytest.fixture
