@@ -71,7 +71,7 @@ def test_what_is_neither_folder_nor_hub_id_is_no_model_folder(name):
 
 @pytest.mark.parametrize("revision", ["", " ", "../../../x", "/x", "a..b"])
 def test_what_git_takes_for_no_revision_is_refused(revision):
-    with pytest.raises(InputError, match="is no revision"):
+    with pytest.raises(InputError, match="is not a revision"):
         resolve_folder("owner/enc", revision=revision)
 
 
@@ -180,7 +180,7 @@ def test_a_connection_that_always_breaks_is_an_error_and_leaves_no_file_that_loo
     connected.add("owner/enc", ENCODER | {"model.safetensors": bytes(1000)})
     connected.break_after(500, times=None)
     said = refusal()
-    assert said.startswith(f"the download broke off ({connected.url}: ")
+    assert said.startswith(f"the download failed ({connected.url}: ")
     assert said.endswith("): check the connection and run again")
     assert not [path for path in home.rglob("*") if path.is_file() and path.stat().st_size in (500, 1000)]
     assert not list(home.rglob("model.safetensors"))
@@ -188,7 +188,7 @@ def test_a_connection_that_always_breaks_is_an_error_and_leaves_no_file_that_loo
     # what there is now is not taken for a model, and the next run brings what is missing
     offline()
     assert refusal() == (
-        "the cached copy is not whole (model.safetensors is missing), and offline mode is on: "
+        "the cached copy is incomplete (model.safetensors is missing), and offline mode is on: "
         "unset HF_HUB_OFFLINE and run again"
     )
     offline(False)
@@ -227,12 +227,13 @@ def test_with_the_hub_gone_the_cached_model_is_used_with_a_warning(connected, ca
     (record,) = caplog.records
     assert (record.levelname, record.name) == ("WARNING", "biosyn.checkpoint.hub")
     assert re.fullmatch(
-        rf"owner/enc: the Hub was not reached \({connected.url}: .*refused\); the cached copy is used, {commit}",
+        rf"owner/enc: the Hub cannot be reached \({connected.url}: .*refused\); "
+        rf"using the cached copy of commit {commit}",
         record.getMessage(),
     )
     assert files_of("owner/enc", revision=commit) == NEEDED  # the commit too, by its hash
     assert re.fullmatch(
-        rf"no such folder, the model is not in the cache, and the Hub was not reached "
+        rf"no such folder, the model is not in the cache, and the Hub cannot be reached "
         rf"\({connected.url}: .*refused\): check the connection and run again",
         refusal("owner/other"),
     )
@@ -242,13 +243,13 @@ def test_with_the_hub_gone_the_cached_model_is_used_with_a_warning(connected, ca
 def test_a_hub_out_of_order_is_as_good_as_none(status, body, connected, caplog):
     connected.add("owner/enc", ENCODER)
     connected.fail(status, body=body)
-    assert f"the Hub was not reached ({connected.url}" in refusal()
+    assert f"the Hub cannot be reached ({connected.url}" in refusal()
     connected.fail(status, paths="nothing")
     files_of("owner/enc")
     connected.fail(status, body=body)
     assert files_of("owner/enc") == NEEDED
     (record,) = [record for record in caplog.records if record.name.startswith("biosyn")]
-    assert "the cached copy is used" in record.getMessage()
+    assert "using the cached copy" in record.getMessage()
 
 
 def test_a_cache_filled_by_another_program_file_by_file_is_used_when_it_holds_a_model(hub, home, connected, offline):
@@ -258,7 +259,7 @@ def test_a_cache_filled_by_another_program_file_by_file_is_used_when_it_holds_a_
     offline()
     assert files_of("owner/enc") == NEEDED
     (folder / "config.json").unlink()
-    assert "not whole (config.json is missing)" in refusal()
+    assert "incomplete (config.json is missing)" in refusal()
 
 
 # ---- what the Hub refuses
@@ -298,7 +299,7 @@ def test_a_gated_model_says_where_to_ask(connected, monkeypatch):
 )
 def test_a_repository_that_is_no_encoder_is_refused_before_anything_is_fetched(lacking, said, connected):
     connected.add("owner/enc", {name: content for name, content in ENCODER.items() if name != lacking})
-    assert refusal() == f"the Hub's model has no {said}: it is no encoder that can be loaded"
+    assert refusal() == f"the Hub's model has no {said}: no encoder can be loaded from it"
     assert connected.downloads() == []
 
 
@@ -314,14 +315,14 @@ def test_a_file_that_is_listed_but_not_there_is_named(connected):
     [
         ((403, {}, b"", "/api.*"), "the Hub refuses access (403): check the token"),
         ((403, {}, b"", "/owner/.*"), "the Hub refuses access (403): check the token"),
-        ((404, {}, b"", ".*"), "the Hub's answer is 404"),
-        ((418, {}, b"", ".*"), "the Hub's answer is 418"),
+        ((404, {}, b"", ".*"), "the Hub answers 404"),
+        ((418, {}, b"", ".*"), "the Hub answers 418"),
         ((200, {"Content-Type": "text/html"}, b"<p>Sign in first", "/api.*"), "does not answer like a Hub"),
         ((200, {}, b'"\xff"', "/api.*"), "does not answer like a Hub"),
         ((200, {}, b'{"id": "x", "sha": null}', "/api.*"), "does not answer like a Hub, the commit it names is 'None'"),
         ((200, {}, b"[]", ".*/tree/.*"), "config.json was not downloaded, the model has just changed: run again"),
         ((200, {}, b"x", "/owner/.*"), "missing the 'X-Repo-Commit' header"),
-        ((302, {"Location": "/"}, b"", ".*/resolve/.*"), "the Hub's answer is 404"),
+        ((302, {"Location": "/"}, b"", ".*/resolve/.*"), "the Hub answers 404"),
         ((302, {"Location": "/api/x"}, b"", "/api.*"), "redirect"),
     ],
 )
@@ -336,7 +337,7 @@ def test_answers_of_no_use_are_one_line(fault, said, connected):
     ("endpoint", "said"),
     [
         ("localhost", "missing an 'http://' or 'https://' protocol"),
-        ("http://no such host", "the Hub was not reached (http://no such host: "),
+        ("http://no such host", "the Hub cannot be reached (http://no such host: "),
     ],
 )
 def test_a_wrong_endpoint_is_one_line(endpoint, said, connected, monkeypatch):
@@ -347,7 +348,7 @@ def test_a_wrong_endpoint_is_one_line(endpoint, said, connected, monkeypatch):
 @pytest.mark.usefixtures("connected")
 def test_a_token_that_is_not_ascii_is_named(monkeypatch):
     monkeypatch.setenv("HF_TOKEN", "hf_tökén")
-    assert refusal() == "the token has characters that no token has: run 'hf auth login' or set HF_TOKEN"
+    assert refusal() == "the token has characters that are not allowed in a token: run 'hf auth login' or set HF_TOKEN"
 
 
 def test_a_hub_that_does_not_answer_is_not_waited_for(connected, monkeypatch):
@@ -355,7 +356,7 @@ def test_a_hub_that_does_not_answer_is_not_waited_for(connected, monkeypatch):
         endpoint = f"http://127.0.0.1:{silent.getsockname()[1]}"
         monkeypatch.setattr(constants, "ENDPOINT", endpoint)
         monkeypatch.setattr(constants, "HF_HUB_ETAG_TIMEOUT", 0.2)
-        assert f"the Hub was not reached ({endpoint}: timed out)" in refusal()
+        assert f"the Hub cannot be reached ({endpoint}: timed out)" in refusal()
 
 
 @pytest.mark.parametrize("error", [TypeError, AttributeError, RuntimeError, KeyError])
@@ -375,7 +376,7 @@ def test_a_failure_of_the_transfer_protocol_is_one_line(connected, monkeypatch):
 
     connected.add("owner/enc", ENCODER)
     monkeypatch.setattr(hub_module, "snapshot_download", fail)
-    assert "the download broke off" in refusal()
+    assert "the download failed" in refusal()
 
 
 # ---- what is written, and where
@@ -415,7 +416,7 @@ def test_a_cache_that_cannot_be_written_is_named(connected, tmp_path, monkeypatc
     monkeypatch.setattr(constants, "HF_HUB_CACHE", str(cache))
     said = refusal()
     assert said.startswith("the cache cannot be used ([Errno ")
-    assert said.endswith(f"see to {cache}, or set HF_HOME")
+    assert said.endswith(f"check {cache}, or set HF_HOME")
 
 
 def test_a_disk_that_is_full_is_named(connected, home, monkeypatch):

@@ -348,7 +348,7 @@ def test_the_memory_is_at_most_a_constant_times_the_pickle(what, peak):
 @pytest.mark.parametrize("what", ["tuples", "lists", "records"])
 def test_a_hundred_thousand_levels_are_read_and_thrown_away(what):
     start, step, _ = GROWING[what]
-    with pytest.raises(TreeError, match="does not leave one value"):
+    with pytest.raises(TreeError, match="does not leave exactly one value"):
         read(b"N" + start + step * 100_000)
 
 

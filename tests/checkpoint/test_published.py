@@ -305,7 +305,7 @@ def test_a_missing_setting_of_the_transformer_is_named(setting, fitted, load, re
 
 def test_a_vectorizer_that_was_never_fitted_is_refused(load, refused):
     data = pickle.dumps(TfidfVectorizer(analyzer="char", ngram_range=(1, 2)))
-    assert "it holds None where a TfidfTransformer must be" in refused(load, data)
+    assert "it holds None in place of a TfidfTransformer" in refused(load, data)
 
 
 # -- vocabulary and idf that do not fit
@@ -338,9 +338,9 @@ def with_ngram_0(ngram):
         (with_column_0("7"), "a number is '7'"),
         (with_column_0(np.float64(7)), "an array's type is 'f8', not one of i4 and i8"),
         (with_column_0(np.arange(1)), "a number is a numpy._core.multiarray._reconstruct"),
-        (with_ngram_0(""), "no character 1- or 2-gram"),
-        (with_ngram_0("abc"), "no character 1- or 2-gram"),
-        (with_ngram_0("\ud800"), "no character 1- or 2-gram"),
+        (with_ngram_0(""), "not a character 1- or 2-gram"),
+        (with_ngram_0("abc"), "not a character 1- or 2-gram"),
+        (with_ngram_0("\ud800"), "not a character 1- or 2-gram"),
         (with_ngram_0(7), "a key is not a str"),
     ],
 )
@@ -689,7 +689,7 @@ def test_the_refusal_says_what_was_asked_for(what, asked, mark, load, refused):
 def test_a_huge_file_is_refused_before_it_is_read(load, refused, monkeypatch):
     monkeypatch.setattr(published, "LARGEST_ENCODER", 99)
     monkeypatch.setattr(published, "read_tree", None)  # is not got to
-    assert refused(load, bytes(100)) == "is larger than 99 bytes, no BioSyn checkpoint's is: download it again"
+    assert refused(load, bytes(100)) == "is larger than 99 bytes, unlike any BioSyn checkpoint's: download it again"
 
 
 def test_a_folder_without_the_file_is_named(tmp_path):

@@ -229,7 +229,7 @@ def test_the_dense_vectors_are_ours(parts, folder):
 @pytest.mark.parametrize("name", ["biosyn.json", "sparse_encoder.json", "model.safetensors", "added_tokens.json"])
 def test_a_folder_that_would_become_a_mixture_is_refused(parts, tmp_path, name):
     (tmp_path / name).write_text("{}")
-    with pytest.raises(InputError, match=f"holds {name} already"):
+    with pytest.raises(InputError, match=f"already holds {name}"):
         save_upstream(tmp_path, **parts)
     assert contents(tmp_path) == {name: b"{}"}
 

@@ -131,12 +131,12 @@ def test_json_is_read_back_by_the_library(rewrite, documents, indent):
 @pytest.mark.parametrize(
     ("old", "new", "problem"),
     [
-        ('offset="5"', 'offset="50"', "its place 50+7 lies outside the text"),
-        ('length="7"', 'length="-7"', "its place 5+-1 lies outside the text"),
-        ('offset="5"', 'offset="x"', "its place -1+7 lies outside the text"),
-        ('offset="5"', 'offset="4"', "its place 4+7 holds ' Sjögre', not 'Sjögren'"),
+        ('offset="5"', 'offset="50"', "its span 50+7 lies outside the text"),
+        ('length="7"', 'length="-7"', "its span 5+-1 lies outside the text"),
+        ('offset="5"', 'offset="x"', "its span -1+7 lies outside the text"),
+        ('offset="5"', 'offset="4"', "its span 4+7 holds ' Sjögre', not 'Sjögren'"),
         ("<text>Sjögren</text>", "", "it has no text"),
-        ('key="type"', 'key="biosyn_id"', "holds biosyn_id already"),
+        ('key="type"', 'key="biosyn_id"', "already holds biosyn_id"),
     ],
 )
 def test_a_bad_annotation_is_named_and_stays(rewrite, old, new, problem):
@@ -150,9 +150,13 @@ def test_a_bad_annotation_is_named_and_stays(rewrite, old, new, problem):
 @pytest.mark.parametrize(
     ("file_format", "content", "problem"),
     [
-        ("bioc-xml", XML.replace("<offset>0</offset>", ""), "document '7': the offset of a passage is no number"),
+        ("bioc-xml", XML.replace("<offset>0</offset>", ""), "document '7': the offset of a passage is not a number"),
         ("bioc-json", JSON.replace('"passages"', '"parts"'), "document '7': a part is missing"),
-        ("bioc-json", JSON.replace('"locations": [{', '"locations": ["x", {'), "'locations' is no array of objects"),
+        (
+            "bioc-json",
+            JSON.replace('"locations": [{', '"locations": ["x", {'),
+            "'locations' is not an array of objects",
+        ),
     ],
 )
 def test_a_bad_document_is_named_and_stays(rewrite, file_format, content, problem):

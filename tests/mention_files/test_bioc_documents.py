@@ -144,24 +144,27 @@ def test_xml_of_many_documents_is_freed_as_it_goes(write):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("", "is no BioC JSON"),
-        ("hello", "is no BioC JSON"),
+        ("", "is not BioC JSON"),
+        ("hello", "is not BioC JSON"),
         ("<collection><document>", r":1: is not well-formed XML"),
         ("<collection>\n<document></collection>", r":2: is not well-formed XML"),
         ("<html/>", "its root is <html>"),
-        ('{"documents": [\n{"id": "1", "passages": [}]}', ":2: is no BioC JSON: Expecting value: '}\\]}'"),
-        ('{"documents": [{"id": "1", "passages": []}', r"is no BioC JSON: one of , \] is expected"),
+        ('{"documents": [\n{"id": "1", "passages": [}]}', ":2: is not BioC JSON: Expecting value: '}\\]}'"),
+        ('{"documents": [{"id": "1", "passages": []}', r"is not BioC JSON: one of , \] is expected"),
         ('{"documents": [],}', "a key in quotes is expected, found '}'"),
         ('{"source": 1 "documents": []}', "one of , } is expected, found '\"documents"),
         ('{"documents": []} x', "a collection or document is expected"),
         ('{"documents": []},', "a collection or document is expected"),
         ('{"source":\ufeff 1}', r"Expecting value: '\\ufeff"),
         ('{"documents": [{"id": "1"}]}', "document '1': a part is missing"),
-        ('{"documents": [{"id": "1", "passages": {}}]}', "'passages' is no array"),
-        ('{"documents": [{"id": "1", "passages": [{"offset": 0, "text": 3}]}]}', "a 'text' is no string"),
+        ('{"documents": [{"id": "1", "passages": {}}]}', "'passages' is not an array"),
+        ('{"documents": [{"id": "1", "passages": [{"offset": 0, "text": 3}]}]}', "a 'text' is not a string"),
         ('{"documents": [7]}', "a part is missing"),
         (b'{"documents": ["\xe9"]}', "is not UTF-8"),
-        ("<collection><document><id>1</id><passage/></document></collection>", "the offset of a passage is no number"),
+        (
+            "<collection><document><id>1</id><passage/></document></collection>",
+            "the offset of a passage is not a number",
+        ),
     ],
 )
 def test_what_is_no_bioc_is_refused_with_its_place(write, content, message):
@@ -205,7 +208,7 @@ def test_a_dtd_is_named_but_never_loaded(write, server, tmp_path):
         (document,) = read_bioc(path)
         assert document.passages[0].annotations[0].id == ""
     path = write(f'<!DOCTYPE collection SYSTEM "{dtd}"><collection>{annotation.replace("a<", "&x;<")}</collection>')
-    with pytest.raises(InputError, match="an entity stands in it"):
+    with pytest.raises(InputError, match="it holds an entity"):
         list(read_bioc(path))
     assert server.asked == []
 

@@ -83,9 +83,9 @@ def test_what_is_no_json_is_refused_once_there_is_more_text(text):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ('{"a": 1, "a": 2}', "the key 'a' stands twice"),
-        ("[NaN]", "NaN is no JSON value"),
-        ("-Infinity", "-Infinity is no JSON value"),
+        ('{"a": 1, "a": 2}', "the key 'a' occurs twice"),
+        ("[NaN]", "NaN is not a JSON value"),
+        ("-Infinity", "-Infinity is not a JSON value"),
         ("[" * 100_000, "nested too deep"),
         ('{"a":' * 100_000, "nested too deep"),
     ],

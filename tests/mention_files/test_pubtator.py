@@ -56,9 +56,9 @@ def test_the_document_s_text_is_what_abbreviations_are_found_in(tmp_path):
 @pytest.mark.parametrize(
     ("line", "problem"),
     [
-        ("1\t0\t400\tSkin\tDisease\tD1", "its place 0-400 lies outside the text"),
-        ("1\t4\t4\t\tDisease\tD1", "its place 4-4 lies outside the text"),
-        ("1\t1\t4\tSkin\tDisease\tD1", "its place 1-4 holds 'kin', not 'Skin'"),
+        ("1\t0\t400\tSkin\tDisease\tD1", "its span 0-400 lies outside the text"),
+        ("1\t4\t4\t\tDisease\tD1", "its span 4-4 lies outside the text"),
+        ("1\t1\t4\tSkin\tDisease\tD1", "its span 1-4 holds 'kin', not 'Skin'"),
         ("1\t0\t4\tSkin", "has 4 columns"),
         ("1\tx\t4\tSkin\tDisease\tD1", "start and end must be numbers"),
         ("2\t0\t4\tSkin\tDisease\tD1", "is a mention of document '2' under '1'"),
