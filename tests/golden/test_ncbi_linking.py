@@ -1,4 +1,4 @@
-"""Linking the raw NCBI test set looks up the texts of the published queries, but for what only gold ids can cut."""
+"""Linking the raw NCBI test set looks up the texts of the published queries, save those that only gold ids can split."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""BioC: what comes back is what was there and the infons; the library bioc reads it as well."""
+"""BioC files of mentions: the output is the input with infons added, and the library bioc reads it too."""
 
 import json
 
@@ -35,9 +35,9 @@ JSON = """{"source": "s", "date": "", "key": "", "infons": {"b": 1.50}, "documen
     {"text": "Skin", "id": "T2", "locations": [{"offset": 0, "length": 4}] , "infons": {}}]}], "relations": []} ] }
 """
 INFONS = {ID: "D1|2", NAME: 'ataxia, type "1" & <é>', SCORE: "12.3457"}
-# XML holds these characters only; a parser reads \r as \n
+# only these characters are allowed in XML; a parser reads \r as \n
 TEXT = st.text(st.characters(codec="utf-8", exclude_categories=["Cc", "Cs", "Cn"]), max_size=12)
-KEYS = TEXT.filter(lambda key: not key.startswith("biosyn"))  # hypothesis tries the strings that it finds in our code
+KEYS = TEXT.filter(lambda key: not key.startswith("biosyn"))  # hypothesis tries strings that it finds in our code
 ANNOTATIONS = st.lists(st.tuples(TEXT, st.dictionaries(KEYS, TEXT, max_size=2)), max_size=3)
 
 
@@ -46,7 +46,7 @@ def canonical(xml):
 
 
 def without_ours(xml):
-    """The file with the infons that linking adds taken out again."""
+    """Return the file, after C14N, without the infons that linking adds."""
     root = etree.fromstring(xml)
     for infon in root.iter("infon"):
         if infon.get("key") in INFONS:
@@ -55,7 +55,7 @@ def without_ours(xml):
 
 
 def collection_of(documents):
-    """A BioC collection as the library makes it."""
+    """Return a BioC collection made by the library."""
     collection = bioc.BioCCollection()
     for number, annotations in enumerate(documents):
         document, passage = bioc.BioCDocument(), bioc.BioCPassage()

@@ -1,4 +1,4 @@
-"""Reading BioC, and what must not be read with it."""
+"""Reading BioC documents, and nothing but them: no entities, DTDs, files or addresses that they name."""
 
 import gzip
 import http.server
@@ -138,7 +138,7 @@ def test_xml_of_many_documents_is_freed_as_it_goes(write):
     pieces = xml_pieces(io.BytesIO(f"<collection>{document * 20_000}</collection>".encode()), "file")
     documents = [len(piece.getroottree().getroot()) for piece in pieces if not isinstance(piece, bytes)]
     assert len(documents) == 20_000
-    assert max(documents) < 2_000  # no more than what one block that lxml reads holds
+    assert max(documents) < 2_000  # as many as in one block that lxml reads
 
 
 @pytest.mark.parametrize(
@@ -236,7 +236,7 @@ def test_deep_xml_is_refused(write):
 
 @pytest.fixture
 def server():
-    """An HTTP server that notes what it is asked for."""
+    """An HTTP server that records the requested paths."""
 
     class Handler(http.server.BaseHTTPRequestHandler):
         def do_GET(self):

@@ -11,9 +11,8 @@ VALUES = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
     max_leaves=6,
 )
-KEYS = st.text().filter(
-    lambda key: not key.startswith("biosyn")
-)  # hypothesis tries the strings that it finds in our code
+# hypothesis tries strings that it finds in our code
+KEYS = st.text().filter(lambda key: not key.startswith("biosyn"))
 ADDED = {"biosyn_id": "D1|2", "biosyn_name": 'ataxia, type "1" & <é>', "biosyn_score": 12.3457}
 
 
