@@ -1,4 +1,4 @@
-"""Linking the raw NCBI test set looks up the texts of the published queries, save those that only gold ids can split."""
+"""Linking the raw NCBI test set looks up the texts of the published queries, except where gold ids split a mention."""
 
 import pytest
 
