@@ -1,4 +1,4 @@
-"""A small Hub on 127.0.0.1: the part of its HTTP interface that a download needs, with faults on demand."""
+"""A small Hub on 127.0.0.1, which answers what a download asks, with faults on demand; loaders of published files."""
 
 import hashlib
 import json
@@ -12,6 +12,9 @@ from urllib.parse import unquote, urlsplit
 
 import pytest
 from huggingface_hub import close_session, constants
+
+from biosyn.checkpoint.published import load_published_sparse_encoder, load_published_sparse_weight
+from biosyn.errors import InputError
 
 REPO = r"(?P<repo>[^/]+(?:/[^/]+)?)"
 API = re.compile(rf"/api/models/{REPO}(?:/(?P<verb>revision|tree)/(?P<revision>[^/]+))?")
@@ -47,7 +50,7 @@ class Hub:
     def __init__(self):
         self.requests = []
         self.repositories = {}
-        self.breaks = None  # (bytes that are sent, how often still or None for ever)
+        self.breaks = None  # (bytes that are sent, how many times more, or None for ever)
         self.fault = None  # (status, headers, body, regular expression of the paths)
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), type("BoundHandler", (Handler,), {"hub": self}))
         self.url = f"http://127.0.0.1:{self.server.server_port}"
@@ -56,9 +59,9 @@ class Hub:
         self.running = True
 
     def add(self, repo_id, files, *, revision="main", private=False, gated=False, commit=None):
-        """Make a commit of a folder or a dict of name -> bytes, let the revision name it; return its hash.
+        """Commit a folder or a dict of name -> bytes under the revision; return the commit's hash.
 
-        A file of None is listed, but not there.
+        A file with None in place of bytes is listed but does not exist.
         """
         if not isinstance(files, dict):
             folder = Path(files)
@@ -75,13 +78,13 @@ class Hub:
         repository.revisions[revision] = commit
         return commit
 
-    def env(self, home, *, token=None, **more):
-        """Return the environment of a process whose Hub this is, with a cache of its own and no other Hub settings."""
-        ours = {name: value for name, value in os.environ.items() if not name.startswith(("HF_", "HUGGING"))}
+    def env(self, home, *, token=None):
+        """Return the environment of a process that uses this Hub, with its own cache and no other Hub settings."""
+        variables = {name: value for name, value in os.environ.items() if not name.startswith(("HF_", "HUGGING"))}
         for name in ("http_proxy", "https_proxy", "all_proxy"):
-            ours.pop(name, None)
-            ours.pop(name.upper(), None)
-        ours |= {
+            variables.pop(name, None)
+            variables.pop(name.upper(), None)
+        variables |= {
             "HF_HOME": str(home),
             "HF_ENDPOINT": self.url,
             "HF_HUB_OFFLINE": "0",
@@ -89,14 +92,14 @@ class Hub:
             "NO_PROXY": "127.0.0.1",
             "OMP_NUM_THREADS": "1",
         }
-        return ours | ({"HF_TOKEN": token} if token else {}) | {name: str(value) for name, value in more.items()}
+        return variables | ({"HF_TOKEN": token} if token else {})
 
     def break_after(self, n_bytes, times=1):
-        """Close the connection after so many bytes of a file, the next ``times`` times (None: always)."""
+        """Close the connection after ``n_bytes`` of a file, the next ``times`` times (None: always)."""
         self.breaks = (n_bytes, times)
 
     def fail(self, status, *, headers=None, body=b"", paths=".*"):
-        """Answer so to every request from now on whose path matches."""
+        """Give this answer to every later request with a matching path."""
         self.fault = (status, headers or {}, body, paths)
 
     def downloads(self):
@@ -105,7 +108,7 @@ class Hub:
         return sorted(path["file"] for path in paths if path)
 
     def stop(self):
-        """Let nothing answer any more."""
+        """Stop answering."""
         if self.running:
             self.running = False
             self.server.shutdown()
@@ -114,7 +117,7 @@ class Hub:
 
 
 class Handler(BaseHTTPRequestHandler):
-    """Answers for the Hub."""
+    """Answers the requests to a Hub."""
 
     protocol_version = "HTTP/1.1"
     timeout = 20  # seconds that a silent connection is kept
@@ -155,12 +158,12 @@ class Handler(BaseHTTPRequestHandler):
         self.answer(status, json.dumps({"error": message}).encode(), headers)
 
     def commit(self, match, token):
-        """Return the repository, the commit and its files; or answer that there is no such thing, and return None."""
+        """Return the repository, the commit and its files; or answer that there is none, and return None."""
         repository = self.hub.repositories.get(unquote(match["repo"]))
         if token not in (None, self.hub.TOKEN):
             return self.refuse(401, None, "Invalid credentials in Authorization header")
         if repository is None or (repository.private and token is None):
-            # to a stranger the Hub does not tell the two apart
+            # without a token the two cannot be told apart
             return self.refuse(401 if token is None else 404, "RepoNotFound", "Repository not found")
         revision = unquote(match["revision"] or "main")
         commit = revision if revision in repository.commits else repository.revisions.get(revision)
@@ -226,7 +229,7 @@ class Handler(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def hub():
-    """A Hub of this test's own, stopped at its end."""
+    """A Hub for one test, stopped at its end."""
     hub = Hub()
     yield hub
     hub.stop()
@@ -234,13 +237,13 @@ def hub():
 
 @pytest.fixture
 def home(tmp_path):
-    """The folder that is HF_HOME, inside which alone anything may be written."""
+    """The folder HF_HOME; nothing may be written outside it."""
     return tmp_path / "world" / "home"
 
 
 @pytest.fixture
 def connected(hub, home, monkeypatch):
-    """Make huggingface_hub, which has read its settings before, use the Hub and a cache of this test's own."""
+    """Make huggingface_hub, which has read its settings already, use the Hub and the cache of this test."""
     for name, value in {
         "ENDPOINT": hub.url,
         "HUGGINGFACE_CO_URL_TEMPLATE": hub.url + "/{repo_id}/resolve/{revision}/{filename}",
@@ -257,3 +260,42 @@ def connected(hub, home, monkeypatch):
     close_session()
     yield hub
     close_session()
+
+
+@pytest.fixture
+def load(tmp_path):
+    """Function: the bytes of sparse_encoder.pk -> SparseEncoder."""
+
+    def write_and_load(data):
+        (tmp_path / "sparse_encoder.pk").write_bytes(data)
+        return load_published_sparse_encoder(tmp_path)
+
+    return write_and_load
+
+
+@pytest.fixture
+def load_weight(tmp_path):
+    """Function: the bytes of sparse_weight.pt -> w."""
+
+    def write_and_load(data):
+        (tmp_path / "sparse_weight.pt").write_bytes(data)
+        return load_published_sparse_weight(tmp_path)
+
+    return write_and_load
+
+
+@pytest.fixture
+def refused(tmp_path):
+    """Function: load, bytes -> the error message without the path at its start."""
+
+    def refuse(load, data):
+        with pytest.raises(InputError) as raised:
+            load(data)
+        message = str(raised.value)
+        where, _, what = message.partition(": ")
+        assert Path(where).parent == tmp_path
+        assert len(message.splitlines()) == 1
+        assert len(what) < 300
+        return what
+
+    return refuse

@@ -1,4 +1,4 @@
-"""Models of the Hub: real HTTP to a small server in this process; its environment is tried in a process of its own."""
+"""Hub models over real HTTP to a small server in this process; one test starts a process with its own environment."""
 
 import errno
 import logging
@@ -24,13 +24,13 @@ NEEDED = {name: content for name, content in ENCODER.items() if name != "README.
 
 
 def files_of(name, *, revision=None):
-    """Resolve the Hub id; return the files of the folder, name -> bytes."""
+    """Resolve the Hub id and return the files of its folder, name -> bytes."""
     folder = resolve_folder(name, revision=revision)
     return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
 def refusal(name="owner/enc", *, revision=None):
-    """The message of the InputError, which is one line."""
+    """Return the message of the InputError, which is one line, without the name at its start."""
     with pytest.raises(InputError) as raised:
         resolve_folder(name, revision=revision)
     message = str(raised.value)
@@ -45,7 +45,7 @@ def offline(monkeypatch):
     return lambda on=True: monkeypatch.setattr(constants, "HF_HUB_OFFLINE", on)
 
 
-# ---- what is no matter of the Hub
+# -- before the Hub is asked
 
 
 @pytest.mark.parametrize("kind", [str, Path])
@@ -61,7 +61,7 @@ def test_a_folder_has_no_revision(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "name", ["", "./x", "../x", "~/x", "/no/where", "a/b/c", "owner/", "a--b", "a\\b", "x.git", "é", "a b", "x" * 97]
+    "name", ["", "../x", "~/x", "/no/where", "a/b/c", "owner/", "a--b", "a\\b", "x.git", "é", "x" * 97]
 )
 def test_what_is_neither_folder_nor_hub_id_is_no_model_folder(name):
     with pytest.raises(InputError) as refused:
@@ -70,8 +70,8 @@ def test_what_is_neither_folder_nor_hub_id_is_no_model_folder(name):
 
 
 @pytest.mark.parametrize("revision", ["", " ", "../../../x", "/x", "a..b"])
-def test_what_git_takes_for_no_revision_is_refused(revision):
-    with pytest.raises(InputError, match="is no revision"):
+def test_what_cannot_be_a_git_revision_is_refused(revision):
+    with pytest.raises(InputError, match="is not a revision"):
         resolve_folder("owner/enc", revision=revision)
 
 
@@ -93,7 +93,7 @@ def test_what_git_takes_for_no_revision_is_refused(revision):
             ["pytorch_model-00001-of-00001.bin", "pytorch_model.bin.index.json", "pytorch_model-1-of-1.bin"],
             ["pytorch_model-00001-of-00001.bin", "pytorch_model.bin.index.json"],
         ),
-        (["model-00001-of-00001.safetensors"], []),  # without the index nothing names it
+        (["model-00001-of-00001.safetensors"], []),  # without an index a shard is not used
         (["sparse_encoder.pk", "sparse_weight.pt"], ["sparse_encoder.pk", "sparse_weight.pt"]),
         (["sparse_encoder.pk", "biosyn.json", "sparse_encoder.json"], ["biosyn.json", "sparse_encoder.json"]),
         (["special_tokens_map.json", "tokenizer_config.json"], ["special_tokens_map.json", "tokenizer_config.json"]),
@@ -113,7 +113,7 @@ def test_huggingface_hub_is_as_loud_afterwards_as_before():
     assert (hub_logging.get_verbosity(), are_progress_bars_disabled()) == before
 
 
-# ---- download and cache
+# -- download and cache
 
 
 def test_a_download_brings_the_needed_files_alone_and_a_second_use_none(connected, home, capfd):
@@ -121,12 +121,12 @@ def test_a_download_brings_the_needed_files_alone_and_a_second_use_none(connecte
     commit = connected.add("owner/enc", files)
     assert files_of("owner/enc") == NEEDED
     assert resolve_folder("owner/enc") == home / "hub" / "models--owner--enc" / "snapshots" / commit
-    assert capfd.readouterr() == ("", "")  # neither a bar nor a line of huggingface_hub's
+    assert capfd.readouterr() == ("", "")  # neither progress bars nor log lines of huggingface_hub
     assert connected.downloads() == sorted(NEEDED)
 
 
 def test_the_environment_is_huggingface_hubs_own(hub, home):
-    hub.add("bert", ENCODER, private=True)  # a name without owner is a Hub id too
+    hub.add("bert", ENCODER, private=True)  # a name without an owner is a Hub id too
     program = "import sys; from biosyn.checkpoint.hub import resolve_folder; print(resolve_folder(sys.argv[1]))"
     environment = hub.env(home, token=hub.TOKEN) | {"PYTHONPATH": str(SOURCE)}
     done = subprocess.run(
@@ -157,7 +157,7 @@ def test_a_branch_that_has_moved_is_followed(connected):
     assert connected.downloads() == ["config.json"]
 
 
-# ---- broken connections
+# -- broken connections
 
 
 @pytest.fixture
@@ -167,7 +167,7 @@ def _no_waiting(monkeypatch):
 
 @pytest.mark.usefixtures("_no_waiting")
 def test_a_connection_broken_half_way_is_resumed(connected):
-    weights = bytes(range(256)) * 48_000  # 12 MB; huggingface_hub keeps what has come in pieces of 10 MiB
+    weights = bytes(range(256)) * 48_000  # 12 MB; huggingface_hub keeps the received data in pieces of 10 MiB
     connected.add("owner/enc", ENCODER | {"model.safetensors": weights})
     connected.break_after(11_000_000, times=1)
     assert files_of("owner/enc") == NEEDED | {"model.safetensors": weights}
@@ -180,15 +180,15 @@ def test_a_connection_that_always_breaks_is_an_error_and_leaves_no_file_that_loo
     connected.add("owner/enc", ENCODER | {"model.safetensors": bytes(1000)})
     connected.break_after(500, times=None)
     said = refusal()
-    assert said.startswith(f"the download broke off ({connected.url}: ")
+    assert said.startswith(f"the download failed ({connected.url}: ")
     assert said.endswith("): check the connection and run again")
     assert not [path for path in home.rglob("*") if path.is_file() and path.stat().st_size in (500, 1000)]
     assert not list(home.rglob("model.safetensors"))
 
-    # what there is now is not taken for a model, and the next run brings what is missing
+    # the incomplete folder is not taken for a model, and the next run fetches the missing file
     offline()
     assert refusal() == (
-        "the cached copy is not whole (model.safetensors is missing), and offline mode is on: "
+        "the cached copy is incomplete (model.safetensors is missing), and offline mode is on: "
         "unset HF_HUB_OFFLINE and run again"
     )
     offline(False)
@@ -198,7 +198,7 @@ def test_a_connection_that_always_breaks_is_an_error_and_leaves_no_file_that_loo
     assert connected.downloads() == ["model.safetensors"]
 
 
-# ---- without the Hub
+# -- without the Hub
 
 
 def test_offline_the_cached_model_is_used_and_nothing_asked(connected, offline, caplog):
@@ -222,46 +222,47 @@ def test_with_the_hub_gone_the_cached_model_is_used_with_a_warning(connected, ca
     commit = connected.add("owner/enc", ENCODER)
     online = resolve_folder("owner/enc")
     connected.stop()
-    close_session()  # on an open connection the server would still answer
+    close_session()  # the server would still answer on an open connection
     assert resolve_folder("owner/enc") == online
     (record,) = caplog.records
     assert (record.levelname, record.name) == ("WARNING", "biosyn.checkpoint.hub")
     assert re.fullmatch(
-        rf"owner/enc: the Hub was not reached \({connected.url}: .*refused\); the cached copy is used, {commit}",
+        rf"owner/enc: the Hub cannot be reached \({connected.url}: .*refused\); "
+        rf"using the cached copy of commit {commit}",
         record.getMessage(),
     )
-    assert files_of("owner/enc", revision=commit) == NEEDED  # the commit too, by its hash
+    assert files_of("owner/enc", revision=commit) == NEEDED  # also by the hash of the commit
     assert re.fullmatch(
-        rf"no such folder, the model is not in the cache, and the Hub was not reached "
+        rf"no such folder, the model is not in the cache, and the Hub cannot be reached "
         rf"\({connected.url}: .*refused\): check the connection and run again",
         refusal("owner/other"),
     )
 
 
-@pytest.mark.parametrize(("status", "body"), [(429, b""), (503, b""), (200, b"<p>Sign in first")])
-def test_a_hub_out_of_order_is_as_good_as_none(status, body, connected, caplog):
+@pytest.mark.parametrize(("status", "body"), [(503, b""), (200, b"<p>Sign in first")])
+def test_a_hub_out_of_order_is_treated_as_unreachable(status, body, connected, caplog):
     connected.add("owner/enc", ENCODER)
     connected.fail(status, body=body)
-    assert f"the Hub was not reached ({connected.url}" in refusal()
+    assert f"the Hub cannot be reached ({connected.url}" in refusal()
     connected.fail(status, paths="nothing")
     files_of("owner/enc")
     connected.fail(status, body=body)
     assert files_of("owner/enc") == NEEDED
     (record,) = [record for record in caplog.records if record.name.startswith("biosyn")]
-    assert "the cached copy is used" in record.getMessage()
+    assert "using the cached copy" in record.getMessage()
 
 
 def test_a_cache_filled_by_another_program_file_by_file_is_used_when_it_holds_a_model(hub, home, connected, offline):
     hub.add("owner/enc", ENCODER)
-    for name in NEEDED:  # no listing of all files is kept
+    for name in NEEDED:  # without a list of all files in the cache
         folder = Path(file_download.hf_hub_download("owner/enc", name)).parent
     offline()
     assert files_of("owner/enc") == NEEDED
     (folder / "config.json").unlink()
-    assert "not whole (config.json is missing)" in refusal()
+    assert "incomplete (config.json is missing)" in refusal()
 
 
-# ---- what the Hub refuses
+# -- what the Hub refuses
 
 
 def test_a_private_model_needs_the_right_token(connected, home, monkeypatch):
@@ -281,7 +282,7 @@ def test_a_private_model_needs_the_right_token(connected, home, monkeypatch):
     (home / "token").write_text(connected.TOKEN)  # where hf auth login puts it
     assert files_of("owner/enc") == NEEDED
     (home / "token").unlink()
-    assert "no such model on the Hub" in refusal()  # the cached copy is not for those whom the Hub refuses
+    assert "no such model on the Hub" in refusal()  # the cached copy is not used where the Hub refuses access
 
 
 def test_a_gated_model_says_where_to_ask(connected, monkeypatch):
@@ -298,7 +299,7 @@ def test_a_gated_model_says_where_to_ask(connected, monkeypatch):
 )
 def test_a_repository_that_is_no_encoder_is_refused_before_anything_is_fetched(lacking, said, connected):
     connected.add("owner/enc", {name: content for name, content in ENCODER.items() if name != lacking})
-    assert refusal() == f"the Hub's model has no {said}: it is no encoder that can be loaded"
+    assert refusal() == f"the Hub's model has no {said}: no encoder can be loaded from it"
     assert connected.downloads() == []
 
 
@@ -314,18 +315,18 @@ def test_a_file_that_is_listed_but_not_there_is_named(connected):
     [
         ((403, {}, b"", "/api.*"), "the Hub refuses access (403): check the token"),
         ((403, {}, b"", "/owner/.*"), "the Hub refuses access (403): check the token"),
-        ((404, {}, b"", ".*"), "the Hub's answer is 404"),
-        ((418, {}, b"", ".*"), "the Hub's answer is 418"),
+        ((404, {}, b"", ".*"), "the Hub answers 404"),
+        ((418, {}, b"", ".*"), "the Hub answers 418"),
         ((200, {"Content-Type": "text/html"}, b"<p>Sign in first", "/api.*"), "does not answer like a Hub"),
         ((200, {}, b'"\xff"', "/api.*"), "does not answer like a Hub"),
         ((200, {}, b'{"id": "x", "sha": null}', "/api.*"), "does not answer like a Hub, the commit it names is 'None'"),
         ((200, {}, b"[]", ".*/tree/.*"), "config.json was not downloaded, the model has just changed: run again"),
         ((200, {}, b"x", "/owner/.*"), "missing the 'X-Repo-Commit' header"),
-        ((302, {"Location": "/"}, b"", ".*/resolve/.*"), "the Hub's answer is 404"),
+        ((302, {"Location": "/"}, b"", ".*/resolve/.*"), "the Hub answers 404"),
         ((302, {"Location": "/api/x"}, b"", "/api.*"), "redirect"),
     ],
 )
-def test_answers_of_no_use_are_one_line(fault, said, connected):
+def test_useless_answers_give_an_error_of_one_line(fault, said, connected):
     connected.add("owner/enc", ENCODER)
     status, headers, body, paths = fault
     connected.fail(status, headers=headers, body=body, paths=paths)
@@ -336,7 +337,7 @@ def test_answers_of_no_use_are_one_line(fault, said, connected):
     ("endpoint", "said"),
     [
         ("localhost", "missing an 'http://' or 'https://' protocol"),
-        ("http://no such host", "the Hub was not reached (http://no such host: "),
+        ("http://no such host", "the Hub cannot be reached (http://no such host: "),
     ],
 )
 def test_a_wrong_endpoint_is_one_line(endpoint, said, connected, monkeypatch):
@@ -347,7 +348,7 @@ def test_a_wrong_endpoint_is_one_line(endpoint, said, connected, monkeypatch):
 @pytest.mark.usefixtures("connected")
 def test_a_token_that_is_not_ascii_is_named(monkeypatch):
     monkeypatch.setenv("HF_TOKEN", "hf_tökén")
-    assert refusal() == "the token has characters that no token has: run 'hf auth login' or set HF_TOKEN"
+    assert refusal() == "the token has characters that are not allowed in a token: run 'hf auth login' or set HF_TOKEN"
 
 
 def test_a_hub_that_does_not_answer_is_not_waited_for(connected, monkeypatch):
@@ -355,7 +356,7 @@ def test_a_hub_that_does_not_answer_is_not_waited_for(connected, monkeypatch):
         endpoint = f"http://127.0.0.1:{silent.getsockname()[1]}"
         monkeypatch.setattr(constants, "ENDPOINT", endpoint)
         monkeypatch.setattr(constants, "HF_HUB_ETAG_TIMEOUT", 0.2)
-        assert f"the Hub was not reached ({endpoint}: timed out)" in refusal()
+        assert f"the Hub cannot be reached ({endpoint}: timed out)" in refusal()
 
 
 @pytest.mark.parametrize("error", [TypeError, AttributeError, RuntimeError, KeyError])
@@ -375,10 +376,10 @@ def test_a_failure_of_the_transfer_protocol_is_one_line(connected, monkeypatch):
 
     connected.add("owner/enc", ENCODER)
     monkeypatch.setattr(hub_module, "snapshot_download", fail)
-    assert "the download broke off" in refusal()
+    assert "the download failed" in refusal()
 
 
-# ---- what is written, and where
+# -- what is written, and where
 
 
 def test_hostile_file_names_are_neither_fetched_nor_written(connected, home):
@@ -415,7 +416,7 @@ def test_a_cache_that_cannot_be_written_is_named(connected, tmp_path, monkeypatc
     monkeypatch.setattr(constants, "HF_HUB_CACHE", str(cache))
     said = refusal()
     assert said.startswith("the cache cannot be used ([Errno ")
-    assert said.endswith(f"see to {cache}, or set HF_HOME")
+    assert said.endswith(f"check {cache}, or set HF_HOME")
 
 
 def test_a_disk_that_is_full_is_named(connected, home, monkeypatch):

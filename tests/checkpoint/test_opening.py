@@ -1,4 +1,4 @@
-"""Every kind of model folder and Hub id, opened by the one door."""
+"""Every kind of model folder and Hub id, opened by the functions that all commands use."""
 
 import json
 import shutil
@@ -114,7 +114,7 @@ def test_code_that_comes_with_a_model_is_not_run(published, tmp_path):
 
 
 def test_files_that_a_model_would_have_written_elsewhere_are_not(published, tmp_path):
-    # each chat template of a tokenizer is saved to a file that bears its name
+    # each chat template of a tokenizer is saved to a file of its name
     folder = shutil.copytree(published, tmp_path / "deep" / "model")
     config = json.loads((folder / "tokenizer_config.json").read_text(encoding="utf-8"))
     config["chat_template"] = [{"name": name, "template": "x"} for name in ("default", "../../../evil", "fine")]
@@ -155,7 +155,7 @@ def test_the_encoder_of_a_checkpoint_is_checked_before_it_is_trained_on(tiny_che
 
 @pytest.fixture
 def run(hub, tmp_path):
-    """Function: script and flags -> finished process, which finds the Hub at our server."""
+    """Function: script and flags -> finished process that uses the small Hub."""
 
     def call(script, *flags):
         env = hub.env(tmp_path / "home") | {"PYTHONPATH": str(ROOT / "src")}
@@ -165,6 +165,17 @@ def run(hub, tmp_path):
     return call
 
 
+def test_a_published_hub_id_is_downloaded_once_and_gives_what_its_folder_gives(connected, published):
+    connected.add("dmis-lab/biosyn-tiny", published, revision="v1")
+    biosyn = BioSyn.from_pretrained("dmis-lab/biosyn-tiny", revision="v1")
+    assert np.array_equal(biosyn.embed_dense(NAMES), BioSyn.from_pretrained(published).embed_dense(NAMES))
+    fetched = connected.downloads()
+    assert {"sparse_encoder.pk", "sparse_weight.pt", "pytorch_model.bin"} <= set(fetched)
+    open_checkpoint("dmis-lab/biosyn-tiny", revision="v1")
+    assert connected.downloads() == fetched
+
+
+@pytest.mark.slow
 def test_inference_takes_a_published_hub_id_and_downloads_it_once(hub, run, published, tiny_dictionary):
     hub.add("dmis-lab/biosyn-tiny", published, revision="v1")
     flags = ("--model_name_or_path", "dmis-lab/biosyn-tiny", "--revision", "v1", "--mention", "Ataxia telangiectasia")
@@ -172,7 +183,6 @@ def test_inference_takes_a_published_hub_id_and_downloads_it_once(hub, run, publ
     assert first.returncode == 0, first.stderr
     assert json.loads(first.stdout)["predictions"][0]["name"] == "ataxia telangiectasia"
     fetched = hub.downloads()
-    assert {"sparse_encoder.pk", "sparse_weight.pt", "pytorch_model.bin"} <= set(fetched)
     second = run("inference.py", *flags, "--dictionary_path", tiny_dictionary)
     assert second.stdout == first.stdout
     assert hub.downloads() == fetched

@@ -1,4 +1,4 @@
-"""The pickle reader alone, on pickles put together opcode by opcode; whole checkpoints are in test_published.py."""
+"""The pickle reader on pickles put together opcode by opcode; test_published and test_published_hostile have files."""
 
 import inspect
 import io
@@ -97,7 +97,7 @@ def test_a_set_of_protocol_4_comes_as_a_list():
     assert sorted(read_tree(pickle.dumps({"a", "b"}, protocol=4), ())) == ["a", "b"]
 
 
-def test_a_set_of_protocol_3_comes_as_a_call_that_was_not_made():
+def test_a_set_of_protocol_3_comes_as_a_recorded_call():
     tree = read_tree(pickle.dumps({"a"}, protocol=3), ALLOWED)
     assert (tree.name, tree.args, tree.state) == ("builtins.set", (["a"],), None)
 
@@ -123,7 +123,7 @@ def test_nothing_is_called_even_when_the_name_is_allowed():
 
 
 def test_what_the_pickle_shares_is_shared_and_a_state_comes_later():
-    # x is kept in the memo before it has a state; the result is (x, x)
+    # x is put into the memo before it has a state; the result is (x, x)
     first, second = read(b"cnumpy\nndarray\n)\x81q\x07K\x01bh\x07\x86")
     assert first is second
     assert first.state == 1
@@ -138,7 +138,7 @@ def test_a_circle_stays_one():
 
 
 def test_the_private_class_of_the_standard_library_is_as_the_reader_needs_it():
-    # undocumented, and the same since Python 3.4: a Python in which it differs must fail here and not read otherwise
+    # undocumented, and unchanged since Python 3.4: a Python in which it differs must fail here, not misread files
     reader = pickle._Unpickler(io.BytesIO(b"\x80\x04]\x94."))
     assert reader.load() == []
     assert (reader.stack, reader.metastack, type(reader.memo)) == ([], [], dict)
@@ -148,7 +148,7 @@ def test_the_private_class_of_the_standard_library_is_as_the_reader_needs_it():
     assert inspect.isfunction(pickle._Unpickler.find_class)
 
 
-def test_the_reader_itself_knows_no_other_opcode_than_the_gate():
+def test_the_reader_has_the_permitted_opcodes_only_and_replaces_the_powerful_ones():
     assert set(_Reader.dispatch) == {ord(opcode.code) for opcode in pickletools.opcodes if opcode.name in OPCODES}
     changed = {code for code, load in _Reader.dispatch.items() if load is not pickle._Unpickler.dispatch[code]}
     powerful = (pickle.REDUCE, pickle.NEWOBJ, pickle.BUILD, pickle.SETITEM, pickle.SETITEMS, pickle.EMPTY_SET)
@@ -179,7 +179,7 @@ ASKED = {
         r"\uff4e\uff55\uff4d\uff50\uff59.ndarray",
     ),
     "a NUL": (b"\x8c\x06numpy\0\x8c\x07ndarray\x93", r"numpy\x00.ndarray"),
-    "a sign that turns the line round": (b"\x8c\x08numpy\xe2\x80\xae\x8c\x07ndarray\x93", r"numpy\u202e.ndarray"),
+    "a right-to-left override": (b"\x8c\x08numpy\xe2\x80\xae\x8c\x07ndarray\x93", r"numpy\u202e.ndarray"),
     "a lone surrogate": (b"\x8c\x08numpy\xed\xa0\x80\x8c\x07ndarray\x93", r"numpy\ud800.ndarray"),
 }
 
@@ -197,7 +197,7 @@ def test_an_allowed_path_cut_elsewhere_is_another_name():
 
 
 def test_a_name_with_a_backslash_is_refused_whether_or_not_warnings_are_errors():
-    # pickletools undoes the escapes of a GLOBAL, which an unpickler does not, and warns of the odd ones
+    # pickletools resolves the escapes of a GLOBAL, which an unpickler does not, and warns about unknown ones
     with warnings.catch_warnings():
         for action in ("ignore", "error"):
             warnings.simplefilter(action)
@@ -205,7 +205,7 @@ def test_a_name_with_a_backslash_is_refused_whether_or_not_warnings_are_errors()
 
 
 def test_a_long_name_is_cut():
-    refusal(pickled(b"cos\n" + b"x" * 10_000 + b"\n"))  # which looks at the length of the message
+    refusal(pickled(b"cos\n" + b"x" * 10_000 + b"\n"))  # refusal checks the length of the message
 
 
 DAMAGED = {
@@ -281,12 +281,12 @@ def test_every_cut_of_a_good_pickle_is_damage():
         assert "is damaged" in refusal(data[:length])
 
 
-# -- the size of the answer is the size of the question
+# -- time and memory grow with the pickle only
 
 
 @pytest.fixture
 def peak():
-    """Function: call -> its result, or None if it raises a TreeError, and the most memory, in bytes, that it held."""
+    """Function: call -> its result, or None if it raises a TreeError, and its peak of memory, in bytes."""
 
     def measure(call):
         tracemalloc.start()
@@ -346,9 +346,9 @@ def test_the_memory_is_at_most_a_constant_times_the_pickle(what, peak):
 
 
 @pytest.mark.parametrize("what", ["tuples", "lists", "records"])
-def test_a_hundred_thousand_levels_are_read_and_thrown_away(what):
+def test_a_hundred_thousand_levels_are_read_and_freed(what):
     start, step, _ = GROWING[what]
-    with pytest.raises(TreeError, match="does not leave one value"):
+    with pytest.raises(TreeError, match="does not leave exactly one value"):
         read(b"N" + start + step * 100_000)
 
 

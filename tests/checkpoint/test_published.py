@@ -1,35 +1,20 @@
-"""The published checkpoints' own files: what good ones give, and that no bad one runs, hangs or breaks anything."""
+"""The files of published checkpoints, old and new, and damaged values in them; test_published_hostile has attacks."""
 
-import builtins
-import copyreg
-import functools
-import importlib
 import io
 import json
-import os
-import pathlib
 import pickle
-import runpy
 import struct
-import subprocess
-import tracemalloc
-import types
 import warnings
 import zipfile
-from contextlib import contextmanager, nullcontext, suppress
 
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from scipy import sparse
-from sklearn.feature_extraction.text import CountVectorizer, TfidfVectorizer
-from sklearn.pipeline import Pipeline
+from sklearn.feature_extraction.text import TfidfVectorizer
 
 from biosyn.checkpoint import published
 from biosyn.checkpoint.published import is_published, load_published_sparse_encoder, load_published_sparse_weight
-from biosyn.encoders.sparse import SparseEncoder
 from biosyn.errors import InputError
 
 NAMES = ["ataxia telangiectasia", "breast cancer", "sjögren syndrome", "β thalassemia"]
@@ -37,8 +22,8 @@ TEXTS = ["ATAXIAS", "cancer of breast", "βx", "zzz 7", ""]
 FIXTURES = ["legacy-checkpoint", "legacy-checkpoint-py37"]
 PROTOCOLS = [2, 3, 4, 5]
 KINDS = ["csr", "csc", "dia", "coo"]
-MODULES = ["._{}", ".{}", ""]  # scipy 1.8 and later, until 1.7, and as the export writes it
-# every pair of kind, protocol, suffix and module occurs in one of the 16
+MODULES = ["._{}", ".{}", ""]  # of scipy from 1.8 on, until 1.7, and as the export writes it
+# each kind with each protocol; suffixes and modules alternate
 FORMS = [
     (kind, protocol, ("matrix", "array")[(i + j) % 2], MODULES[(i + j) % 3])
     for i, kind in enumerate(KINDS)
@@ -48,51 +33,12 @@ FORMS = [
 
 @pytest.fixture
 def fitted():
-    """A TfidfVectorizer as BioSyn fits it, by the scikit-learn that is installed; fresh for each test."""
+    """A TfidfVectorizer fitted as in BioSyn by the installed scikit-learn, a new one for each test."""
     return TfidfVectorizer(analyzer="char", ngram_range=(1, 2)).fit(NAMES)
 
 
-@pytest.fixture
-def load(tmp_path):
-    """Function: the bytes of sparse_encoder.pk -> SparseEncoder."""
-
-    def write_and_load(data):
-        (tmp_path / "sparse_encoder.pk").write_bytes(data)
-        return load_published_sparse_encoder(tmp_path)
-
-    return write_and_load
-
-
-@pytest.fixture
-def load_weight(tmp_path):
-    """Function: the bytes of sparse_weight.pt -> w."""
-
-    def write_and_load(data):
-        (tmp_path / "sparse_weight.pt").write_bytes(data)
-        return load_published_sparse_weight(tmp_path)
-
-    return write_and_load
-
-
-@pytest.fixture
-def refused(tmp_path):
-    """Function: load, bytes -> the message, without the path that it begins with."""
-
-    def refuse(load, data):
-        with pytest.raises(InputError) as raised:
-            load(data)
-        message = str(raised.value)
-        where, _, what = message.partition(": ")
-        assert pathlib.Path(where).parent == tmp_path
-        assert len(message.splitlines()) == 1
-        assert len(what) < 300
-        return what
-
-    return refuse
-
-
 def as_old(vectorizer, kind="csr", suffix="matrix"):
-    """Move the idf to where scikit-learn kept it until 1.4; the installed one would weigh all n-grams alike now."""
+    """Move the idf to where scikit-learn kept it until 1.4; the installed version would ignore it there."""
     idf = vars(vectorizer._tfidf).pop("idf_")
     make = sparse.diags if suffix == "matrix" else sparse.diags_array
     vectorizer._tfidf._idf_diag = make(idf, offsets=0, shape=(len(idf), len(idf)), format=kind)
@@ -100,7 +46,7 @@ def as_old(vectorizer, kind="csr", suffix="matrix"):
 
 
 def renamed(data, old, new):
-    """Give a module another name; in protocol 4 and 5 the name's length and the frame's go with it."""
+    """Rename a module in a pickle; in protocols 4 and 5 the lengths of the name and of the frame change too."""
     assert old in data
     if data[1] < 4:
         return data.replace(b"c" + old + b"\n", b"c" + new + b"\n")
@@ -120,11 +66,11 @@ def same(encoder, vectorizer_idf, vocabulary, rows):
 
 @pytest.fixture
 def expected(fitted):
-    """What an encoder of the fitted vectorizer must be, by scikit-learn: idf (V,), vocabulary, rows (N, V)."""
+    """The encoder that the fitted vectorizer must give, by scikit-learn: idf (V,), vocabulary, rows (N, V)."""
     return fitted.idf_.copy(), dict(fitted.vocabulary_), fitted.transform(TEXTS).astype(np.float32).toarray()
 
 
-# -- the fixtures of the project, which stand for the checkpoints on the Hub
+# -- two small checkpoints in the layouts of those on the Hub
 
 
 @pytest.mark.parametrize("name", FIXTURES)
@@ -197,7 +143,7 @@ def test_a_coo_matrix_of_old_scipy_is_read(fitted, expected, load):
 
 @pytest.mark.parametrize("protocol", [2, 4])
 def test_a_vectorizer_of_old_scikit_learn_is_read(protocol, fitted, expected, load):
-    # it kept its weighting in the transformer alone, a set of what was cut, and the id() of the stop words
+    # it kept the weighting settings in the transformer only, a set of dropped terms, and the id() of the stop words
     for name in ("norm", "use_idf", "smooth_idf", "sublinear_tf"):
         del vars(fitted)[name]
     vars(fitted).update(stop_words_=set(), _stop_words_id=94_896_421_738_176)
@@ -246,7 +192,7 @@ def test_the_idf_may_be_there_twice(fitted, expected, load):
     assert same(load(pickle.dumps(fitted)), *expected)
 
 
-def test_smoothing_may_be_off_for_it_is_in_the_idf_already(fitted, expected, load):
+def test_smoothing_may_be_off_since_the_idf_is_smoothed_already(fitted, expected, load):
     vars(fitted)["smooth_idf"] = vars(fitted._tfidf)["smooth_idf"] = False
     assert same(load(pickle.dumps(fitted)), *expected)
 
@@ -291,21 +237,17 @@ def test_the_transformers_own_setting_counts_too(setting, value, fitted, load, r
     assert f"of another kind ({setting} is {value!r}, " in refused(load, pickle.dumps(fitted))
 
 
-@pytest.mark.parametrize("setting", ["analyzer", "lowercase"])
-def test_a_missing_setting_is_named(setting, fitted, load, refused):
-    del vars(fitted)[setting]
-    assert refused(load, pickle.dumps(fitted)) == f"is damaged (the setting {setting} is missing): download it again"
-
-
-@pytest.mark.parametrize("setting", ["norm", "use_idf", "sublinear_tf"])
-def test_a_missing_setting_of_the_transformer_is_named(setting, fitted, load, refused):
-    del vars(fitted._tfidf)[setting]
+@pytest.mark.parametrize(
+    ("part", "setting"), [("vectorizer", "analyzer"), ("vectorizer", "lowercase"), ("transformer", "norm")]
+)
+def test_a_missing_setting_is_named(part, setting, fitted, load, refused):
+    del vars(fitted if part == "vectorizer" else fitted._tfidf)[setting]
     assert refused(load, pickle.dumps(fitted)) == f"is damaged (the setting {setting} is missing): download it again"
 
 
 def test_a_vectorizer_that_was_never_fitted_is_refused(load, refused):
     data = pickle.dumps(TfidfVectorizer(analyzer="char", ngram_range=(1, 2)))
-    assert "it holds None where a TfidfTransformer must be" in refused(load, data)
+    assert "it holds None in place of a TfidfTransformer" in refused(load, data)
 
 
 # -- vocabulary and idf that do not fit
@@ -331,16 +273,15 @@ def with_ngram_0(ngram):
         (lambda vocabulary: [*vocabulary], "the vocabulary is a list"),
         (with_column_0(1), "columns are not 0 .. V - 1"),
         (with_column_0(-1), "columns are not 0 .. V - 1"),
-        (with_column_0(10**30), "columns are not 0 .. V - 1"),
         (with_column_0(2**100_000), "columns are not 0 .. V - 1"),
         (with_column_0(1.5), "a number is 1.5"),
         (with_column_0(True), "a number is True"),
         (with_column_0("7"), "a number is '7'"),
         (with_column_0(np.float64(7)), "an array's type is 'f8', not one of i4 and i8"),
         (with_column_0(np.arange(1)), "a number is a numpy._core.multiarray._reconstruct"),
-        (with_ngram_0(""), "no character 1- or 2-gram"),
-        (with_ngram_0("abc"), "no character 1- or 2-gram"),
-        (with_ngram_0("\ud800"), "no character 1- or 2-gram"),
+        (with_ngram_0(""), "not a character 1- or 2-gram"),
+        (with_ngram_0("abc"), "not a character 1- or 2-gram"),
+        (with_ngram_0("\ud800"), "not a character 1- or 2-gram"),
         (with_ngram_0(7), "a key is not a str"),
     ],
 )
@@ -359,23 +300,23 @@ def test_a_weight_that_is_no_positive_number_is_refused(attribute, wrong, fitted
 
 
 @pytest.mark.parametrize(
-    ("change", "what"),
+    ("protocol", "change", "what"),  # numpy writes arrays in one way up to protocol 4, in another in 5
     [
-        (lambda idf: idf[:-1], "not as many idf weights as n-grams"),
-        (lambda idf: np.append(idf, 1.0), "not as many idf weights as n-grams"),
-        (lambda idf: None, "no idf weights"),
-        (lambda idf: idf.tolist(), "an array is None"),
-        (lambda idf: idf.astype(object), "an array's type is 'O8', not one of f4 and f8"),
-        (lambda idf: idf.astype(np.int64), "an array's type is 'i8'"),
-        (lambda idf: idf.astype(np.complex128), "an array's type is 'c16'"),
-        (lambda idf: idf.astype(np.float16), "an array's type is 'f2'"),
-        (lambda idf: idf.astype("S8"), "an array's type is 'S8'"),
-        (lambda idf: idf.view([("a", "f8")]), "an array's type is 'V8'"),
-        (lambda idf: idf[:, None], "an array's shape"),
-        (lambda idf: idf[None, None], "an array's shape"),
+        (2, lambda idf: idf[:-1], "not as many idf weights as n-grams"),
+        (5, lambda idf: np.append(idf, 1.0), "not as many idf weights as n-grams"),
+        (2, lambda idf: None, "no idf weights"),
+        (5, lambda idf: idf.tolist(), "an array is None"),
+        (5, lambda idf: idf.astype(object), "an array's type is 'O8', not one of f4 and f8"),
+        (2, lambda idf: idf.astype(np.int64), "an array's type is 'i8'"),
+        (5, lambda idf: idf.astype(np.complex128), "an array's type is 'c16'"),
+        (2, lambda idf: idf.astype(np.float16), "an array's type is 'f2'"),
+        (5, lambda idf: idf.astype("S8"), "an array's type is 'S8'"),
+        (2, lambda idf: idf.view([("a", "f8")]), "an array's type is 'V8'"),
+        (2, lambda idf: idf[:, None], "an array's shape"),
+        (5, lambda idf: idf[:, None], "an array's shape"),
+        (2, lambda idf: idf[None, None], "an array's shape"),
     ],
 )
-@pytest.mark.parametrize("protocol", [2, 5])  # numpy writes arrays in two ways
 def test_wrong_weights_are_refused(protocol, change, what, fitted, load, refused):
     vars(fitted._tfidf)["idf_"] = change(fitted.idf_)
     assert what in refused(load, pickle.dumps(fitted, protocol=protocol))
@@ -388,7 +329,7 @@ def test_idf_and_idf_diag_must_agree(fitted, load, refused):
     assert "its idf_ and _idf_diag differ" in refused(load, pickle.dumps(fitted))
 
 
-@pytest.mark.parametrize("kind", ["csr", "csc", "coo", "dia"])
+@pytest.mark.parametrize("kind", ["csr", "coo", "dia"])
 def test_a_weight_beside_the_diagonal_is_refused(kind, fitted, load, refused):
     matrix = as_old(fitted)._tfidf._idf_diag.tolil()
     matrix[0, 1] = 1.0
@@ -396,7 +337,7 @@ def test_a_weight_beside_the_diagonal_is_refused(kind, fitted, load, refused):
     assert "_idf_diag is not a diagonal matrix" in refused(load, pickle.dumps(fitted))
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", ["csc", "coo", "dia"])
 def test_a_diagonal_that_lies_elsewhere_is_refused(kind, fitted, load, refused):
     size = len(as_old(fitted).vocabulary_)
     fitted._tfidf._idf_diag = sparse.diags(np.ones(size - 1), offsets=1, shape=(size, size), format=kind)
@@ -420,7 +361,7 @@ def test_a_sparse_matrix_whose_parts_do_not_fit_is_refused(attribute, value, wha
     assert what in refused(load, pickle.dumps(fitted))
 
 
-@pytest.mark.parametrize("value", [7, "csr", [], np.ones(3), np.float64])
+@pytest.mark.parametrize("value", [7, [], np.ones(3), np.float64])
 def test_an_idf_diag_that_is_no_matrix_is_refused(value, fitted, load, refused):
     as_old(fitted)._tfidf._idf_diag = value
     assert "_idf_diag is " in refused(load, pickle.dumps(fitted))
@@ -444,252 +385,10 @@ def test_a_state_given_to_numpy_float64_changes_nothing(fitted, load, refused):
     assert not hasattr(np.float64, "spam")
 
 
-# -- hostile pickles: each would make the file `mark`, or harm otherwise, if it ran
-
-
-class Call:
-    """Pickled, it is a call of the function; unpickled, the call is made."""
-
-    def __init__(self, function, *args):
-        self.parts = function, args
-
-    def __reduce__(self):
-        return self.parts
-
-    def __call__(self):
-        """There only for pickle to believe that what another call returns can be called."""
-
-
-def text(value):
-    encoded = value.encode()
-    return b"X" + struct.pack("<I", len(encoded)) + encoded
-
-
-def raw(body):
-    return b"\x80\x02" + body + b"."
-
-
-def call(name, *args):
-    """The opcodes of a call; `name` is a module and an attribute, the arguments are text."""
-    module, _, attribute = name.rpartition(" ")
-    return b"c" + f"{module}\n{attribute}\n".encode() + b"(" + b"".join(map(text, args)) + b"tR"
-
-
-def touching(mark):
-    return f"open({str(mark)!r}, 'w').close()"
-
-
-def inside(place):
-    """Function: mark -> pickle of a vectorizer in which the place has put a call."""
-
-    def make(mark):
-        vectorizer = TfidfVectorizer(analyzer="char", ngram_range=(1, 2)).fit(NAMES)
-        place(vectorizer, Call(os.system, f"touch {mark}"))
-        return pickle.dumps(vectorizer, protocol=4)
-
-    return make
-
-
-def attribute(name):
-    return inside(lambda vectorizer, bad: vars(vectorizer).update({name: bad}))
-
-
-def in_the_matrix(name):
-    return inside(lambda vectorizer, bad: vars(as_old(vectorizer)._tfidf._idf_diag).update({name: bad}))
-
-
-def object_array(bad):
-    array = np.empty(1, dtype=object)
-    array[0] = bad
-    return array
-
-
-GLOBALS_OF_A_VECTORIZER = (
-    text("sklearn.feature_extraction.text") + text("TfidfVectorizer.__init__.__globals__") + b"\x93"
-)
-# these do run when unpickled: test_these_pickles_do_run_elsewhere
-RUNNING = {
-    "os.system": lambda mark: raw(call("os system", f"touch {mark}")),
-    "posix.system": lambda mark: pickle.dumps(Call(os.system, f"touch {mark}")),
-    "posix.system, protocol 5": lambda mark: pickle.dumps(Call(os.system, f"touch {mark}"), protocol=5),
-    "os.system by INST": lambda mark: raw(b"(" + text(f"touch {mark}") + b"ios\nsystem\n"),
-    "os.system by OBJ": lambda mark: raw(b"(cos\nsystem\n" + text(f"touch {mark}") + b"o"),
-    "os.system by STACK_GLOBAL": lambda mark: raw(
-        text("os") + text("system") + b"\x93" + text(f"touch {mark}") + b"\x85R"
-    ),
-    "os.path.os.system, dotted": lambda mark: (
-        b"\x80\x04" + text("os") + text("path.os.system") + b"\x93" + text(f"touch {mark}") + b"\x85R."
-    ),
-    "builtins.eval": lambda mark: pickle.dumps(Call(eval, touching(mark))),
-    "builtins.exec": lambda mark: pickle.dumps(Call(exec, touching(mark))),
-    "__builtin__.eval": lambda mark: raw(call("__builtin__ eval", touching(mark))),
-    "builtins.open": lambda mark: pickle.dumps(Call(open, str(mark), "w")),
-    "io.open": lambda mark: raw(call("io open", str(mark), "w")),
-    "subprocess.Popen": lambda mark: pickle.dumps(Call(subprocess.check_call, ["touch", str(mark)])),
-    "pathlib.Path.touch, dotted": lambda mark: (
-        b"\x80\x04" + text("pathlib") + text("Path.touch") + b"\x93cpathlib\nPath\n" + text(str(mark)) + b"\x85R\x85R."
-    ),
-    "numpy.save": lambda mark: pickle.dumps(Call(np.save, f"{mark}", np.zeros(1))),
-    "runpy.run_path": lambda mark: pickle.dumps(Call(runpy.run_path, str(mark.with_suffix(".py")))),
-    "functools.partial": lambda mark: pickle.dumps(Call(functools.partial(os.system, f"touch {mark}"))),
-    "map over os.system": lambda mark: pickle.dumps(Call(list, Call(map, os.system, [f"touch {mark}"]))),
-    "builtins.getattr of an import": lambda mark: pickle.dumps(
-        Call(Call(getattr, Call(importlib.import_module, "os"), "system"), f"touch {mark}")
-    ),
-    "builtins.__import__": lambda mark: pickle.dumps(
-        Call(Call(getattr, Call(builtins.__import__, "os"), "system"), f"touch {mark}")
-    ),
-    "builtins.eval in a vectorizer's globals, dotted": lambda mark: (
-        b"\x80\x04cbuiltins\neval\n" + text(touching(mark)) + GLOBALS_OF_A_VECTORIZER + b"\x86R."
-    ),
-    "in vocabulary_": inside(lambda vectorizer, bad: vectorizer.vocabulary_.update(a=bad)),
-    "as vocabulary_": attribute("vocabulary_"),
-    "as _tfidf": attribute("_tfidf"),
-    "as a setting": attribute("norm"),
-    "as an attribute of no meaning": attribute("spam"),
-    "in stop_words_": inside(lambda vectorizer, bad: vars(vectorizer).update(stop_words_={bad})),
-    "in an object array": inside(lambda vectorizer, bad: vars(vectorizer._tfidf).update(idf_=object_array(bad))),
-    "in an object array of no meaning": inside(lambda vectorizer, bad: vars(vectorizer).update(spam=object_array(bad))),
-    "deep in an attribute of no meaning": inside(lambda vectorizer, bad: vars(vectorizer).update(spam=[{"a": (bad,)}])),
-    "in _idf_diag's data": in_the_matrix("data"),
-    "in _idf_diag's maxprint": in_the_matrix("maxprint"),
-}
-# these do no harm that can be seen, or other harm; opcodes and damage alone are in test_pickle_standins
-OTHERS = {
-    "a vectorizer's globals": lambda mark: b"\x80\x04" + GLOBALS_OF_A_VECTORIZER + b".",
-    "copyreg._reconstructor": lambda mark: pickle.dumps(Call(copyreg._reconstructor, CountVectorizer, object, None)),
-    "sklearn.pipeline.Pipeline": lambda mark: pickle.dumps(Pipeline([("a", "passthrough")])),
-    "another vectorizer": lambda mark: pickle.dumps(CountVectorizer()),
-    "another module's TfidfVectorizer": lambda mark: raw(b"cevil\nTfidfVectorizer\n)\x81}b"),
-    "_codecs.encode as root": lambda mark: raw(call("_codecs encode", "a", "latin1")),
-    "builtins.set as root": lambda mark: raw(b"cbuiltins\nset\n]\x85R"),
-    "builtins.set with a state": lambda mark: raw(b"cbuiltins\nset\n]\x85R}" + text("__len__") + b"Nsb"),
-    "__setstate__ in the state": lambda mark: raw(
-        b"csklearn.feature_extraction.text\nTfidfVectorizer\n)\x81}" + text("__setstate__") + b"cnumpy\ndtype\nsb"
-    ),
-    "a state of slots": lambda mark: raw(
-        b"csklearn.feature_extraction.text\nTfidfVectorizer\n)\x81N}" + text("__class__") + b"cnumpy\ndtype\ns\x86b"
-    ),
-    "FRAME of 0": lambda mark: b"\x80\x04\x95" + struct.pack("<Q", 0) + call("os system", f"touch {mark}") + b".",
-    "100,000 states": lambda mark: raw(
-        b"csklearn.feature_extraction.text\nTfidfVectorizer\nq\x00)\x81" + b"h\x00)\x81" * 100_000 + b"b" * 100_000
-    ),
-    "a deep n-gram range": lambda mark: raw(
-        b"csklearn.feature_extraction.text\nTfidfVectorizer\n)\x81}" + text("_tfidf") + b"N" + b"\x85" * 100_000 + b"sb"
-    ),
-    "a hundred doublings of a vocabulary": inside(
-        lambda vectorizer, bad: vars(vectorizer).update(vocabulary_=doubled({"a": 0}, 100))
-    ),
-    "a circle": lambda mark: raw(b"csklearn.feature_extraction.text\nTfidfVectorizer\n)\x81q\x00h\x00b"),
-    "an array of 2**62 numbers": lambda mark: giant((2**62,)),
-    "an array of 2**64 times 0 numbers": lambda mark: giant((2**64, 0)),
-    "an empty file": lambda mark: b"",
-    "a text file": lambda mark: b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 10839\n",
-    "a web page": lambda mark: b"<!DOCTYPE html><html><body>404</body></html>",
-    "a zip": lambda mark: zipped({"a/data.pkl": raw(b"N")}),
-    "a folder's worth of zeros": lambda mark: bytes(100_000),
-    "None": lambda mark: pickle.dumps(None),
-}
-HOSTILE = RUNNING | OTHERS
-
-
-def doubled(value, times):
-    for _ in range(times):
-        value = [value, value]
-    return value
-
-
-def giant(shape):
-    vectorizer = TfidfVectorizer(analyzer="char", ngram_range=(1, 2)).fit(["a"])
-    data = pickle.dumps(vectorizer, protocol=3)
-    assert data.count(b"K\x01\x85q") == 1  # idf_ has shape (1,)
-    lengths = pickle.dumps(shape, protocol=2)[2:-1].partition(b"q\x00")[0]
-    return data.replace(b"K\x01\x85q", lengths + b"q")
-
-
-def zipped(parts):
-    out = io.BytesIO()
-    with zipfile.ZipFile(out, "w") as archive:
-        for name, data in parts.items():
-            archive.writestr(name, data)
-    return out.getvalue()
-
-
-@pytest.fixture
-def mark(tmp_path):
-    """The file that a hostile pickle makes, if it can; its path has no blank or quote."""
-    folder = tmp_path / "marks"
-    folder.mkdir()
-    (folder / "mark.py").write_text(touching(folder / "mark"))  # for runpy
-    return folder / "mark"
-
-
-@pytest.mark.parametrize("what", RUNNING)
-@pytest.mark.filterwarnings("ignore")
-def test_these_pickles_do_run_elsewhere(what, mark):
-    with suppress(Exception):  # after the call, the wreck need not be a vectorizer
-        pickle.loads(RUNNING[what](mark))
-    assert len([*mark.parent.iterdir()]) == 2
-
-
-@contextmanager
-def peak_of():
-    """Yield a list of one number, which at the end is the most memory, in bytes, that was held at a time."""
-    peak = [0]
-    tracemalloc.start()
-    try:
-        yield peak
-        peak[0] = tracemalloc.get_traced_memory()[1]
-    finally:
-        tracemalloc.stop()
-
-
-@pytest.mark.parametrize("what", HOSTILE)
-def test_a_hostile_pickle_is_refused_and_nothing_of_it_runs(what, mark, load, refused):
-    data = HOSTILE[what](mark)
-    # tracing a hundred thousand objects is slow; how memory grows with a pickle is tested in test_pickle_standins
-    with peak_of() if len(data) < 100_000 else nullcontext([0]) as peak:
-        message = refused(load, data)
-    assert message.endswith((": download it again", ": it is not opened"))
-    assert [*mark.parent.iterdir()] == [mark.with_suffix(".py")]
-    assert peak[0] < 5_000_000 + 400 * len(data)
-
-
-UNWANTED = """
-    types CodeType, types FunctionType, builtins type, builtins bytearray, copyreg __newobj__, joblib load, torch load,
-    torch.hub load, numpy load, numpy memmap, numpy zeros, numpy fromfile, numpy.core.multiarray array,
-    numpy.core.multiarray fromfile, scipy.sparse load_npz, codecs decode, _codecs decode, sklearn TfidfVectorizer
-"""
-
-
-@pytest.mark.parametrize("name", [name.strip() for name in UNWANTED.split(",")])
-def test_a_name_that_no_vectorizer_needs_is_refused(name, load, refused):
-    wanted = f"the pickle asks for {name.replace(' ', '.')}, which no BioSyn checkpoint needs: it is not opened"
-    assert refused(load, raw(call(name, "a"))) == wanted
-
-
-@pytest.mark.parametrize(
-    ("what", "asked"),
-    [
-        ("os.system", "os.system"),
-        ("posix.system, protocol 5", "posix.system"),
-        ("os.path.os.system, dotted", "os.path.os.system"),
-        ("builtins.getattr of an import", "builtins.getattr"),
-        ("in an object array", "posix.system"),
-        ("in _idf_diag's maxprint", "posix.system"),
-        ("sklearn.pipeline.Pipeline", "sklearn.pipeline.Pipeline"),
-        ("a vectorizer's globals", "sklearn.feature_extraction.text.TfidfVectorizer.__init__.__globals__"),
-    ],
-)
-def test_the_refusal_says_what_was_asked_for(what, asked, mark, load, refused):
-    wanted = f"the pickle asks for {asked}, which no BioSyn checkpoint needs: it is not opened"
-    assert refused(load, HOSTILE[what](mark)) == wanted
-
-
 def test_a_huge_file_is_refused_before_it_is_read(load, refused, monkeypatch):
     monkeypatch.setattr(published, "LARGEST_ENCODER", 99)
-    monkeypatch.setattr(published, "read_tree", None)  # is not got to
-    assert refused(load, bytes(100)) == "is larger than 99 bytes, no BioSyn checkpoint's is: download it again"
+    monkeypatch.setattr(published, "read_tree", None)  # not reached
+    assert refused(load, bytes(100)) == "is larger than 99 bytes, unlike any BioSyn checkpoint's: download it again"
 
 
 def test_a_folder_without_the_file_is_named(tmp_path):
@@ -710,19 +409,29 @@ def saved(value, **options):
 
 def on_cuda(data):
     """Rewrite a saved tensor as one that was on the first GPU."""
-    with zipfile.ZipFile(io.BytesIO(data)) as archive:
-        parts = {name: archive.read(name) for name in archive.namelist()}
-    (name,) = [name for name in parts if name.endswith("data.pkl")]
-    assert parts[name].count(text("cpu")) == 1
-    return zipped({**parts, name: parts[name].replace(text("cpu"), text("cuda:0"))})
+    cpu, cuda = b"X\x03\0\0\0cpu", b"X\x06\0\0\0cuda:0"
+    out = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(data)) as before, zipfile.ZipFile(out, "w") as after:
+        for name in before.namelist():
+            part = before.read(name)
+            assert part.count(cpu) == name.endswith("data.pkl")
+            after.writestr(name, part.replace(cpu, cuda))
+    return out.getvalue()
+
+
+PARAMETER = torch.nn.Parameter(torch.tensor([4.25]))
 
 
 @pytest.mark.parametrize(
-    "value",
-    [torch.nn.Parameter(torch.tensor([4.25])), torch.tensor(4.25), torch.tensor([[4.25]], dtype=torch.float64)],
-    ids=["Parameter", "scalar", "float64"],
+    ("value", "zip_format"),  # torch had no zip format before 1.6
+    [
+        (PARAMETER, True),
+        (PARAMETER, False),
+        (torch.tensor(4.25), False),
+        (torch.tensor([[4.25]], dtype=torch.float64), True),
+    ],
+    ids=["Parameter", "Parameter before 1.6", "scalar before 1.6", "float64"],
 )
-@pytest.mark.parametrize("zip_format", [True, False], ids=["zip", "before 1.6"])
 def test_a_weight_is_read_whatever_its_format(value, zip_format, load_weight):
     found = load_weight(saved(value, _use_new_zipfile_serialization=zip_format))
     assert type(found) is float
@@ -730,9 +439,9 @@ def test_a_weight_is_read_whatever_its_format(value, zip_format, load_weight):
 
 
 def test_a_weight_from_a_gpu_is_read_without_one(load_weight):
-    data = on_cuda(saved(torch.nn.Parameter(torch.tensor([4.25]))))
+    data = on_cuda(saved(PARAMETER))
     if not torch.cuda.is_available():
-        with pytest.raises(RuntimeError, match="map_location"):  # the file does speak of a GPU
+        with pytest.raises(RuntimeError, match="map_location"):  # torch does look for a GPU
             torch.load(io.BytesIO(data), weights_only=True)
     assert load_weight(data) == 4.25
 
@@ -745,10 +454,8 @@ def test_a_weight_from_a_gpu_is_read_without_one(load_weight):
         torch.tensor([float("nan")]),
         torch.tensor([float("-inf")]),
         torch.tensor([1j]),
-        torch.tensor([True]),
         torch.tensor([4]),
         4.25,
-        [4.25],
         {"weight": torch.tensor([4.25])},
         None,
     ],
@@ -758,36 +465,8 @@ def test_what_is_not_one_number_is_no_weight(value, load_weight, refused):
     assert refused(load_weight, saved(value)) == "is not one finite number, the sparse weight: download it again"
 
 
-@pytest.mark.parametrize(
-    "make",
-    [
-        lambda mark: saved(Call(os.system, f"touch {mark}")),
-        lambda mark: saved(Call(os.system, f"touch {mark}"), _use_new_zipfile_serialization=False),
-        lambda mark: raw(call("os system", f"touch {mark}")),
-        lambda mark: saved(types.SimpleNamespace(a=1)),
-        lambda mark: saved(torch.nn.Linear(1, 1)),
-        lambda mark: saved(torch.empty(1, device="meta")),
-        lambda mark: b"",
-        lambda mark: b"version https://git-lfs.github.com/spec/v1\n",
-        lambda mark: bytes(1000),
-        lambda mark: zipped({"a": b""}),
-        lambda mark: zipped({}),
-        lambda mark: saved(torch.tensor([1.0]))[:-30],
-    ],
-    ids=[
-        *("os.system", "os.system before 1.6", "os.system alone", "another class", "a module", "no data", "empty"),
-        *("text", "zeros", "another zip", "an empty zip", "cut"),
-    ],
-)
-def test_a_bad_weight_file_is_refused_in_one_line(make, mark, load_weight, refused, capfd):
-    message = refused(load_weight, make(mark))
-    assert message.endswith("): download it again")
-    assert not mark.exists()
-    assert capfd.readouterr() == ("", "")
-
-
 def test_a_changed_bit_does_not_give_another_weight(load_weight, refused):
-    data = saved(torch.nn.Parameter(torch.tensor([4.25])))
+    data = saved(PARAMETER)
     number = struct.pack("<f", 4.25)
     assert data.count(number) == 1
     changed = data.replace(number, struct.pack("<f", 4.5))
@@ -803,87 +482,3 @@ def test_reading_a_weight_warns_of_nothing(load_weight):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert load_weight(saved(torch.tensor([4.25]), _use_new_zipfile_serialization=False)) == 4.25
-
-
-# -- mutations of good files
-
-
-def mutated(data, edits):
-    """Apply (what, where as a part of the length, byte): flip bits, insert, delete, cut."""
-    data = bytearray(data)
-    for what, part, byte in edits:
-        place = min(int(part * len(data)), len(data) - 1)
-        if not data:
-            break
-        if what == "flip":
-            data[place] ^= byte or 1
-        elif what == "set":
-            data[place] = byte
-        elif what == "insert":
-            data.insert(place, byte)
-        elif what == "delete":
-            del data[place]
-        else:
-            del data[place:]
-    return bytes(data)
-
-
-EDITS = st.lists(
-    st.tuples(
-        st.sampled_from(["flip", "flip", "set", "insert", "delete", "cut"]),
-        st.floats(0, 1, exclude_max=True),
-        st.integers(0, 255),
-    ),
-    min_size=1,
-    max_size=4,
-)
-FUZZ = settings(derandomize=True, deadline=None, database=None)
-
-
-def good_encoders():
-    for protocol in PROTOCOLS:
-        new, old = (TfidfVectorizer(analyzer="char", ngram_range=(1, 2)).fit(["ab", "b c"]) for _ in range(2))
-        yield pickle.dumps(new, protocol=protocol)
-        yield pickle.dumps(as_old(old, KINDS[protocol - 2]), protocol=protocol)
-
-
-def value_or_one_line(load, folder):
-    """Return what the folder gives, or None if it gives an InputError, which has one line; all else is raised."""
-    try:
-        return load(folder)
-    except InputError as error:
-        message = str(error)
-    assert len(message.splitlines()) == 1
-    return None
-
-
-@pytest.fixture(scope="module")
-def spoiled_folder(tmp_path_factory):
-    return tmp_path_factory.mktemp("spoiled")
-
-
-@settings(FUZZ, max_examples=500)
-@given(good=st.sampled_from([*good_encoders()]), edits=EDITS)
-@pytest.mark.filterwarnings("error")
-def test_a_mutated_pickle_is_an_encoder_or_one_clear_error(good, edits, spoiled_folder):
-    (spoiled_folder / "sparse_encoder.pk").write_bytes(mutated(good, edits))
-    encoder = value_or_one_line(load_published_sparse_encoder, spoiled_folder)
-    if encoder is not None:
-        assert isinstance(encoder, SparseEncoder)
-        assert encoder.transform(["ab"]).shape == (1, len(encoder.vocabulary))
-
-
-def good_weights():
-    weight = torch.nn.Parameter(torch.tensor([4.25]))
-    return [saved(weight), saved(weight, _use_new_zipfile_serialization=False)]
-
-
-@settings(FUZZ, max_examples=250)
-@given(good=st.sampled_from(good_weights()), edits=EDITS)
-@pytest.mark.filterwarnings("error")
-def test_a_mutated_weight_is_a_number_or_one_clear_error(good, edits, spoiled_folder):
-    (spoiled_folder / "sparse_weight.pt").write_bytes(mutated(good, edits))
-    weight = value_or_one_line(load_published_sparse_weight, spoiled_folder)
-    if weight is not None:
-        assert type(weight) is float
-        assert np.isfinite(weight)

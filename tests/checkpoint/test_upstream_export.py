@@ -24,7 +24,7 @@ from biosyn.encoders.sparse import SparseEncoder
 from biosyn.errors import InputError
 
 CPU = torch.device("cpu")
-# of one, of two and of no known n-gram; upper case; letters beyond ASCII; strings that are parameters' values too
+# names with upper case and letters beyond ASCII; "l2" is also the value of a parameter
 FITTED = ["ataxia", "Ataxia telangiectasia", "sjögren syndrome", "β thalassemia", "l2", "anemia 12"]
 NAMES = [*FITTED, "a", "ATAXIA", "anemia hemolytic", "完全", "x"]
 WRITTEN = {
@@ -172,7 +172,7 @@ def test_loading_it_makes_no_warning_where_it_was_written(folder):
 def test_the_same_encoder_gives_the_same_bytes(parts, folder):
     encoder = parts["sparse_encoder"]
     backwards = dict(sorted(encoder.vocabulary.items(), key=lambda item: -item[1]))
-    # equal strings that are other objects, and ones that are the same object as a parameter's value
+    # equal strings that are separate objects, and ones that are the same object as a parameter's value
     read = json.loads(json.dumps(backwards))
     shared = {sys.intern(ngram): column for ngram, column in read.items()}
     assert "l2" in shared
@@ -212,7 +212,7 @@ def test_the_sparse_rows_are_ours(parts, folder):
 
 def test_the_sparse_rows_are_ours_under_a_scikit_learn_before_1_5(parts, folder):
     vectorizer = unpickle(folder)
-    del vectorizer._tfidf.idf_  # which those do not look at
+    del vectorizer._tfidf.idf_  # which those versions ignore
     counts = super(type(vectorizer), vectorizer).transform(NAMES)  # CountVectorizer's, (N, V)
     rows = normalize(counts * vectorizer._tfidf._idf_diag, norm=vectorizer._tfidf.norm)
     assert np.abs(rows.toarray() - parts["sparse_encoder"](NAMES)).max() < 1e-7
@@ -229,7 +229,7 @@ def test_the_dense_vectors_are_ours(parts, folder):
 @pytest.mark.parametrize("name", ["biosyn.json", "sparse_encoder.json", "model.safetensors", "added_tokens.json"])
 def test_a_folder_that_would_become_a_mixture_is_refused(parts, tmp_path, name):
     (tmp_path / name).write_text("{}")
-    with pytest.raises(InputError, match=f"holds {name} already"):
+    with pytest.raises(InputError, match=f"already holds {name}"):
         save_upstream(tmp_path, **parts)
     assert contents(tmp_path) == {name: b"{}"}
 
@@ -289,7 +289,7 @@ def test_a_folder_that_cannot_be_made_is_an_input_error(parts, tmp_path):
         save_upstream(tmp_path / "file" / "export", **parts)
 
 
-# -- libraries of other years
+# -- old libraries
 
 # scikit-learn 1.1.3 is the oldest with a wheel for Python 3.11; transformers 4.30 goes with numpy 1
 OLD_LIBRARIES = [

@@ -131,7 +131,7 @@ def test_what_is_bad_is_named_or_left_out(write):
 
 
 @pytest.mark.parametrize(
-    ("text", "message"), [(as_xml([]), "holds no document"), ("<a/>", "is no BioC"), ("hello", "hello|JSON|BioC")]
+    ("text", "message"), [(as_xml([]), "holds no document"), ("<a/>", "is not BioC"), ("hello", "hello|JSON|BioC")]
 )
 def test_what_is_no_collection_is_named(write, text, message):
     with pytest.raises(InputError, match=message):

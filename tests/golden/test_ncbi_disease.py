@@ -1,4 +1,4 @@
-"""The NCBI disease corpus, query for query and name for name as upstream's preprocessing makes it."""
+"""The NCBI disease corpus: every query and every name is equal to those of upstream's preprocessing."""
 
 import gzip
 
@@ -23,7 +23,7 @@ def golden(shared_data):
 
 
 def dictionary(text):
-    """Return (name, set of ids) pairs in order of the lines."""
+    """Return (name, set of ids) pairs in the order of the lines."""
     fields = [line.split("||") for line in text.splitlines()]
     return [(name, frozenset(ids.split("|"))) for ids, name in fields]
 
@@ -87,7 +87,7 @@ def test_the_reader_of_any_pubtator_file_gives_the_same(shared_data, ncbi_proces
 
 
 def test_every_name_belongs_to_the_concepts_that_list_it(ncbi_processed):
-    # what the dictionary's ids cannot tell: 1,010 names are homonyms, the others' ids are those of one concept
+    # not shown by the dictionary's ids: 1,010 names are homonyms, and every other name has the ids of one concept
     listing = {}
     for concept in read_concepts(ncbi_processed / "concepts.jsonl"):
         for name in map(TextPreprocess().run, concept.names):

@@ -1,4 +1,4 @@
-"""Linking the raw NCBI test set looks up the texts of the published queries, but for what only gold ids can cut."""
+"""Linking the raw NCBI test set looks up the texts of the published queries, except where gold ids split a mention."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""BioC: what comes back is what was there and the infons; the library bioc reads it as well."""
+"""BioC files of mentions: the output is the input with infons added, and the library bioc reads it too."""
 
 import json
 
@@ -35,9 +35,9 @@ JSON = """{"source": "s", "date": "", "key": "", "infons": {"b": 1.50}, "documen
     {"text": "Skin", "id": "T2", "locations": [{"offset": 0, "length": 4}] , "infons": {}}]}], "relations": []} ] }
 """
 INFONS = {ID: "D1|2", NAME: 'ataxia, type "1" & <é>', SCORE: "12.3457"}
-# XML holds these characters only; a parser reads \r as \n
+# only these characters are allowed in XML; a parser reads \r as \n
 TEXT = st.text(st.characters(codec="utf-8", exclude_categories=["Cc", "Cs", "Cn"]), max_size=12)
-KEYS = TEXT.filter(lambda key: not key.startswith("biosyn"))  # hypothesis tries the strings that it finds in our code
+KEYS = TEXT.filter(lambda key: not key.startswith("biosyn"))  # hypothesis tries strings that it finds in our code
 ANNOTATIONS = st.lists(st.tuples(TEXT, st.dictionaries(KEYS, TEXT, max_size=2)), max_size=3)
 
 
@@ -46,7 +46,7 @@ def canonical(xml):
 
 
 def without_ours(xml):
-    """The file with the infons that linking adds taken out again."""
+    """Return the file, after C14N, without the infons that linking adds."""
     root = etree.fromstring(xml)
     for infon in root.iter("infon"):
         if infon.get("key") in INFONS:
@@ -55,7 +55,7 @@ def without_ours(xml):
 
 
 def collection_of(documents):
-    """A BioC collection as the library makes it."""
+    """Return a BioC collection made by the library."""
     collection = bioc.BioCCollection()
     for number, annotations in enumerate(documents):
         document, passage = bioc.BioCDocument(), bioc.BioCPassage()
@@ -131,12 +131,12 @@ def test_json_is_read_back_by_the_library(rewrite, documents, indent):
 @pytest.mark.parametrize(
     ("old", "new", "problem"),
     [
-        ('offset="5"', 'offset="50"', "its place 50+7 lies outside the text"),
-        ('length="7"', 'length="-7"', "its place 5+-1 lies outside the text"),
-        ('offset="5"', 'offset="x"', "its place -1+7 lies outside the text"),
-        ('offset="5"', 'offset="4"', "its place 4+7 holds ' Sjögre', not 'Sjögren'"),
+        ('offset="5"', 'offset="50"', "its span 50+7 lies outside the text"),
+        ('length="7"', 'length="-7"', "its span 5+-1 lies outside the text"),
+        ('offset="5"', 'offset="x"', "its span -1+7 lies outside the text"),
+        ('offset="5"', 'offset="4"', "its span 4+7 holds ' Sjögre', not 'Sjögren'"),
         ("<text>Sjögren</text>", "", "it has no text"),
-        ('key="type"', 'key="biosyn_id"', "holds biosyn_id already"),
+        ('key="type"', 'key="biosyn_id"', "already holds biosyn_id"),
     ],
 )
 def test_a_bad_annotation_is_named_and_stays(rewrite, old, new, problem):
@@ -150,9 +150,13 @@ def test_a_bad_annotation_is_named_and_stays(rewrite, old, new, problem):
 @pytest.mark.parametrize(
     ("file_format", "content", "problem"),
     [
-        ("bioc-xml", XML.replace("<offset>0</offset>", ""), "document '7': the offset of a passage is no number"),
+        ("bioc-xml", XML.replace("<offset>0</offset>", ""), "document '7': the offset of a passage is not a number"),
         ("bioc-json", JSON.replace('"passages"', '"parts"'), "document '7': a part is missing"),
-        ("bioc-json", JSON.replace('"locations": [{', '"locations": ["x", {'), "'locations' is no array of objects"),
+        (
+            "bioc-json",
+            JSON.replace('"locations": [{', '"locations": ["x", {'),
+            "'locations' is not an array of objects",
+        ),
     ],
 )
 def test_a_bad_document_is_named_and_stays(rewrite, file_format, content, problem):

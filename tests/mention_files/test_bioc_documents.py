@@ -1,4 +1,4 @@
-"""Reading BioC, and what must not be read with it."""
+"""Reading BioC documents, and nothing but them: no entities, DTDs, files or addresses that they name."""
 
 import gzip
 import http.server
@@ -138,30 +138,33 @@ def test_xml_of_many_documents_is_freed_as_it_goes(write):
     pieces = xml_pieces(io.BytesIO(f"<collection>{document * 20_000}</collection>".encode()), "file")
     documents = [len(piece.getroottree().getroot()) for piece in pieces if not isinstance(piece, bytes)]
     assert len(documents) == 20_000
-    assert max(documents) < 2_000  # no more than what one block that lxml reads holds
+    assert max(documents) < 2_000  # as many as in one block that lxml reads
 
 
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("", "is no BioC JSON"),
-        ("hello", "is no BioC JSON"),
+        ("", "is not BioC JSON"),
+        ("hello", "is not BioC JSON"),
         ("<collection><document>", r":1: is not well-formed XML"),
         ("<collection>\n<document></collection>", r":2: is not well-formed XML"),
         ("<html/>", "its root is <html>"),
-        ('{"documents": [\n{"id": "1", "passages": [}]}', ":2: is no BioC JSON: Expecting value: '}\\]}'"),
-        ('{"documents": [{"id": "1", "passages": []}', r"is no BioC JSON: one of , \] is expected"),
+        ('{"documents": [\n{"id": "1", "passages": [}]}', ":2: is not BioC JSON: Expecting value: '}\\]}'"),
+        ('{"documents": [{"id": "1", "passages": []}', r"is not BioC JSON: one of , \] is expected"),
         ('{"documents": [],}', "a key in quotes is expected, found '}'"),
         ('{"source": 1 "documents": []}', "one of , } is expected, found '\"documents"),
         ('{"documents": []} x', "a collection or document is expected"),
         ('{"documents": []},', "a collection or document is expected"),
         ('{"source":\ufeff 1}', r"Expecting value: '\\ufeff"),
         ('{"documents": [{"id": "1"}]}', "document '1': a part is missing"),
-        ('{"documents": [{"id": "1", "passages": {}}]}', "'passages' is no array"),
-        ('{"documents": [{"id": "1", "passages": [{"offset": 0, "text": 3}]}]}', "a 'text' is no string"),
+        ('{"documents": [{"id": "1", "passages": {}}]}', "'passages' is not an array"),
+        ('{"documents": [{"id": "1", "passages": [{"offset": 0, "text": 3}]}]}', "a 'text' is not a string"),
         ('{"documents": [7]}', "a part is missing"),
         (b'{"documents": ["\xe9"]}', "is not UTF-8"),
-        ("<collection><document><id>1</id><passage/></document></collection>", "the offset of a passage is no number"),
+        (
+            "<collection><document><id>1</id><passage/></document></collection>",
+            "the offset of a passage is not a number",
+        ),
     ],
 )
 def test_what_is_no_bioc_is_refused_with_its_place(write, content, message):
@@ -205,7 +208,7 @@ def test_a_dtd_is_named_but_never_loaded(write, server, tmp_path):
         (document,) = read_bioc(path)
         assert document.passages[0].annotations[0].id == ""
     path = write(f'<!DOCTYPE collection SYSTEM "{dtd}"><collection>{annotation.replace("a<", "&x;<")}</collection>')
-    with pytest.raises(InputError, match="an entity stands in it"):
+    with pytest.raises(InputError, match="it holds an entity"):
         list(read_bioc(path))
     assert server.asked == []
 
@@ -233,7 +236,7 @@ def test_deep_xml_is_refused(write):
 
 @pytest.fixture
 def server():
-    """An HTTP server that notes what it is asked for."""
+    """An HTTP server that records the requested paths."""
 
     class Handler(http.server.BaseHTTPRequestHandler):
         def do_GET(self):

@@ -1,4 +1,4 @@
-"""docs/formats.md shows what really comes out."""
+"""The examples in docs/formats.md are the real output."""
 
 import re
 from pathlib import Path

@@ -15,7 +15,7 @@ LAYOUTS = st.sampled_from([{}, {"indent": 2}, {"separators": (",", ":")}, {"ensu
 
 
 def objects_in(value):
-    """The objects of a value, inner ones first, as the parser is to give them."""
+    """Return the objects of a value, inner ones first, as the parser gives them."""
     inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
     found = [one for part in inner for one in objects_in(part)]
     return [*found, value] if isinstance(value, dict) else found
@@ -38,7 +38,7 @@ def test_members_go_into_the_objects_that_are_named_and_the_rest_stays(value, la
     text = json.dumps(value, **layout)
     found = parse_json(text)
     chosen = [one for one in found.objects if data.draw(st.booleans())]
-    key = "new".ljust(len(text))  # so long that it stands in no object yet
+    key = "new".ljust(len(text))  # so long that no object has it
     written = with_members_of(text, found.objects, [(one, {key: [n]}) for n, one in enumerate(chosen)])
     for n, one in enumerate(chosen):
         written = written.replace(f'{", " if one else ""}"{key}": [{n}]', "")
@@ -74,7 +74,7 @@ def test_a_text_that_is_cut_is_told_from_a_wrong_one(value, layout, data):
     "text",
     ["{'a': 1}", '{"a" 1}', '{"a": 1,}', "[1 2]", "[,]", "[01]", "[1.]", "+1", "nul", '"\x01"', r'"\x"', "]"],
 )
-def test_what_is_no_json_is_refused_once_there_is_more_text(text):
+def test_wrong_json_is_refused_once_there_is_more_text(text):
     with pytest.raises(NoJsonError) as caught:
         parse_json(text + " " * 20)
     assert not caught.value.cut_short
@@ -83,14 +83,14 @@ def test_what_is_no_json_is_refused_once_there_is_more_text(text):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ('{"a": 1, "a": 2}', "the key 'a' stands twice"),
-        ("[NaN]", "NaN is no JSON value"),
-        ("-Infinity", "-Infinity is no JSON value"),
+        ('{"a": 1, "a": 2}', "the key 'a' occurs twice"),
+        ("[NaN]", "NaN is not a JSON value"),
+        ("-Infinity", "-Infinity is not a JSON value"),
         ("[" * 100_000, "nested too deep"),
         ('{"a":' * 100_000, "nested too deep"),
     ],
 )
-def test_what_the_standard_library_takes_or_dies_of_is_refused(text, message):
+def test_what_the_standard_library_accepts_or_fails_on_is_refused(text, message):
     with pytest.raises(NoJsonError, match=message) as caught:
         parse_json(text)
     assert not caught.value.cut_short

@@ -11,9 +11,8 @@ VALUES = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
     max_leaves=6,
 )
-KEYS = st.text().filter(
-    lambda key: not key.startswith("biosyn")
-)  # hypothesis tries the strings that it finds in our code
+# hypothesis tries strings that it finds in our code
+KEYS = st.text().filter(lambda key: not key.startswith("biosyn"))
 ADDED = {"biosyn_id": "D1|2", "biosyn_name": 'ataxia, type "1" & <é>', "biosyn_score": 12.3457}
 
 
@@ -41,15 +40,15 @@ def test_what_is_written_is_read_back(rewrite, records, ascii_only):
 @pytest.mark.parametrize(
     ("line", "problem"),
     [
-        ('{"mention": "ataxia"', "is no JSON object a line: the text ends"),
+        ('{"mention": "ataxia"', "is not one JSON object: the text ends"),
         ('{"mention": "ataxia"} x', "something follows the object"),
-        ('["ataxia"]', "is no JSON object a line"),
-        ('"ataxia"', "is no JSON object a line"),
+        ('["ataxia"]', "is not one JSON object"),
+        ('"ataxia"', "is not one JSON object"),
         ('{"text": "ataxia"}', "has no text 'mention'"),
         ('{"mention": 7}', "has no text 'mention'"),
         ('{"mention": null}', "has no text 'mention'"),
-        ('{"mention": "a", "mention": "b"}', "stands twice"),
-        ('{"mention": "a", "biosyn_name": "b"}', "holds biosyn_name already"),
+        ('{"mention": "a", "mention": "b"}', "occurs twice"),
+        ('{"mention": "a", "biosyn_name": "b"}', "already holds biosyn_name"),
         ('{"mention": ' + "[" * 100_000, "nested too deep"),
         ('{"mention": "a\x00b"}', "control character"),
     ],

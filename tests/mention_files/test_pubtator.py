@@ -5,6 +5,7 @@ from hypothesis import strategies as st
 
 from biosyn.corpora.pubtator import read_pubtator
 from biosyn.errors import InputError
+from biosyn.mention_files.pubtator import pubtator_units
 from biosyn.mention_files.units import ID
 
 BEFORE = """
@@ -38,14 +39,12 @@ def test_before_and_after(rewrite):
     assert written.decode() == after
 
 
-def test_name_and_score_are_further_columns_when_asked_for(rewrite):
+def test_name_and_score_become_further_columns_if_wanted(rewrite):
     written = rewrite("1|t|Skin\n1|a|\n1\t0\t4\tSkin\tDisease\tD9\r\n", "pubtator")[1]
     assert written.decode().split("\n")[2] == '1\t0\t4\tSkin\tDisease\tD1|2\tataxia, type "1" & <é>\t12.3457\r'
 
 
-def test_the_document_s_text_is_what_abbreviations_are_found_in(tmp_path):
-    from biosyn.mention_files.pubtator import pubtator_units
-
+def test_a_unit_has_the_text_of_its_document(tmp_path):
     path = tmp_path / "x"
     path.write_text(BEFORE, encoding="utf-8")
     with path.open("rb") as stream:
@@ -56,9 +55,9 @@ def test_the_document_s_text_is_what_abbreviations_are_found_in(tmp_path):
 @pytest.mark.parametrize(
     ("line", "problem"),
     [
-        ("1\t0\t400\tSkin\tDisease\tD1", "its place 0-400 lies outside the text"),
-        ("1\t4\t4\t\tDisease\tD1", "its place 4-4 lies outside the text"),
-        ("1\t1\t4\tSkin\tDisease\tD1", "its place 1-4 holds 'kin', not 'Skin'"),
+        ("1\t0\t400\tSkin\tDisease\tD1", "its span 0-400 lies outside the text"),
+        ("1\t4\t4\t\tDisease\tD1", "its span 4-4 lies outside the text"),
+        ("1\t1\t4\tSkin\tDisease\tD1", "its span 1-4 holds 'kin', not 'Skin'"),
         ("1\t0\t4\tSkin", "has 4 columns"),
         ("1\tx\t4\tSkin\tDisease\tD1", "start and end must be numbers"),
         ("2\t0\t4\tSkin\tDisease\tD1", "is a mention of document '2' under '1'"),
@@ -101,7 +100,9 @@ def test_what_is_written_is_read_back_by_us_and_by_the_library_bioc(rewrite, tmp
     path.write_bytes(written)
     ours = [query for document in read_pubtator(path) for query in document.queries]
     assert [(query.mention, query.cui) for query in ours] == [(word, "D1|2") for word in words]
-    if all(word.isascii() and word.isalnum() for word in words):  # it strips and cuts lines in ways of its own
+    if all(
+        word.isascii() and word.isalnum() for word in words
+    ):  # the library strips and splits other lines differently
         theirs = [one for document in bioc.pubtator.loads(written.decode()) for one in document.annotations]
         assert [(one.text, one.id) for one in theirs] == [(word, "D1|2") for word in words]
 

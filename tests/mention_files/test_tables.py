@@ -55,8 +55,8 @@ def test_what_is_written_is_read_back(rewrite, delimiter, data):
     [
         (b"1\n", "has 1 fields where the header has 2"),
         (b"1,2,3\n", "has 3 fields where the header has 2"),
-        (b'1,"open\n', "is no record of the table"),
-        (b'1,"a"b\n', "is no record of the table"),
+        (b'1,"open\n', "is not a valid record"),
+        (b'1,"a"b\n', "is not a valid record"),
         (b"1,sj\xf6gren\n", "is not UTF-8"),
         (b"1," + b"x" * 200_000 + b"\n", "field larger than field limit"),
     ],
@@ -80,8 +80,8 @@ def test_a_quote_left_open_and_closed_lines_later_spoils_its_own_line_only(rewri
         ("", "has no header: it is empty"),
         ("id,text\n", "has no column 'mention'"),
         ("mention,mention\n", "has several columns 'mention'"),
-        ("mention,biosyn_id\n", "holds biosyn_id already"),
-        ('"mention\n', "has no header: is no record"),
+        ("mention,biosyn_id\n", "already holds biosyn_id"),
+        ('"mention\n', "has no header: is not a valid record"),
     ],
 )
 def test_a_bad_header_is_refused(rewrite, header, message):

@@ -1,4 +1,4 @@
-"""The model card: a checkpoint's ``README.md``, made from its manifest alone."""
+"""The model card: a checkpoint's ``README.md``, generated from its manifest alone."""
 
 import json
 import re
@@ -11,7 +11,7 @@ _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+")
 
 
 def is_own_card(text: str) -> bool:
-    """Say whether the card is one that this program wrote, and may write again."""
+    """Say whether this program wrote the card, and so may replace it."""
     return MARK in text
 
 
@@ -113,11 +113,8 @@ A mapped concept is a suggestion; the model is no medical device."""
 
 
 def _versions(libraries: dict[str, str]) -> str:
-    return (
-        f"Saved with {', '.join(f'{_text(name)} {_text(found)}' for name, found in libraries.items())}."
-        if libraries
-        else ""
-    )
+    found = ", ".join(f"{_text(name)} {_text(version)}" for name, version in libraries.items())
+    return f"Saved with {found}." if found else ""
 
 
 def _count(found: dict[str, Any], part: str, what: str) -> str:
@@ -130,6 +127,6 @@ def _share(value: Any) -> str:
 
 
 def _text(value: Any) -> str:
-    """Return a value of the manifest as one line that no Markdown or HTML in it can leave."""
+    """Return a manifest value as one line, without the characters that Markdown or HTML would need."""
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
     return re.sub(r"[\s|<>`\[\]]+", " ", text).strip()

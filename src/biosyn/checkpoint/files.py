@@ -13,18 +13,18 @@ from biosyn.files import canonical_json, read_json, require_folder, sha256_of, w
 
 @dataclass(frozen=True)
 class CheckpointFiles:
-    """Every file name that this program gives a meaning to in a model folder."""
+    """Every file name in a model folder that this program reads or writes."""
 
-    # ours
+    # of our own format
     manifest: str = "biosyn.json"
     sparse_encoder: str = "sparse_encoder.json"
     card: str = "README.md"
     training_log: str = "train_log.jsonl"
     training_states: str = "training_state"
-    # the published checkpoints'
+    # of the published checkpoints
     published_sparse_encoder: str = "sparse_encoder.pk"
     published_sparse_weight: str = "sparse_weight.pt"
-    # transformers'
+    # of transformers
     encoder_config: str = "config.json"
     weights: str = "model.safetensors"
     weights_index: str = "model.safetensors.index.json"
@@ -41,7 +41,7 @@ class CheckpointFiles:
         "tokenizer.model",
     )
     tokenizer_extras: tuple[str, ...] = ("special_tokens_map.json", "added_tokens.json")
-    # sentence-transformers'
+    # of sentence-transformers
     modules: str = "modules.json"
     transformer_settings: str = "sentence_bert_config.json"
     pooling: str = "1_Pooling/config.json"

@@ -1,7 +1,7 @@
-"""A checkpoint folder of ours, written and read: no pickle, the encoder's and tokenizer's own files, the rest as JSON.
+"""Write and read a checkpoint folder in our format: the encoder's and tokenizer's own files, the rest as JSON.
 
-A folder is a checkpoint when it holds the manifest, which is removed first and written last: a crash
-while saving leaves a folder that does not load rather than a mixture of two models.
+A folder is a checkpoint only if it holds the manifest. Saving removes the manifest first and writes it last, so a
+crash leaves a folder that does not load, not a mixture of two models.
 """
 
 import os
@@ -30,14 +30,9 @@ def save_checkpoint(
     sparse_encoder: SparseEncoder,
     manifest: Manifest,
 ) -> None:
-    """Write the checkpoint into the folder, as one of sentence-transformers too; other files there stay.
+    """Write the checkpoint into the folder, which sentence-transformers can load too; other files there stay.
 
     The manifest's ``libraries`` and ``files`` are filled in here.
-
-    Raises
-    ------
-    InputError
-        If the folder cannot be written.
     """
     folder = Path(folder)
     try:
@@ -60,24 +55,12 @@ def save_checkpoint(
 
 
 def record_figures(folder: str | Path, data_set: str, figures: dict[str, Any]) -> None:
-    """Add the accuracy measured on a data set to the manifest and the model card; an earlier one of it is replaced.
-
-    Raises
-    ------
-    InputError
-        If the folder is no checkpoint of ours, or cannot be written.
-    """
+    """Write the accuracy on a data set into the manifest and the model card, in place of an earlier one."""
     _rewrite(Path(folder), figures={**load_manifest(folder).figures, data_set: figures})
 
 
 def record_calibration(folder: str | Path, score_mode: str, calibration: Calibration) -> None:
-    """Add the calibration of a score mode to the manifest and the model card; an earlier one of it is replaced.
-
-    Raises
-    ------
-    InputError
-        As `record_figures`.
-    """
+    """Write the calibration of a score mode into the manifest and the model card, in place of an earlier one."""
     _rewrite(Path(folder), calibration={**load_manifest(folder).calibration, score_mode: calibration.to_json()})
 
 
@@ -88,13 +71,7 @@ def _rewrite(folder: Path, **changes: Any) -> None:
 
 
 def load_sparse_encoder(folder: str | Path) -> SparseEncoder:
-    """Read ``sparse_encoder.json``.
-
-    Raises
-    ------
-    InputError
-        If the file is missing or damaged.
-    """
+    """Read ``sparse_encoder.json``."""
     path = require(folder, FILES.sparse_encoder)
     values = read_json(path)
     try:
@@ -109,13 +86,13 @@ def _sparse_to_json(encoder: SparseEncoder) -> dict[str, Any]:
 
 
 def _write_sentence_transformers(folder: Path, manifest: Manifest, *, hidden: int) -> None:
-    """Say in that library's files what ours say: the encoder at the top of the folder, the pooling, the length 1."""
+    """Write sentence-transformers' settings: the encoder at the top of the folder, the pooling, the length 1."""
     pooling = Path(FILES.pooling)
     modules = [
         {"idx": 0, "name": "0", "path": "", "type": "sentence_transformers.models.Transformer"},
         {"idx": 1, "name": "1", "path": str(pooling.parent), "type": "sentence_transformers.models.Pooling"},
     ]
-    if manifest.similarity == "cosine":  # this one has no settings, so no folder is needed
+    if manifest.similarity == "cosine":  # this module has no settings, so it needs no folder
         modules.append({"idx": 2, "name": "2", "path": "2_Normalize", "type": "sentence_transformers.models.Normalize"})
     (folder / pooling.parent).mkdir()
     write_json(folder / FILES.modules, modules)

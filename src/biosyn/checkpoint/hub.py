@@ -1,7 +1,7 @@
-"""A model folder from what the user names: an existing folder, or a model of the Hub in huggingface_hub's cache.
+"""Find the model folder that the user names: an existing folder, or a Hub model in huggingface_hub's cache.
 
-The cache, resuming, tokens, the endpoint and offline mode are huggingface_hub's own (HF_HOME, HF_TOKEN or
-``hf auth login``, HF_ENDPOINT, HF_HUB_OFFLINE). This module decides which files to fetch, and what to say on failure.
+huggingface_hub itself handles the cache, resuming, tokens, the endpoint and offline mode (HF_HOME, HF_TOKEN or
+``hf auth login``, HF_ENDPOINT, HF_HUB_OFFLINE). This module selects the files to fetch and words the errors.
 """
 
 import logging
@@ -33,7 +33,7 @@ from huggingface_hub.utils.tqdm import disable_progress_bars
 from biosyn.checkpoint.files import FILES
 from biosyn.errors import InputError
 
-# best first; a repository often holds the same weights in both formats
+# preferred format first; a repository often holds the same weights in both
 WEIGHTS = (
     (FILES.weights, FILES.weights_index, re.compile(r"model-[0-9]{5}-of-[0-9]{5}\.safetensors")),
     (FILES.old_weights, FILES.old_weights_index, re.compile(r"pytorch_model-[0-9]{5}-of-[0-9]{5}\.bin")),
@@ -41,9 +41,9 @@ WEIGHTS = (
 COMMIT = re.compile(r"[0-9a-f]{40}")
 LOGIN = "run 'hf auth login' or set HF_TOKEN"
 
-# What the calls of huggingface_hub raise when the Hub, the network, the login or the disk fails. It lets the errors of
-# its HTTP client through, which are no OSErrors: their base is the first base of its own. A ValueError is an answer
-# that is not JSON, such as the login page of a hotel, or a token that is not ASCII.
+# What huggingface_hub raises when the Hub, the network, the login or the disk fails. Errors of its HTTP client, which
+# are not OSErrors, come through unchanged; their base class is the first base of HfHubHTTPError. A ValueError means an
+# answer that is not JSON, such as the login page of a hotel network, or a token that is not ASCII.
 HTTP_ERROR = cast(type[Exception], HfHubHTTPError.__bases__[0])
 FAILURES = (OSError, HTTP_ERROR, OIDCError, DeviceCodeError, ValueError)
 
@@ -53,35 +53,30 @@ logger = logging.getLogger(__name__)
 def resolve_folder(name_or_path: str | Path, *, revision: str | None = None) -> Path:
     """Return the folder of a model: the folder of that name, or the snapshot of a Hub id in huggingface_hub's cache.
 
-    Only the files that this program reads are fetched, and none that the cache has. If the Hub cannot be reached, the
-    cached snapshot is returned, with a warning in the log.
+    Only files that this program reads and that are not in the cache are fetched. If the Hub cannot be reached, the
+    cached snapshot is returned with a warning in the log, provided that it is complete.
 
     Parameters
     ----------
     name_or_path
-        A folder, or a Hub id (``name`` or ``owner/name``); a folder goes first.
+        A folder, or a Hub id (``name`` or ``owner/name``); a folder takes precedence.
     revision
         Branch, tag or commit of the Hub id; the default is ``main``.
-
-    Raises
-    ------
-    InputError
-        Also if the Hub cannot be reached and the cached model is not complete.
     """
     name = os.fspath(name_or_path)
     if os.path.isdir(name):
         if revision is not None:
             raise InputError("a revision belongs to a Hub id, and this is a folder: leave the revision out", path=name)
         return Path(name)
-    # the cache has a file for each branch, named after it; no name of git's holds ".."
+    # the cache has a file for each branch, named after it; no git name holds ".."
     if revision is not None and (not revision.strip() or revision.startswith("/") or ".." in revision):
-        raise InputError(f"'{revision}' is no revision: give a branch, a tag or a commit", path=name)
+        raise InputError(f"'{revision}' is not a revision: give a branch, a tag or a commit", path=name)
     with _quiet():
         return _snapshot(name, revision)
 
 
 def needed_files(names: Iterable[str]) -> list[str]:
-    """Return those of a repository's files that a model is read from, in the order of their names.
+    """Return the names of the files, out of a repository's, from which a model is read, sorted.
 
     Examples
     --------
@@ -91,7 +86,7 @@ def needed_files(names: Iterable[str]) -> list[str]:
     ['biosyn.json', 'sparse_encoder.json']
     """
     there = set(names)
-    # where our own files are, the published ones are copies of them for other programs
+    # in a repository with our own files, the published ones are copies for other programs
     if FILES.manifest in there:
         ours: tuple[str, ...] = (FILES.manifest, FILES.sparse_encoder)
     else:
@@ -110,24 +105,24 @@ def _weights(names: set[str]) -> list[str]:
 
 
 def _snapshot(name: str, revision: str | None) -> Path:
-    try:  # asked first because snapshot_download would use the cached copy even if the Hub refuses
+    try:  # asked first: snapshot_download would use the cached copy even if the Hub refuses access
         info = HfApi().model_info(name, revision=revision, timeout=constants.HF_HUB_ETAG_TIMEOUT)
-    except HFValidationError as error:  # before anything is sent
+    except HFValidationError as error:  # raised before anything is sent
         raise InputError("no such model folder", path=name) from error
     except FAILURES as error:
         if not _is_unreached(error):
             raise _failure(error, name, revision) from error
         return _cached(name, revision, error)
     if not COMMIT.fullmatch(info.sha or ""):  # it becomes a folder's name in the cache
-        said = f"{constants.ENDPOINT} does not answer like a Hub, the commit it names is '{info.sha}'"
-        raise InputError(f"{said}: see to HF_ENDPOINT", path=name)
+        reason = f"{constants.ENDPOINT} does not answer like a Hub, the commit it names is '{info.sha}'"
+        raise InputError(f"{reason}: check HF_ENDPOINT", path=name)
     names = needed_files(file.rfilename for file in info.siblings or ())
     if lacking := _lacking(names):
-        raise InputError(f"the Hub's model has no {lacking}: it is no encoder that can be loaded", path=name)
+        raise InputError(f"the Hub's model has no {lacking}: no encoder can be loaded from it", path=name)
     try:
-        # by the revision and not by the commit: so the cache learns which commit it is, for when there is no network
+        # by revision, not by commit, so that the cache records the revision's commit for use without a network
         folder = Path(snapshot_download(name, revision=revision, allow_patterns=names))
-    except (*FAILURES, RuntimeError) as error:  # a RuntimeError is one of Xet, the transfer protocol for large files
+    except (*FAILURES, RuntimeError) as error:  # Xet, the transfer protocol for large files, raises RuntimeErrors
         raise _failure(error, name, revision) from error
     if missing := _missing(folder, names):
         raise InputError(f"{missing} was not downloaded, the model has just changed: run again", path=name)
@@ -139,22 +134,22 @@ def _cached(name: str, revision: str | None, error: Exception) -> Path:
     if offline := isinstance(error, OfflineModeIsEnabled):
         reason, remedy = "offline mode is on", "unset HF_HUB_OFFLINE and run again"
     else:
-        reason, remedy = f"the Hub was not reached ({_said(error)})", "check the connection and run again"
+        reason, remedy = f"the Hub cannot be reached ({_first_line(error)})", "check the connection and run again"
     try:
-        # no pattern: which files are needed is decided below, as above
+        # no patterns: the needed files are selected below
         folder = Path(snapshot_download(name, revision=revision, local_files_only=True, allow_patterns=[]))
     except OSError:
         what = "the model is" if revision is None else f"revision '{revision}' is"
         raise InputError(f"no such folder, {what} not in the cache, and {reason}: {remedy}", path=name) from error
     try:
         there = [file.path for file in get_cached_repo_tree(name, revision=revision)]
-    except CachedRepoTreeNotFoundError:  # another program has fetched it file by file
+    except CachedRepoTreeNotFoundError:  # another program has fetched the model file by file
         there = [path.name for path in folder.iterdir()]
     names = needed_files(there)
     if missing := _missing(folder, names) or _lacking(names):
-        raise InputError(f"the cached copy is not whole ({missing} is missing), and {reason}: {remedy}", path=name)
+        raise InputError(f"the cached copy is incomplete ({missing} is missing), and {reason}: {remedy}", path=name)
     level = logging.INFO if offline else logging.WARNING
-    logger.log(level, "%s: %s; the cached copy is used, %s", name, reason, folder.name)
+    logger.log(level, "%s: %s; using the cached copy of commit %s", name, reason, folder.name)
     return folder
 
 
@@ -169,17 +164,17 @@ def _missing(folder: Path, names: list[str]) -> str | None:
 
 
 def _is_unreached(error: Exception) -> bool:
-    """Tell whether a cached copy may be used: not if the Hub itself has refused, or the fault is on this side."""
+    """Say whether a cached copy may be used: not if the Hub itself has refused, or the error is a local one."""
     if isinstance(error, HfHubHTTPError):
         return error.response.status_code in (408, 429, *range(500, 600))
-    if isinstance(error, OSError):  # one with a number is the disk's: the HTTP client wraps the network's
+    if isinstance(error, OSError):  # one with a number comes from the disk: the HTTP client wraps network errors
         return error.errno is None
     return not isinstance(error, UnicodeEncodeError)
 
 
 def _failure(error: Exception, name: str, revision: str | None) -> InputError:
     if isinstance(error, LocalEntryNotFoundError) and isinstance(error.__cause__, Exception):
-        error = error.__cause__  # it speaks of the cache, its cause of what happened
+        error = error.__cause__  # the error itself is about the cache, its cause about the download
     match error:
         case RevisionNotFoundError():
             message = f"the model has no revision '{revision or 'main'}': give a branch, a tag or a commit"
@@ -193,29 +188,29 @@ def _failure(error: Exception, name: str, revision: str | None) -> InputError:
             message = f"the Hub refuses access ({error.response.status_code}): check the token, {LOGIN}"
         case HfHubHTTPError():
             status = error.response.status_code
-            message = f"the Hub's answer is {status} ({_said(error)}): try later, or see to HF_ENDPOINT"
+            message = f"the Hub answers {status} ({_first_line(error)}): try later, or check HF_ENDPOINT"
         case OSError() if error.errno is not None:
-            message = f"the cache cannot be used ({error}): see to {constants.HF_HUB_CACHE}, or set HF_HOME"
+            message = f"the cache cannot be used ({error}): check {constants.HF_HUB_CACHE}, or set HF_HOME"
         case UnicodeEncodeError():  # a header is ASCII
-            message = f"the token has characters that no token has: {LOGIN}"
+            message = f"the token has characters that are not allowed in a token: {LOGIN}"
         case _:
-            message = f"the download broke off ({_said(error)}): check the connection and run again"
+            message = f"the download failed ({_first_line(error)}): check the connection and run again"
     return InputError(message, path=name)
 
 
-def _said(error: Exception) -> str:
-    """Return the first line of the error and the server that it concerns."""
-    said = str(error).strip().partition("\n")[0] or type(error).__name__
-    return f"{constants.ENDPOINT}{' does not answer like a Hub' if isinstance(error, ValueError) else ''}: {said}"
+def _first_line(error: Exception) -> str:
+    """Return the server that the error concerns and the error's first line."""
+    line = str(error).strip().partition("\n")[0] or type(error).__name__
+    return f"{constants.ENDPOINT}{' does not answer like a Hub' if isinstance(error, ValueError) else ''}: {line}"
 
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Keep huggingface_hub's own log lines off stderr, which repeat ours, and its bars where no terminal is."""
+    """Keep huggingface_hub's log lines, which repeat ours, off stderr, and its progress bars unless in a terminal."""
     level = hub_logging.get_verbosity()
     bars_unwanted = not sys.stderr.isatty() and constants.HF_HUB_DISABLE_PROGRESS_BARS is None
     with disable_progress_bars() if bars_unwanted else nullcontext():
-        if level == logging.WARNING:  # its default: HF_HUB_VERBOSITY or HF_DEBUG of the user's own goes first
+        if level == logging.WARNING:  # its default: a user's own HF_HUB_VERBOSITY or HF_DEBUG takes precedence
             hub_logging.set_verbosity(logging.ERROR)
         try:
             yield

@@ -1,4 +1,7 @@
-"""``biosyn.json``: what a checkpoint is beside its weights, and the sha256 of every file that goes with it."""
+"""The manifest ``biosyn.json``: w, the settings, what the model was trained on, its figures, the sha256 of its files.
+
+Data and models are described by name and sha256, never by path, so that a description means the same on any machine.
+"""
 
 import math
 from collections.abc import Collection
@@ -13,13 +16,13 @@ from biosyn.retrieval.confidence import Calibration
 from biosyn.settings.groups import POOLINGS, SIMILARITIES
 
 FORMAT_VERSION = 3
-# 1 had no figures, no libraries and no sha256 of the files; 2 no pooling but cls, and no similarity but inner
+# format 1 had no figures, libraries or sha256 of files; format 2 had only the pooling cls and the similarity inner
 READABLE_VERSIONS = (1, 2, 3)
 
 
 @dataclass(frozen=True)
 class Manifest:
-    """What a checkpoint is beside its weights.
+    """Everything in a checkpoint but its weights and its n-grams.
 
     Parameters
     ----------
@@ -28,19 +31,19 @@ class Manifest:
     max_length
         Tokens kept of a text, [CLS] and [SEP] included.
     pooling
-        ``cls``: a text's vector is the last hidden state at [CLS]; or ``mean``, of the tokens.
+        ``cls`` if a text's vector is the last hidden state at [CLS], ``mean`` if it is the mean over the tokens.
     similarity
-        ``inner``: the dense score is the inner product; or ``cosine``.
+        ``inner`` if the dense score is the inner product, or ``cosine``.
     trained
-        What it was trained on and how: JSON.
+        What the model was trained on and how, as JSON values.
     figures
-        Accuracy by data set: ``{"dev": {...}, "test": {...}}``, where known.
+        Data set -> accuracy: ``{"dev": {...}, "test": {...}}``, where known.
     libraries
-        Versions that it was saved with.
+        Library -> version that the checkpoint was saved with.
     files
         Path inside the folder -> sha256; empty in format 1.
     calibration
-        Score mode -> what `Calibration.to_json` gives, where ``biosyn calibrate`` has been run.
+        Score mode -> result of `Calibration.to_json`, where ``biosyn calibrate`` has been run.
     """
 
     sparse_weight: float
@@ -62,13 +65,7 @@ def write_manifest(folder: Path, manifest: Manifest) -> None:
 
 
 def load_manifest(folder: str | Path) -> Manifest:
-    """Read ``biosyn.json``.
-
-    Raises
-    ------
-    InputError
-        If the folder is no BioSyn checkpoint of ours, or one of a newer format.
-    """
+    """Read ``biosyn.json``; a manifest of a newer format is refused."""
     path = require(folder, FILES.manifest)
     values = read_json(path)
     found = values.get("format_version")
@@ -97,7 +94,7 @@ def load_manifest(folder: str | Path) -> Manifest:
     except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise InputError(f"is damaged ({error!r}): save the model again", path=path) from error
     if not _has_known_values(manifest):
-        raise InputError("is damaged (sparse_weight, max_length, pooling or similarity is no value of ours)", path=path)
+        raise InputError("is damaged (sparse_weight, max_length, pooling or similarity is invalid)", path=path)
     if any(not _stays_inside(name) for name in manifest.files):
         raise InputError("is damaged (it lists files outside the folder)", path=path)
     return manifest
@@ -108,30 +105,15 @@ def _has_known_values(manifest: Manifest) -> bool:
     return numbers and manifest.pooling in POOLINGS and manifest.similarity in SIMILARITIES
 
 
-def is_trained_as(folder: str | Path, trained: dict[str, Any], *, but: Collection[str] = ()) -> bool:
-    """Say whether the folder holds a checkpoint whose manifest tells this of its training, but for some settings."""
-
-    def compared(told: dict[str, Any]) -> dict[str, Any]:
-        settings = told.get("settings")
-        if not isinstance(settings, dict):
-            return told
-        return {**told, "settings": {key: value for key, value in settings.items() if key not in but}}
-
-    try:
-        return compared(load_manifest(folder).trained) == compared(trained)
-    except InputError:
-        return False
+def _stays_inside(name: str) -> bool:
+    path = PurePosixPath(name)
+    return bool(path.parts) and not path.is_absolute() and ".." not in path.parts and "\\" not in name
 
 
 def verify_files(folder: str | Path, manifest: Manifest) -> None:
     """Check that every file is the one that was saved with the manifest.
 
-    A file cut short, or taken from another model, is found here; a second or less for a gigabyte.
-
-    Raises
-    ------
-    InputError
-        If a file is missing or another one.
+    This finds files that were cut short or come from another model, and takes a second or less for a gigabyte.
     """
     for name, digest in manifest.files.items():
         if sha256_of(require(folder, name)) != digest:
@@ -142,18 +124,37 @@ def verify_files(folder: str | Path, manifest: Manifest) -> None:
             )
 
 
-def _stays_inside(name: str) -> bool:
-    path = PurePosixPath(name)
-    return bool(path.parts) and not path.is_absolute() and ".." not in path.parts and "\\" not in name
+# -- what a model was trained on, and a figure measured on
 
 
-def describe_dictionary(path: str | Path, n_names: int) -> dict[str, Any]:
-    """Return the dictionary file's name, its sha256 and how many names of it were used."""
-    return {"name": Path(path).name, "sha256": sha256_of(path), "names": n_names}
+def is_trained_as(folder: str | Path, trained: dict[str, Any], *, but: Collection[str] = ()) -> bool:
+    """Say whether the folder holds a checkpoint with this ``trained`` in its manifest, settings in ``but`` aside."""
+
+    def compared(described: dict[str, Any]) -> dict[str, Any]:
+        settings = described.get("settings")
+        if not isinstance(settings, dict):
+            return described
+        return {**described, "settings": {key: value for key, value in settings.items() if key not in but}}
+
+    try:
+        return compared(load_manifest(folder).trained) == compared(trained)
+    except InputError:
+        return False
+
+
+def describe_model(name_or_path: str, revision: str | None) -> dict[str, Any]:
+    """Return a model's Hub id and revision, or the name of its folder."""
+    path = Path(name_or_path)
+    return {"name": path.resolve().name if path.is_dir() else name_or_path, "revision": revision}
+
+
+def describe_data(queries: str | Path, dictionary: str | Path, *, mentions: int, names: int) -> dict[str, Any]:
+    """Return the queries and the dictionary of a training run or a figure."""
+    return {"queries": describe_queries(queries, mentions), "dictionary": describe_dictionary(dictionary, names)}
 
 
 def describe_queries(folder: str | Path, n_mentions: int) -> dict[str, Any]:
-    """Return the name of a folder of ``.concept`` files, one sha256 for them all, and how many mentions were used."""
+    """Return the name of a folder of ``.concept`` files, one sha256 for all, and the number of mentions used."""
     paths = list(Path(folder).glob("*.concept"))
     return {
         "name": Path(folder).resolve().name,
@@ -163,12 +164,6 @@ def describe_queries(folder: str | Path, n_mentions: int) -> dict[str, Any]:
     }
 
 
-def describe_data(queries: str | Path, dictionary: str | Path, *, mentions: int, names: int) -> dict[str, Any]:
-    """Return what a figure was measured on: the queries and the dictionary."""
-    return {"queries": describe_queries(queries, mentions), "dictionary": describe_dictionary(dictionary, names)}
-
-
-def describe_model(name_or_path: str, revision: str | None) -> dict[str, Any]:
-    """Return a model's Hub id and revision, or the name of its folder."""
-    path = Path(name_or_path)
-    return {"name": path.resolve().name if path.is_dir() else name_or_path, "revision": revision}
+def describe_dictionary(path: str | Path, n_names: int) -> dict[str, Any]:
+    """Return the dictionary file's name, its sha256 and the number of its names that were used."""
+    return {"name": Path(path).name, "sha256": sha256_of(path), "names": n_names}

@@ -1,4 +1,4 @@
-"""A model folder or Hub id opened, whichever kind it is: ours, or a published one of upstream's."""
+"""Open a model folder or Hub id of any kind: a checkpoint in our format, one published by upstream, or an encoder."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +15,7 @@ from biosyn.settings.groups import MAX_LENGTH
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """All of a checkpoint but its encoder, which lies in the folder."""
+    """A checkpoint without its encoder, which `load_encoder` reads from the folder."""
 
     folder: Path
     manifest: Manifest
@@ -23,20 +23,16 @@ class Checkpoint:
 
 
 def open_checkpoint(name_or_path: str | Path, *, revision: str | None = None) -> Checkpoint:
-    """Open a BioSyn checkpoint; a published one gets the manifest that it lacks.
+    """Open a BioSyn checkpoint; a published one gets a manifest with its w and the default settings.
+
+    A file other than the one that was saved is refused, and so is a folder with an encoder alone.
 
     Parameters
     ----------
     name_or_path
-        A folder, or a Hub id, of which the files needed are downloaded once.
+        A folder, or a Hub id, whose files are downloaded once.
     revision
         Branch, tag or commit of the Hub id.
-
-    Raises
-    ------
-    InputError
-        If there is no such folder or id, a file is missing, damaged or not the one that was saved, or the folder
-        holds an encoder alone.
     """
     folder = resolve_folder(name_or_path, revision=revision)
     if (folder / FILES.manifest).is_file():
@@ -44,20 +40,14 @@ def open_checkpoint(name_or_path: str | Path, *, revision: str | None = None) ->
         verify_files(folder, manifest)
         return Checkpoint(folder, manifest, load_sparse_encoder(folder))
     if is_published(folder):
-        # upstream keeps no max_length: its examples and its default are 25
+        # upstream saves no max_length: 25 is its default, and used in its examples
         manifest = Manifest(load_published_sparse_weight(folder), MAX_LENGTH)
         return Checkpoint(folder, manifest, load_published_sparse_encoder(folder))
     raise InputError(_why_not(folder), path=name_or_path)
 
 
 def open_encoder(name_or_path: str | Path, *, revision: str | None = None) -> Path:
-    """Return the folder of an encoder, plain or a checkpoint's; ours is checked against its manifest.
-
-    Raises
-    ------
-    InputError
-        If there is no such folder or id, or a file of a checkpoint is missing or not the one that was saved.
-    """
+    """Return the folder of a plain encoder or of a checkpoint; one in our format is checked against its manifest."""
     folder = resolve_folder(name_or_path, revision=revision)
     if (folder / FILES.manifest).is_file():
         verify_files(folder, load_manifest(folder))

@@ -1,9 +1,9 @@
-"""A pickle read as data: plain values, and stand-ins for its classes and objects; nothing is called or imported.
+"""Read a pickle as data: plain values, and stand-ins for its classes and objects; nothing is called or imported.
 
-The standard library's reader written in Python parses it; the one in C allocates its memo up to the slot that a pickle
-names. Every opcode with power over the program is replaced: names, calls and states are only written down. Permitting
-a list of classes would not be enough: BUILD sets attributes of a class itself, hashing a deep tuple as a key overflows
-the C stack, and hashing one that holds its predecessor twice takes time without end.
+The standard library's unpickler in Python parses the file, since the one in C allocates a memo up to the slot that a
+pickle names. Opcodes that could run code or change a class are replaced: names, calls and states are only recorded.
+An allowlist of classes would not be enough: BUILD sets attributes of a class itself, hashing a deep tuple as a key
+overflows the C stack, and hashing nested tuples that each hold the one before twice takes exponential time.
 """
 
 import io
@@ -13,7 +13,7 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-# What a pickled TfidfVectorizer consists of, in protocols 2 to 5.
+# The opcodes of a pickled TfidfVectorizer, in protocols 2 to 5.
 OPCODES = {
     *("PROTO", "FRAME", "STOP", "MARK", "MEMOIZE", "BINPUT", "LONG_BINPUT", "BINGET", "LONG_BINGET"),
     *("NONE", "NEWTRUE", "NEWFALSE", "BININT", "BININT1", "BININT2", "LONG1", "LONG4", "BINFLOAT"),
@@ -26,19 +26,19 @@ DAMAGED = "download it again"
 
 
 class TreeError(ValueError):
-    """The bytes are no pickle that can be read as data; the message is one line that ends in what to do."""
+    """The bytes are not a pickle that can be read as data; the message is one line that ends with what to do."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Name:
-    """The stand-in for a class or function, ``module.name``; it is not looked up."""
+    """The stand-in for a class or function, ``module.name``, which is not looked up."""
 
     path: str
 
 
 @dataclass(slots=True, eq=False)
 class Made:
-    """The stand-in for what calling ``name`` with ``args`` would have made, and for the ``state`` that it would get."""
+    """The stand-in for the object that calling ``name`` with ``args`` would make, with the ``state`` it would get."""
 
     name: str
     args: tuple[Any, ...]
@@ -46,23 +46,23 @@ class Made:
 
 
 def read_tree(data: bytes, allowed: Collection[str]) -> object:
-    r"""Return what a pickle of protocol 2 to 5 describes, as inert data.
+    r"""Return the contents of a pickle of protocol 2 to 5 as inert data.
 
-    The result consists of None, bool, int, float, str, bytes, tuple, list, dict with keys that are str, `Name` and
-    `Made`. A set becomes a list. Parts that the pickle shares are shared, a circle stays a circle, and nesting may be
-    of any depth: code that walks through the result must limit how far it goes.
+    The result consists of None, bool, int, float, str, bytes, tuple, list, dict with str keys, `Name` and `Made`.
+    A set becomes a list. Shared parts stay shared, cycles stay cycles, and nesting can have any depth: code that walks
+    through the result must limit its own depth.
 
     Parameters
     ----------
     data
         The whole pickle.
     allowed
-        The names, ``module.name``, that it may mention.
+        The names, ``module.name``, that the pickle may contain.
 
     Raises
     ------
     TreeError
-        If it mentions another name, holds an opcode of another kind, or is damaged.
+        If the pickle contains another name or an opcode not in `OPCODES`, or is damaged.
 
     Examples
     --------
@@ -77,24 +77,24 @@ def read_tree(data: bytes, allowed: Collection[str]) -> object:
         reader = _Reader(data, allowed)
         tree = reader.load()
         if reader.stack or reader.metastack:
-            raise ValueError("it does not leave one value")
+            raise ValueError("it does not leave exactly one value")
     except TreeError:
         raise
-    except Exception as error:  # on damage the reader fails in whatever way it happens to
+    except Exception as error:  # on damage, the unpickler raises errors of any type
         reason = str(error).partition("\n")[0][:100] or type(error).__name__
         raise TreeError(f"is damaged ({ascii(reason)[1:-1]}): {DAMAGED}") from error
     return tree
 
 
 def _check_opcodes(data: bytes) -> None:
-    """Refuse what is not one whole pickle of `OPCODES`; the reader believes every length, this does not."""
+    """Refuse data that is not one whole pickle of `OPCODES`, and wrong lengths, which the unpickler would trust."""
     if data[:1] != b"\x80":
-        raise ValueError("it is no pickle of protocol 2 to 5")
+        raise ValueError("it is not a pickle of protocol 2 to 5")
     end = 0
     for opcode, _, position in pickletools.genops(data):
         if opcode.name not in OPCODES:
             raise TreeError(f"the pickle holds {opcode.name}, which no BioSyn checkpoint needs: it is not opened")
-        assert position is not None  # bytes always have one
+        assert position is not None  # always set for bytes
         end = position + 1
     if end != len(data):
         raise ValueError("bytes follow its end")
@@ -104,9 +104,9 @@ _LOAD = pickle._Unpickler.dispatch
 
 
 class _Reader(pickle._Unpickler):
-    """The standard library's reader, in which no opcode calls, imports, hashes or changes anything but its own data."""
+    """The standard library's unpickler, with no opcode that calls, imports or hashes, or changes more than its data."""
 
-    # of the base class, which declares none of them
+    # attributes of the base class, which does not declare them
     stack: list[Any]
     metastack: list[list[Any]]
     append: Callable[[Any], None]
@@ -117,9 +117,9 @@ class _Reader(pickle._Unpickler):
         self._allowed = allowed
 
     def find_class(self, module: str, name: str) -> Name:
-        """Return the stand-in of a permitted name."""
+        """Return the stand-in for an allowed name."""
         path = f"{module}.{name}"
-        # with a dot in the name, an unpickler would go from attribute to attribute
+        # an unpickler would resolve a dotted name attribute by attribute
         if path not in self._allowed or "." in name:
             shown = ascii(path[:100])[1:-1]
             raise TreeError(f"the pickle asks for {shown}, which no BioSyn checkpoint needs: it is not opened")
@@ -128,13 +128,13 @@ class _Reader(pickle._Unpickler):
     def _load_made(self) -> None:
         args, name = self.stack.pop(), self.stack.pop()
         if type(name) is not Name or type(args) is not tuple:
-            raise ValueError("it calls what is not a name, or with what are not arguments")
+            raise ValueError("it calls something that is not a name, or without a tuple of arguments")
         self.append(Made(name.path, args))
 
     def _load_state(self) -> None:
         state, made = self.stack.pop(), self.stack[-1]
         if type(made) is not Made or made.state is not None:
-            raise ValueError("it gives a state to what cannot have one, or a second one")
+            raise ValueError("it gives a state to something that cannot have one, or a second state")
         made.state = state
 
     def _load_item(self) -> None:
@@ -147,10 +147,10 @@ class _Reader(pickle._Unpickler):
 
     def _update(self, keys: list[Any], values: list[Any]) -> None:
         if type(self.stack[-1]) is not dict or not all(type(key) is str for key in keys):
-            raise ValueError("a key is not a str, or not one of a dict")
+            raise ValueError("a key is not a str, or belongs to no dict")
         self.stack[-1].update(zip(keys, values, strict=True))
 
-    # last, as it names the methods above
+    # last, since it refers to the methods above
     dispatch: ClassVar[dict[int, Callable[[Any], None]]] = {
         **{ord(opcode.code): _LOAD[ord(opcode.code)] for opcode in pickletools.opcodes if opcode.name in OPCODES},
         pickle.NEWOBJ[0]: _load_made,

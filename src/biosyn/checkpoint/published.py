@@ -1,6 +1,6 @@
-"""The two files of a published BioSyn checkpoint that are its own: a pickled TfidfVectorizer, and w.
+"""Read the two files that only published BioSyn checkpoints have: a pickled TfidfVectorizer, and w.
 
-The pickle is never executed: its vocabulary and idf are read from it as data. So neither depends on the installed
+The pickle is never executed: its vocabulary and idf are read as data. The result does not depend on the installed
 scikit-learn, which since 1.5 ignores the idf of older files.
 """
 
@@ -21,13 +21,13 @@ from biosyn.checkpoint.pickle_standins import DAMAGED, Made, Name, TreeError, re
 from biosyn.encoders.sparse import SparseEncoder
 from biosyn.errors import InputError
 
-# Room for 400,000 n-grams, at 40 bytes each in an export of ours. A file made for it gives a tree 80 times as large.
+# Enough for 400,000 n-grams, at 40 bytes each in our export. A hostile file gives a tree of up to 80 times its size.
 LARGEST_ENCODER = 16 * 2**20  # bytes
-LARGEST_WEIGHT = 64 * 2**10  # bytes; a published one has 1.7 kB
+LARGEST_WEIGHT = 64 * 2**10  # bytes; a published file has 1.7 kB
 
 VECTORIZER = "sklearn.feature_extraction.text.TfidfVectorizer"
 TRANSFORMER = "sklearn.feature_extraction.text.TfidfTransformer"
-# The numpy and scipy of every version, and Python 3's name of the builtins beside the one that protocol 2 writes.
+# The names in numpy and scipy of every version, and the builtins under Python 3's name and the one protocol 2 writes.
 _NUMPY_CORES = ("numpy.core", "numpy._core")
 RECONSTRUCT = frozenset(f"{core}.multiarray._reconstruct" for core in _NUMPY_CORES)
 SCALAR = frozenset(f"{core}.multiarray.scalar" for core in _NUMPY_CORES)
@@ -44,7 +44,7 @@ ALLOWED = frozenset(
     | {*RECONSTRUCT, *SCALAR, *FROM_BUFFER, *MATRICES}
 )
 
-# What BioSyn computes. The vectorizers of old versions keep their weighting in the transformer alone.
+# BioSyn's settings. Vectorizers of old versions keep those of the weighting in the transformer only.
 WEIGHTING = {"norm": "l2", "use_idf": True, "sublinear_tf": False}
 COUNTING = {
     "analyzer": "char",
@@ -60,7 +60,7 @@ SAME_IDF = 1e-12  # relative
 
 
 def is_published(folder: str | Path) -> bool:
-    """Tell whether the folder holds a checkpoint in upstream's format, and none in ours."""
+    """Say whether the folder holds a checkpoint in upstream's format, and none in ours."""
     folder = Path(folder)
     return (folder / FILES.published_sparse_encoder).is_file() and not (folder / FILES.manifest).exists()
 
@@ -68,11 +68,8 @@ def is_published(folder: str | Path) -> bool:
 def load_published_sparse_encoder(folder: str | Path) -> SparseEncoder:
     """Read ``sparse_encoder.pk`` as data: its vocabulary of V n-grams and their V idf weights.
 
-    Raises
-    ------
-    InputError
-        Also if the pickle asks for anything that a TfidfVectorizer does not need, or is a TfidfVectorizer with other
-        settings than BioSyn's.
+    A pickle is refused if it asks for anything that a TfidfVectorizer does not need, and a TfidfVectorizer if its
+    settings are not BioSyn's.
     """
     path = require(folder, FILES.published_sparse_encoder)
     data = _read(path, LARGEST_ENCODER)
@@ -87,16 +84,16 @@ def load_published_sparse_weight(folder: str | Path) -> float:
     path = require(folder, FILES.published_sparse_weight)
     data = io.BytesIO(_read(path, LARGEST_WEIGHT))
     try:
-        # torch does not look at the checksums: a changed bit would be another weight
+        # torch does not check the checksums, so a changed bit would give another weight
         if zipfile.is_zipfile(data) and zipfile.ZipFile(data).testzip() is not None:
             raise zipfile.BadZipFile
         data.seek(0)
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # what torch thinks of old formats helps nobody here
+            warnings.simplefilter("ignore")  # torch warns about old formats, about which the user can do nothing
             weight = torch.load(data, weights_only=True, map_location="cpu")
             one = isinstance(weight, torch.Tensor) and weight.is_floating_point() and weight.numel() == 1
             value = float(weight.item()) if one else math.nan
-    except Exception as error:  # a damaged file makes torch fail in whatever way it happens to
+    except Exception as error:  # on a damaged file, torch raises errors of any type
         raise InputError(f"cannot be read as a tensor ({type(error).__name__}): {DAMAGED}", path=path) from error
     if not math.isfinite(value):
         raise InputError(f"is not one finite number, the sparse weight: {DAMAGED}", path=path)
@@ -107,13 +104,15 @@ def _read(path: Path, largest: int) -> bytes:
     try:
         with path.open("rb") as file:
             if os.fstat(file.fileno()).st_size > largest:
-                raise InputError(f"is larger than {largest} bytes, no BioSyn checkpoint's is: {DAMAGED}", path=path)
+                raise InputError(
+                    f"is larger than {largest} bytes, unlike any BioSyn checkpoint's: {DAMAGED}", path=path
+                )
             return file.read()
     except OSError as error:
         raise InputError(f"cannot be read ({error.strerror}): check the file", path=path) from error
 
 
-# -- from the tree to the values; any part of it may be of any type
+# -- from the tree to the encoder; any part of the tree can have any type
 
 
 def _wrong(what: str) -> TreeError:
@@ -136,7 +135,7 @@ def _sparse_encoder(tree: object) -> SparseEncoder:
 
 def _state_of(tree: object, name: str) -> dict[str, Any]:
     if not isinstance(tree, Made) or tree.name != name:
-        raise _wrong(f"it holds {_shown(tree)} where a {name.rpartition('.')[2]} must be")
+        raise _wrong(f"it holds {_shown(tree)} in place of a {name.rpartition('.')[2]}")
     if not isinstance(tree.state, dict):
         raise _wrong(f"the {name.rpartition('.')[2]} has no attributes")
     return tree.state
@@ -159,17 +158,17 @@ def _vocabulary(tree: object) -> dict[str, int]:
     if not isinstance(tree, dict) or not tree:
         raise _wrong(f"the vocabulary is {_shown(tree)}")
     for ngram in tree:
-        # a lone surrogate stands in no text, and could not be written to a file
+        # no text has a lone surrogate, and it could not be written to a file
         if len(ngram) not in (1, 2) or any("\ud800" <= character <= "\udfff" for character in ngram):
-            raise _wrong("the vocabulary holds what is no character 1- or 2-gram")
+            raise _wrong("the vocabulary holds something that is not a character 1- or 2-gram")
     columns = {ngram: _integer(column) for ngram, column in tree.items()}
-    if not all(0 <= column < len(columns) for column in columns.values()):  # sorting huge numbers could take hours
+    if not all(0 <= column < len(columns) for column in columns.values()):  # first: sorting huge numbers takes hours
         raise _wrong("the vocabulary's columns are not 0 .. V - 1")
     return columns
 
 
 def _idf(transformer: dict[str, Any], size: int) -> NDArray[np.float64]:
-    """Return the idf weights, shape (V,), from where scikit-learn kept them until 1.4, and from 1.5 on."""
+    """Return the idf weights, shape (V,), from ``_idf_diag`` (scikit-learn until 1.4) or ``idf_`` (from 1.5 on)."""
     found = []
     if transformer.get("idf_") is not None:
         found.append(_array(transformer["idf_"], "f"))
@@ -179,7 +178,7 @@ def _idf(transformer: dict[str, Any], size: int) -> NDArray[np.float64]:
         raise _wrong("there are no idf weights")
     if any(idf.shape != (size,) for idf in found):
         raise _wrong(f"there are not as many idf weights as n-grams, {size}")
-    with np.errstate(all="ignore"):  # they need not be finite, which is looked at later
+    with np.errstate(all="ignore"):  # SparseEncoder checks later that they are finite
         agree = np.allclose(found[0], found[-1], rtol=SAME_IDF, atol=0.0, equal_nan=True)
     if not agree:
         raise _wrong("its idf_ and _idf_diag differ")
@@ -187,7 +186,7 @@ def _idf(transformer: dict[str, Any], size: int) -> NDArray[np.float64]:
 
 
 def _diagonal(tree: object, size: int) -> NDArray[np.float64]:
-    """Return the diagonal of a (V, V) sparse matrix, shape (V,); anything beside it is an error."""
+    """Return the diagonal of a (V, V) sparse matrix, shape (V,); numbers off the diagonal are an error."""
     kind = MATRICES.get(tree.name) if isinstance(tree, Made) else None
     state = tree.state if isinstance(tree, Made) else None
     if kind is None or not isinstance(state, dict):
@@ -200,7 +199,7 @@ def _diagonal(tree: object, size: int) -> NDArray[np.float64]:
     if kind == "dia":
         expected = {"offsets": np.zeros(1)}
     elif kind == "coo":
-        rows = state.get("coords")  # of the newer versions
+        rows = state.get("coords")  # in newer versions of scipy
         state = {**state, "row": rows[0], "col": rows[1]} if isinstance(rows, tuple) and len(rows) == 2 else state
         expected = {"row": columns, "col": columns}
     else:
@@ -210,7 +209,7 @@ def _diagonal(tree: object, size: int) -> NDArray[np.float64]:
     return _array(state.get("data"), "f")
 
 
-# -- numpy's own values; kind is "f", floats, or "i", integers
+# -- numpy's values; kind is "f" for floats or "i" for integers
 
 
 def _array(tree: object, kind: str) -> NDArray[Any]:
@@ -219,9 +218,9 @@ def _array(tree: object, kind: str) -> NDArray[Any]:
     dtype: object = None
     data: object = None
     if isinstance(tree, Made) and tree.name in RECONSTRUCT and isinstance(tree.state, tuple) and len(tree.state) == 5:
-        _, shape, dtype, _, data = tree.state  # (version, shape, dtype, is Fortran's, bytes)
+        _, shape, dtype, _, data = tree.state  # (version, shape, dtype, Fortran order, bytes)
     elif isinstance(tree, Made) and tree.name in FROM_BUFFER and len(tree.args) == 4 and tree.state is None:
-        data, dtype, shape, _ = tree.args  # the order does not matter to one row
+        data, dtype, shape, _ = tree.args  # C or Fortran order is the same for one row
     values = _numbers(dtype, data, kind)
     if not isinstance(shape, tuple) or shape not in ((len(values),), (1, len(values))):
         raise _wrong("an array's shape is not that of its bytes")
@@ -229,12 +228,12 @@ def _array(tree: object, kind: str) -> NDArray[Any]:
 
 
 def _numbers(dtype: object, data: object, kind: str) -> NDArray[Any]:
-    """Return the numbers that the bytes are, shape (n,), in this machine's byte order."""
+    """Return the numbers in the bytes, shape (n,), in this machine's byte order."""
     if not isinstance(dtype, Made) or dtype.name != "numpy.dtype" or not dtype.args:
         raise _wrong(f"an array is {_shown(dtype)}")
     code, state = dtype.args[0], dtype.state
     sizes = (f"{kind}4", f"{kind}8")
-    # (version, byte order, then what structured and other types have)
+    # (version, byte order, then six values for structured and other types)
     if not isinstance(code, str) or code not in sizes or not isinstance(state, tuple) or len(state) != 8:
         raise _wrong(f"an array's type is {_shown(code)}, not one of {' and '.join(sizes)}")
     order = state[1]
@@ -242,12 +241,12 @@ def _numbers(dtype: object, data: object, kind: str) -> NDArray[Any]:
         raise _wrong(f"an array's byte order is {_shown(order)}")
     data = _bytes(data)
     if len(data) % int(code[1]):
-        raise _wrong("an array's last number is cut")
+        raise _wrong("an array's last number is cut short")
     return np.frombuffer(data, dtype=order + code).astype(f"{kind}8")
 
 
 def _bytes(tree: object) -> bytes:
-    if isinstance(tree, Made) and tree.name == "_codecs.encode" and tree.state is None:  # bytes, in protocol 2
+    if isinstance(tree, Made) and tree.name == "_codecs.encode" and tree.state is None:  # bytes in protocol 2
         if len(tree.args) != 2 or not isinstance(tree.args[0], str) or tree.args[1] not in ("latin1", "latin-1"):
             raise _wrong("bytes are not written as Latin-1")
         try:
@@ -270,7 +269,7 @@ def _integer(tree: object) -> int:
 
 
 def _shown(tree: object) -> str:
-    """Return the value if it is short and plain, else its kind: a foreign tree may be deep, huge or a circle."""
+    """Return the value if it is short and plain, else its type: a foreign tree may be deep, huge or cyclic."""
     if tree is None or type(tree) in (bool, float):
         return repr(tree)
     if type(tree) is str and len(tree) <= 100:

@@ -1,7 +1,7 @@
-"""A checkpoint in upstream's files, for the programs that read those: the only place where a pickle is written.
+"""Write a checkpoint in upstream's files, for the programs that read those; no other module writes a pickle.
 
-They call ``pickle.load``, ``torch.load`` and ``AutoModel.from_pretrained``, under libraries of many years: what is
-written here is made of the parts that all of them know. Nothing here unpickles.
+These programs call ``pickle.load``, ``torch.load`` and ``AutoModel.from_pretrained`` of old and new library versions,
+so the files contain only names that every version knows. Nothing here unpickles.
 """
 
 import os
@@ -29,16 +29,16 @@ from biosyn.encoders.sparse import SparseEncoder
 from biosyn.errors import InputError
 from biosyn.files import read_json, staged_folder, write_json, write_lines
 
-PICKLE_PROTOCOL = 3  # the newest that spells every class out in one opcode, GLOBAL; Python 3.7's own
+PICKLE_PROTOCOL = 3  # the newest that writes a class as one opcode, GLOBAL; the default of Python 3.7
 
-# Where numpy >= 2 and scipy >= 1.8 say their parts live -> a name that older and newer ones import, without a warning.
+# A name as numpy >= 2 and scipy >= 1.8 pickle it -> one that older and newer versions import without a warning.
 NAMES_OF_EVERY_VERSION = {
     "numpy._core.multiarray _reconstruct": "numpy.core.multiarray _reconstruct",
     "scipy.sparse._csr csr_matrix": "scipy.sparse csr_matrix",
 }
 
-# What BioSyn's TF-IDF is, and scikit-learn's defaults beside it, spelled out: an unpickled object has only the
-# parameters that its pickle holds.
+# The settings of BioSyn's TF-IDF and scikit-learn's defaults for the rest: an unpickled object has only the parameters
+# that its pickle holds.
 ALL_WEIGHTING = {**WEIGHTING, "smooth_idf": True}
 ALL_COUNTING = {
     **COUNTING,
@@ -65,13 +65,9 @@ def save_upstream(
     """Write the checkpoint into the folder in upstream's format; other files there stay.
 
     The files are ``config.json``, ``pytorch_model.bin``, the tokenizer's (with ``vocab.txt``, if it is WordPiece),
-    ``sparse_encoder.pk`` and ``sparse_weight.pt``. The first is removed first and comes back last: a crash while
-    saving leaves a folder that does not load.
-
-    Raises
-    ------
-    InputError
-        If the folder cannot be written, or holds a model's file that would be read beside these, or in their place.
+    ``sparse_encoder.pk`` and ``sparse_weight.pt``. ``config.json`` is removed first and written last, so a crash leaves
+    a folder that does not load. A folder is refused if it holds a model file that would be read with or instead of
+    these.
     """
     folder = Path(folder)
     try:
@@ -90,7 +86,7 @@ def save_upstream(
 
 
 def _write_encoder(stage: Path, model: PreTrainedModel) -> None:
-    # by way of transformers' own file: its names and its choice of weights, whatever has been done to the modules
+    # via transformers' own file, which has the right names and weights even if modules have been replaced
     model.save_pretrained(stage)
     weights = {
         name: tensor.float() if tensor.is_floating_point() else tensor
@@ -106,9 +102,9 @@ def _write_tokenizer(stage: Path, tokenizer: PreTrainedTokenizerBase) -> None:
     save_tokenizer(tokenizer, stage)
     backend = getattr(tokenizer, "backend_tokenizer", None)
     if backend is None or not isinstance(backend.model, WordPiece):
-        return  # its slow tokenizer has files of its own
+        return  # other slow tokenizers have their own files
     rows = sorted((row, piece) for piece, row in backend.get_vocab(with_added_tokens=False).items())
-    # A piece's id is its line; where that cannot be, tokenizer.json alone must do.
+    # the line of a piece is its id, so ids with gaps are in tokenizer.json alone
     if [row for row, _ in rows] == list(range(len(rows))):
         write_lines(stage / "vocab.txt", (piece for _, piece in rows))
 
@@ -116,16 +112,16 @@ def _write_tokenizer(stage: Path, tokenizer: PreTrainedTokenizerBase) -> None:
 def _torch_save(value: Any, path: Path) -> None:
     try:
         torch.save(value, path)
-    except RuntimeError as error:  # so torch calls a full disk
+    except RuntimeError as error:  # torch reports a full disk as one
         raise OSError(str(error).splitlines()[0]) from error
 
 
 def _refuse_a_mixture(folder: Path, written: set[str]) -> None:
-    """Refuse a folder with a model's file that the export does not replace: our manifest, newer weights."""
+    """Refuse a folder with a model file that the export does not replace, such as our manifest or newer weights."""
     for name in _file_names():
         if name not in written and name != FILES.card and (folder / name).exists():
             raise InputError(
-                f"holds {name} already, which would be read with the exported files: choose another folder", path=folder
+                f"already holds {name}, which would be read with the exported files: choose another folder", path=folder
             )
 
 
@@ -135,13 +131,12 @@ def _file_names() -> Iterator[str]:
 
 
 def _pickled(encoder: SparseEncoder) -> bytes:
-    """Return the encoder as a pickled TfidfVectorizer that computes right under scikit-learn 0.18 to 1.9.
+    """Return the encoder as a pickled TfidfVectorizer that gives the right vectors under scikit-learn 0.18 to 1.9.
 
-    Until 1.4 scikit-learn multiplies by ``_idf_diag``, from 1.5 on by ``idf_``, and neither looks for the other: so
-    both are there.
+    scikit-learn multiplies by ``_idf_diag`` until 1.4 and by ``idf_`` from 1.5 on, so the pickle has both.
 
-    scikit-learn adds its ``_sklearn_version``, and warns when it loads under another. Under another it warns without
-    one too ("from version pre-0.18"), so the true one stays: it is silent where it was written, and right elsewhere.
+    scikit-learn adds ``_sklearn_version`` to a pickle, and warns when another version loads it. Without the entry it
+    would warn as well ("from version pre-0.18"), so the true version stays.
     """
     idf = np.array(encoder.idf, dtype=np.float64)  # (V,)
     size = len(idf)
@@ -152,7 +147,7 @@ def _pickled(encoder: SparseEncoder) -> bytes:
         "idf_": idf,
         "_idf_diag": sparse.csr_matrix((idf.copy(), columns, ends), shape=(size, size)),
     }
-    # The pickle of equal strings depends on whether they are one object, so they are made to be.
+    # Equal strings are pickled differently if they are separate objects, so they are interned.
     vocabulary = {
         intern(ngram): column for ngram, column in sorted(encoder.vocabulary.items(), key=lambda item: item[1])
     }
@@ -161,21 +156,21 @@ def _pickled(encoder: SparseEncoder) -> bytes:
         **ALL_COUNTING,
         "fixed_vocabulary_": False,
         "vocabulary_": vocabulary,
-        "stop_words_": None,  # what fit() cut away, kept for a look until 1.4; its documentation allows None
+        "stop_words_": None,  # the terms that fit() dropped, kept for inspection until 1.4; documented to allow None
         "_tfidf": _with_state(TfidfTransformer, weighting),
     }
     return _renamed(pickle.dumps(_with_state(TfidfVectorizer, counting), protocol=PICKLE_PROTOCOL))
 
 
 def _with_state(kind: type[Any], state: dict[str, Any]) -> Any:
-    # past the constructor, whose parameters and private attributes are the installed version's
+    # without the constructor, whose parameters and private attributes depend on the installed version
     estimator: Any = object.__new__(kind)
     vars(estimator).update(state)
     return estimator
 
 
 def _renamed(pickled: bytes) -> bytes:
-    """Give the classes the names that every version of their libraries knows; not a byte of the data is looked at."""
+    """Replace the names of classes by ones that every version of their libraries knows; data is left as it is."""
     parts, done = [], 0
     for opcode, argument, position in pickletools.genops(pickled):
         if opcode.name == "GLOBAL" and position is not None and argument in NAMES_OF_EVERY_VERSION:

@@ -1,6 +1,6 @@
-"""Files of mentions in, the same files with links out.
+"""Read files of mentions, and write the same files with links added.
 
 In: a CSV, TSV, JSONL, PubTator, BioC or plain text file of any size. Out: its units, each with its mentions, and each
-unit written back with the links added. Start with `formats.py` (which format a file has) and `units.py` (what a unit
-is).
+unit's bytes with the links added. Start with `formats.py`, which recognises a file's format, and `units.py`, which
+defines a unit.
 """

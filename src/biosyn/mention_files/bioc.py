@@ -1,6 +1,6 @@
-"""BioC XML and JSON, document by document: safe to read from anyone, and never whole in memory.
+"""Read BioC XML and JSON document by document; links become infons of the annotations.
 
-In a file of mentions the links become infons of the annotations.
+Files need not be trusted, and are never in memory as a whole.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -18,22 +18,17 @@ from biosyn.mention_files.json_places import JsonObject, ParsedJson, with_member
 from biosyn.mention_files.units import Link, Mention, Unit, added_texts, already_linked, bad_unit, plain_unit
 
 Infons = tuple[Any, dict[str, str]]
-"""The source of an annotation, an XML element or JSON object, and the infons to put into it."""
+"""The source of an annotation, an XML element or JSON object, and the infons to add to it."""
 
 
 def read_bioc(path: str | Path) -> Iterator[BiocDocument]:
-    """Yield the documents of a BioC file: XML, JSON, or JSON with a document a line; ``.gz`` is unpacked.
+    """Yield the documents of a BioC file: XML, JSON, or JSON with one document per line; ``.gz`` is unpacked.
 
-    What the file is is seen from its first character.
-
-    Raises
-    ------
-    InputError
-        If it is none of these, not well-formed, or declares entities; the place is named.
+    The first character tells XML from JSON. XML that declares entities is refused.
     """
     with open_binary(path) as stream:
         head = stream.peek(64).removeprefix(b"\xef\xbb\xbf").lstrip()[:1]
-        if head in (b"<", b"\xff", b"\xfe"):  # the last two begin UTF-16
+        if head in (b"<", b"\xff", b"\xfe"):  # UTF-16 begins with the last two
             for part in xml_pieces(stream, path):
                 if not isinstance(part, bytes):
                     yield xml_document(part, path)
@@ -46,7 +41,7 @@ def read_bioc(path: str | Path) -> Iterator[BiocDocument]:
 def bioc_xml_units(
     stream: BufferedReader, path: str | Path, *, types: frozenset[str] | None, keys: Sequence[str]
 ) -> Iterator[Unit]:
-    """Yield a unit a document, and units for what stands around them; ``types`` None means all."""
+    """Yield one unit per document, and units for the text between them; ``types`` None means all."""
     for piece in xml_pieces(stream, path):
         if isinstance(piece, bytes):
             yield plain_unit(piece)
@@ -57,7 +52,7 @@ def bioc_xml_units(
 def bioc_json_units(
     stream: BufferedReader, path: str | Path, *, types: frozenset[str] | None, keys: Sequence[str]
 ) -> Iterator[Unit]:
-    """Yield a unit a document, and units for what stands around them; ``types`` None means all."""
+    """Yield one unit per document, and units for the text between them; ``types`` None means all."""
     for text, parsed in json_pieces(stream, path):
         if parsed is None:
             yield plain_unit(text.encode())
@@ -72,7 +67,7 @@ def _unit(
     types: frozenset[str] | None,
     keys: Sequence[str],
 ) -> Unit:
-    """Return the unit of a document, from what reads it and what writes it with infons added."""
+    """Return the unit of a document; ``read`` parses it, and ``written_with`` gives its bytes with infons added."""
     try:
         document = read(path)
     except InputError as error:
@@ -97,14 +92,14 @@ def _json_with(text: str, parsed: ParsedJson, added: Sequence[Infons]) -> bytes:
 
 
 def _json_members(annotation: JsonObject, infons: JsonObject) -> tuple[JsonObject, JsonObject]:
-    """Return the object to put members into, and these members: the infons are an object of their own."""
+    """Return the object to extend and its new members: the annotation's infons object, or the annotation itself."""
     return (annotation["infons"], infons) if "infons" in annotation else (annotation, {"infons": infons})
 
 
 def _mentions(
     document: BiocDocument, path: str | Path, types: frozenset[str] | None
 ) -> tuple[list[BiocAnnotation], tuple[Mention, ...]]:
-    """Return the annotations that are wanted, and their mentions in the same order."""
+    """Return the annotations of the wanted types, and their mentions in the same order."""
     annotations, mentions = [], []
     for passage in document.passages:
         for annotation in passage.annotations:

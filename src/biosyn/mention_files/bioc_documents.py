@@ -1,4 +1,4 @@
-"""The parts of a BioC document, from whichever kind of file."""
+"""The parts of a BioC document, read from XML or JSON."""
 
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -9,8 +9,8 @@ from biosyn.errors import InputError
 class BiocAnnotation(NamedTuple):
     """An annotated mention.
 
-    ``locations`` are (offset, length) in characters of the document, (-1, -1) where one is no pair of numbers;
-    ``text`` is None where it is missing. ``source`` is the XML element or JSON node that it was read from.
+    ``locations`` are (offset, length) in characters of the document, -1 for anything that is not a number; ``text`` is
+    None if it is missing. ``source`` is the XML element or JSON object that the annotation was read from.
     """
 
     id: str
@@ -21,7 +21,7 @@ class BiocAnnotation(NamedTuple):
 
 
 class BiocPassage(NamedTuple):
-    """A passage, or a sentence of one, that holds text: where it begins in the document, its text and annotations."""
+    """A passage, or a sentence of one; ``offset`` is the position in the document where its text begins."""
 
     offset: int
     text: str | None
@@ -30,22 +30,22 @@ class BiocPassage(NamedTuple):
 
 
 class BiocDocument(NamedTuple):
-    """A document; the sentences of its passages stand among the passages, in their order."""
+    """A document; each passage is followed by its sentences."""
 
     id: str
     passages: tuple[BiocPassage, ...]
 
     @property
     def text(self) -> str:
-        """The text that is there, in order: a passage is followed by an empty line, the last by a line end."""
+        """The texts of all passages in order, an empty line after each, a line end after the last."""
         return "\n\n".join(passage.text for passage in self.passages if passage.text) + "\n"
 
 
 def annotation_problem(annotation: BiocAnnotation, passage: BiocPassage) -> str:
     """Say what is wrong with an annotation, or return an empty text.
 
-    Its places must lie inside the passage, and where it has one place that is text, the texts must agree; a passage
-    without text cannot tell.
+    Its locations must lie inside the passage, and the text at a single location must be the annotation's. In a passage
+    without text neither is checked.
 
     Examples
     --------
@@ -53,7 +53,7 @@ def annotation_problem(annotation: BiocAnnotation, passage: BiocPassage) -> str:
     >>> annotation_problem(BiocAnnotation("1", "tumours", {}, ((105, 7),)), passage)
     ''
     >>> annotation_problem(BiocAnnotation("1", "tumours", {}, ((106, 7),)), passage)
-    'its place 106+7 lies outside the text'
+    'its span 106+7 lies outside the text'
     """
     if annotation.text is None:
         return "it has no text"
@@ -62,14 +62,25 @@ def annotation_problem(annotation: BiocAnnotation, passage: BiocPassage) -> str:
     for offset, length in annotation.locations:
         start = offset - passage.offset
         if length < 0 or start < 0 or start + length > len(passage.text):
-            return f"its place {offset}+{length} lies outside the text"
+            return f"its span {offset}+{length} lies outside the text"
     if len(annotation.locations) == 1:
         found = passage.text[start : start + length]
         if found.split() != annotation.text.split():  # real files differ in blanks
-            return f"its place {offset}+{length} holds {found[:60]!r}, not {annotation.text[:60]!r}"
+            return f"its span {offset}+{length} holds {found[:60]!r}, not {annotation.text[:60]!r}"
     return ""
 
 
+def whole_number(text: str) -> int:
+    """Return the number that the text is, -1 if it is none or longer than 15 digits.
+
+    Examples
+    --------
+    >>> whole_number("105"), whole_number("x"), whole_number("-1")
+    (105, -1, -1)
+    """
+    return int(text) if text.isascii() and text.isdecimal() and len(text) < 16 else -1
+
+
 def broken(path: str | Path, document: str, what: str) -> InputError:
-    """Return the error for a document that is no BioC."""
+    """Return the error for a document that is not BioC."""
     return InputError(f"document '{document[:60]}': {what}", path=path)

@@ -1,6 +1,6 @@
-"""BioC JSON as a stream: the documents as text and value, all that stands around them as text.
+"""Read BioC JSON as a stream: documents as text and value, the text between them as text.
 
-The pieces joined are the file again, to the letter.
+The pieces, joined, are the file, character by character.
 """
 
 import codecs
@@ -9,34 +9,29 @@ from pathlib import Path
 from typing import IO, Any, NamedTuple
 
 from biosyn.errors import InputError
-from biosyn.mention_files.bioc_documents import BiocAnnotation, BiocDocument, BiocPassage, broken
+from biosyn.mention_files.bioc_documents import BiocAnnotation, BiocDocument, BiocPassage, broken, whole_number
 from biosyn.mention_files.json_places import JsonObject, NoJsonError, ParsedJson, parse_json, skip_blanks
 
-DOCUMENTS = ("documents", "PubTator3")  # the latter is what NCBI's service calls them
+DOCUMENTS = ("documents", "PubTator3")  # the latter is the name in NCBI's service
 BLOCK = 1 << 16  # bytes read at a time
 
 
 class JsonPiece(NamedTuple):
-    """A piece of the file; ``parsed`` is the document that it is, or None."""
+    """A piece of the file; ``parsed`` is its value if it is a document, else None."""
 
     text: str
     parsed: ParsedJson | None = None
 
 
 def json_pieces(stream: IO[bytes], path: str | Path) -> Iterator[JsonPiece]:
-    """Yield the file in pieces: each document is one of its own.
+    """Yield the file in pieces, each document as one piece.
 
-    A collection is an object with an array ``documents``; several may stand in an array, or one after the other. An
-    object with ``passages`` is itself a document (JSON lines).
-
-    Raises
-    ------
-    InputError
-        If the text is not JSON or not UTF-8; the line is named.
+    A collection is an object with an array ``documents``; a file holds one or several, in an array or one after the
+    other. An object with ``passages`` is itself a document (JSON lines).
     """
     text = _JsonText(stream, path)
     if not text.peek():
-        raise InputError("is no BioC JSON: it is empty", path=path)
+        raise InputError("is not BioC JSON: it is empty", path=path)
     while text.peek():
         if text.peek() == "[":
             for _ in text.inside("[", "]"):
@@ -47,13 +42,7 @@ def json_pieces(stream: IO[bytes], path: str | Path) -> Iterator[JsonPiece]:
 
 
 def json_document(value: Any, path: str | Path) -> BiocDocument:
-    """Return the document; each annotation's ``source`` is its object.
-
-    Raises
-    ------
-    InputError
-        If a part of it is missing or is of another kind than BioC's.
-    """
+    """Return the document; each annotation's ``source`` is its object."""
     members = value if isinstance(value, dict) else {}
     name = str(members.get("id", ""))
     try:
@@ -62,13 +51,13 @@ def json_document(value: Any, path: str | Path) -> BiocDocument:
             for passage in _items(members, "passages", required=True)
             for part in (passage, *_items(passage, "sentences"))
         ]
-    except (KeyError, TypeError, AttributeError, RecursionError) as error:  # the last from an infon that is nested
-        raise broken(path, name, f"a part is missing or of another kind than BioC's ({error})") from error
+    except (KeyError, TypeError, AttributeError, RecursionError) as error:  # the last from a deeply nested infon
+        raise broken(path, name, f"a part is missing or has the wrong type ({error})") from error
     return BiocDocument(name, tuple(passages))
 
 
 def _collection(text: "_JsonText") -> Iterator[JsonPiece]:
-    """Yield the pieces of one object, which is a collection, or a document where ``passages`` comes first."""
+    """Yield the pieces of one object: a document if ``passages`` is the first known key, else a collection."""
     if text.first_of(("passages", *DOCUMENTS)) == "passages":
         yield from _document(text)
         return
@@ -81,7 +70,7 @@ def _collection(text: "_JsonText") -> Iterator[JsonPiece]:
 
 
 def _document(text: "_JsonText") -> Iterator[JsonPiece]:
-    """Yield the value that comes next, and before it what was taken since the last piece."""
+    """Yield the text consumed since the last piece, and then the next value."""
     text.peek()
     if before := text.cut():
         yield JsonPiece(before)
@@ -90,10 +79,9 @@ def _document(text: "_JsonText") -> Iterator[JsonPiece]:
 
 
 class _JsonText:
-    """The text of a stream, taken token by token or value by value; only what is not yet cut off is in memory.
+    """The text of a stream, consumed by token or by value; only the part since the last cut is in memory.
 
-    Every method that looks ahead or takes something raises an InputError that names the line, where the text is not
-    UTF-8 or not the JSON that is expected.
+    Text that is not UTF-8 or not the expected JSON is an InputError that names the line.
     """
 
     def __init__(self, stream: IO[bytes], path: str | Path):
@@ -103,23 +91,23 @@ class _JsonText:
         self._text = ""
         self._line = 1  # of the text's first character
         self._read_on(len(codecs.BOM_UTF8))
-        self._at = int(self._text == "\ufeff")  # what is before it is taken
+        self._at = int(self._text == "\ufeff")  # the text before it is consumed
 
     def cut(self) -> str:
-        """Return what was taken since the last cut, and forget it."""
+        """Return the text consumed since the last cut, and drop it."""
         taken, self._text, self._at = self._text[: self._at], self._text[self._at :], 0
         self._line += taken.count("\n")
         return taken
 
     def peek(self) -> str:
-        """Take the blanks that come next; return the character after them, or an empty text at the end."""
+        """Consume blanks; return the character after them, or an empty text at the end."""
         while True:
             self._at = skip_blanks(self._text, self._at)
             if self._at < len(self._text) or not self._read_on(BLOCK):
                 return self._text[self._at : self._at + 1]
 
     def take(self, allowed: str) -> str:
-        """Take one of these characters, and the blanks before it."""
+        """Consume blanks and one of the allowed characters, and return it."""
         found = self.peek()
         if not found or found not in allowed:
             raise self._unexpected(f"one of {' '.join(allowed)}")
@@ -127,7 +115,7 @@ class _JsonText:
         return found
 
     def inside(self, opening: str, closing: str) -> Iterator[None]:
-        """Step through an array or object: take all but what stands between its brackets and commas."""
+        """Yield before each item of an array or object, which the caller consumes; consume brackets and commas."""
         self.take(opening)
         mark = "," if self.peek() != closing else self.take(closing)
         while mark == ",":
@@ -135,7 +123,7 @@ class _JsonText:
             mark = self.take(f",{closing}")
 
     def key(self) -> str:
-        """Take a key and its colon."""
+        """Consume a key and its colon; return the key."""
         if self.peek() != '"':
             raise self._unexpected("a key in quotes")
         key = str(self.value().value)
@@ -143,21 +131,22 @@ class _JsonText:
         return key
 
     def value(self) -> ParsedJson:
-        """Take a value."""
+        """Consume a value and return it."""
         self.peek()
         while True:
             try:
                 parsed = parse_json(self._text, self._at)
             except NoJsonError as error:
+                # the text doubles each time, so that a long value is parsed a few times only
                 if not error.cut_short or not self._read_on(max(BLOCK, len(self._text))):
                     raise self._error(str(error), error.place) from error
             else:
-                if parsed.end < len(self._text) or not self._read_on(BLOCK):  # a number may go on
+                if parsed.end < len(self._text) or not self._read_on(BLOCK):  # a number may continue in the next block
                     self._at = parsed.end
                     return parsed
 
     def first_of(self, keys: Sequence[str]) -> str:
-        """Return the first of these keys in the object that comes next, or an empty text; nothing is taken."""
+        """Return the first of these keys in the next object, or an empty text; consume nothing."""
         if self.peek() != "{":
             raise self._unexpected("a collection or document")
         start = self._at
@@ -171,7 +160,7 @@ class _JsonText:
         return ""
 
     def _read_on(self, size: int) -> bool:
-        """Read on; a long value asks for as much again as there is, so that it is not parsed too often."""
+        """Read ``size`` more bytes, and say whether there were any."""
         try:
             data = self._stream.read(size)
             self._text += self._decoder.decode(data, final=not data)
@@ -184,7 +173,7 @@ class _JsonText:
 
     def _error(self, what: str, place: int) -> InputError:
         line = self._line + self._text.count("\n", 0, place)
-        return InputError(f"is no BioC JSON: {what}", path=self._path, line=line)
+        return InputError(f"is not BioC JSON: {what}", path=self._path, line=line)
 
 
 def _passage(members: JsonObject) -> BiocPassage:
@@ -193,17 +182,17 @@ def _passage(members: JsonObject) -> BiocPassage:
 
 
 def _annotation(members: JsonObject) -> BiocAnnotation:
-    places = tuple((_whole(place["offset"]), _whole(place["length"])) for place in _items(members, "locations"))
-    return BiocAnnotation(str(members.get("id", "")), _text(members), _infons(members), places, members)
+    locations = tuple((_whole(each["offset"]), _whole(each["length"])) for each in _items(members, "locations"))
+    return BiocAnnotation(str(members.get("id", "")), _text(members), _infons(members), locations, members)
 
 
 def _items(members: Mapping[str, Any], key: str, *, required: bool = False) -> list[JsonObject]:
-    """Return the array's elements; none where it is missing, unless it is required."""
+    """Return the array's elements, or none if it is missing and not required."""
     if key not in members and not required:
         return []
     items = members[key]
     if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
-        raise TypeError(f"'{key}' is no array of objects")
+        raise TypeError(f"'{key}' is not an array of objects")
     return items
 
 
@@ -212,15 +201,15 @@ def _infons(members: JsonObject) -> dict[str, str]:
 
 
 def _whole(value: Any) -> int:
-    """Return a whole number, of which some tools write a string; -1 for anything else."""
-    if isinstance(value, str) and value.isascii() and value.isdecimal() and len(value) < 16:
-        return int(value)
+    """Return a whole number, which some tools write as a string; -1 for anything else."""
+    if isinstance(value, str):
+        return whole_number(value)
     return value if isinstance(value, int) and not isinstance(value, bool) else -1
 
 
 def _text(members: JsonObject) -> str | None:
-    """Return the text, None where it is missing; one that is null is of another kind."""
+    """Return the text, None if it is missing; null is an error."""
     text = members.get("text", "")
     if not isinstance(text, str):
-        raise TypeError("a 'text' is no string")
+        raise TypeError("a 'text' is not a string")
     return text if "text" in members else None

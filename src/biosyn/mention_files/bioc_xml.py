@@ -1,7 +1,7 @@
-"""BioC XML as a stream: the documents as elements, all that stands around them as bytes.
+"""Read BioC XML as a stream: documents as elements, the text between them as bytes.
 
-The pieces, elements written by `to_bytes`, make up the file again: equal after C14N, comments, infon order, attributes
-and blanks included. In bytes it may differ as lxml writes: UTF-8, quotes of attributes, ``<a/>`` for ``<a></a>``.
+The pieces, with elements written by `to_bytes`, are the file, equal after C14N with comments, infon order, attributes
+and blanks. The bytes are those that lxml writes: UTF-8, its quotes around attributes, ``<a/>`` for ``<a></a>``.
 """
 
 from collections.abc import Iterator, Mapping
@@ -10,7 +10,7 @@ from typing import IO, Any
 
 from biosyn.data.xml import lxml_etree
 from biosyn.errors import InputError
-from biosyn.mention_files.bioc_documents import BiocAnnotation, BiocDocument, BiocPassage, broken
+from biosyn.mention_files.bioc_documents import BiocAnnotation, BiocDocument, BiocPassage, broken, whole_number
 
 Element = Any  # of lxml, which is optional and has no types
 
@@ -18,14 +18,10 @@ MARK = b"<!---->"
 
 
 def xml_pieces(stream: IO[bytes], path: str | Path) -> Iterator[bytes | Element]:
-    """Yield what is before the first document, each ``document`` element with the text after it, and what follows.
+    """Yield the start of the file, each ``document`` element with the text after it, and the end of the file.
 
-    No entity is expanded, no DTD loaded, nothing read but the stream. A DOCTYPE that only names ``BioC.dtd`` is kept.
-
-    Raises
-    ------
-    InputError
-        If the file is not well-formed or too deep, its root is not ``collection``, or its DOCTYPE declares anything.
+    No entity is expanded, no DTD loaded, nothing but the stream read. A DOCTYPE that only names ``BioC.dtd`` is kept;
+    one with declarations is refused, and so is a file that is nested too deep.
     """
     etree = lxml_etree()
     events = etree.iterparse(
@@ -45,7 +41,7 @@ def xml_pieces(stream: IO[bytes], path: str | Path) -> Iterator[bytes | Element]
                 root = element
                 _require_bioc(root, path)
             depth += 1 if event == "start" else -1
-            if event == "start" and depth == 2 and not frame[0]:  # now the text before the first child is known
+            if event == "start" and depth == 2 and not frame[0]:  # the text before the first child is complete
                 frame = _frame(root)
                 yield frame[0]
             if event == "end" and depth == 1:
@@ -66,16 +62,10 @@ def to_bytes(element: Element) -> bytes:
 
 
 def xml_document(element: Element, path: str | Path) -> BiocDocument:
-    """Return the document; each annotation's ``source`` is its element.
-
-    Raises
-    ------
-    InputError
-        If an offset is no number, or an entity stands in it.
-    """
+    """Return the document; each annotation's ``source`` is its element. A document with an entity is refused."""
     name = element.findtext("id") or ""
     if next(element.iter(lxml_etree().Entity), None) is not None:
-        raise broken(path, name, "an entity stands in it: write the character itself")
+        raise broken(path, name, "it holds an entity: write the character itself")
     passages = [
         _passage(part, name, path)
         for passage in element.iterchildren("passage")
@@ -85,9 +75,9 @@ def xml_document(element: Element, path: str | Path) -> BiocDocument:
 
 
 def add_infons(annotation: Element, infons: Mapping[str, str]) -> None:
-    """Add infons after those that are there, each followed by the same blanks as the one before it.
+    """Add infons after the present ones, each followed by the same blanks as the one before it.
 
-    Taken out again with the text after them, they leave the annotation as it was.
+    Removing them with the text after them restores the annotation.
     """
     etree = lxml_etree()
     present = annotation.findall("infon")
@@ -101,16 +91,16 @@ def add_infons(annotation: Element, infons: Mapping[str, str]) -> None:
 def _passage(element: Element, document: str, path: str | Path) -> BiocPassage:
     offset = _number(element.findtext("offset"))
     if offset < 0:
-        raise broken(path, document, f"the offset of a {element.tag} is no number")
+        raise broken(path, document, f"the offset of a {element.tag} is not a number")
     annotations = tuple(_annotation(child) for child in element.iterchildren("annotation"))
     return BiocPassage(offset, _text(element), annotations, _infons(element))
 
 
 def _annotation(element: Element) -> BiocAnnotation:
-    places = tuple(
-        (_number(place.get("offset")), _number(place.get("length"))) for place in element.iterchildren("location")
+    locations = tuple(
+        (_number(each.get("offset")), _number(each.get("length"))) for each in element.iterchildren("location")
     )
-    return BiocAnnotation(element.get("id") or "", _text(element), _infons(element), places, element)
+    return BiocAnnotation(element.get("id") or "", _text(element), _infons(element), locations, element)
 
 
 def _infons(element: Element) -> dict[str, str]:
@@ -123,12 +113,11 @@ def _text(element: Element) -> str | None:
 
 
 def _number(text: str | None) -> int:
-    text = (text or "").strip()
-    return int(text) if text.isascii() and text.isdecimal() and len(text) < 16 else -1
+    return whole_number((text or "").strip())
 
 
 def _released(root: Element, keep: Element = None) -> Iterator[bytes | Element]:
-    """Take the children before ``keep`` out of the tree, whose text after them is complete, and give them on."""
+    """Remove the children before ``keep`` from the tree and yield them; the text after each of them is complete."""
     while len(root) and root[0] is not keep:
         child = root[0]
         root.remove(child)
@@ -136,7 +125,7 @@ def _released(root: Element, keep: Element = None) -> Iterator[bytes | Element]:
 
 
 def _frame(root: Element) -> tuple[bytes, bytes]:
-    """Return all that comes before the root's first child, and the root's end."""
+    """Return everything before the root's first child, and the root's end tag."""
     etree = lxml_etree()
     info = root.getroottree().docinfo
     shell = etree.Element(root.tag, dict(root.attrib), nsmap=root.nsmap)
@@ -151,9 +140,9 @@ def _frame(root: Element) -> tuple[bytes, bytes]:
 def _require_bioc(root: Element, path: str | Path) -> None:
     declared = root.getroottree().docinfo.internalDTD
     if declared is not None and (any(declared.iterentities()) or any(declared.iterelements())):
-        raise InputError("its DOCTYPE declares entities or elements of its own: take the [...] part out", path=path)
+        raise InputError("its DOCTYPE declares entities or elements: remove its [...] part", path=path)
     if root.tag != "collection":
-        raise InputError(f"is no BioC: its root is <{str(root.tag)[:40]}>, not <collection>", path=path)
+        raise InputError(f"is not BioC: its root is <{str(root.tag)[:40]}>, not <collection>", path=path)
 
 
 def _syntax(error: Any, path: str | Path) -> InputError:

@@ -1,4 +1,4 @@
-"""The formats by name, which one a file is, and opening it."""
+"""Recognise the format of a file of mentions, and open the file as units."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -26,13 +26,7 @@ SUFFIXES = {
 
 
 def format_of(path: str | Path) -> str:
-    """Return a file's format by its suffix, ``.gz`` left aside; any other is PubTator if its first line is a title.
-
-    Raises
-    ------
-    InputError
-        If the file cannot be read.
-    """
+    """Return a file's format by its suffix before ``.gz``; any other file is PubTator if its first line is a title."""
     suffixes = [suffix.lower() for suffix in PurePath(path).suffixes]
     if suffixes[-1:] == [".gz"]:
         suffixes.pop()
@@ -47,10 +41,10 @@ def format_of(path: str | Path) -> str:
 
 
 class Wanted(NamedTuple):
-    """Where mentions are looked for, and what is added.
+    """Where to look for mentions, and what to add.
 
     ``column`` and ``field`` hold the mention in a table and in a JSON object; ``types`` are the types of mentions to
-    link where mentions have one (None: all); ``keys`` are some of those in `units`.
+    link in formats that have types (None: all); ``keys`` is a selection of the keys in `units`.
     """
 
     column: str
@@ -60,7 +54,7 @@ class Wanted(NamedTuple):
 
 
 class MentionFile(NamedTuple):
-    """A file of mentions, of a known format."""
+    """A file of mentions in a known format."""
 
     path: Path
     file_format: str
@@ -70,10 +64,7 @@ class MentionFile(NamedTuple):
     def units(self) -> Iterator[Iterator[Unit]]:
         """Open the file and give its units, which together are the file.
 
-        Raises
-        ------
-        InputError
-            Here or while it is read: if the file is damaged in a way that leaves no record to go on from.
+        Damage after which no next record can be found is an InputError, here or while units are read.
         """
         with open_binary(self.path) as stream:
             yield _READERS[self.file_format](stream, self.path, self.wanted)

@@ -1,7 +1,7 @@
-"""JSON read by the standard parser, and written back to the letter with members put into some of its objects.
+"""Parse JSON with the standard parser, and insert members into some of its objects without any other change.
 
-The parser gives values without their places. It gives its objects in the order in which they end, though, and that is
-the order of the braces ``}`` in the text, strings left aside: the n-th object ends at the n-th of them.
+The parser gives values without their positions, but it creates objects in the order in which they end. That is the
+order of the braces ``}`` in the text, outside strings: the n-th object ends at the n-th brace.
 """
 
 import json
@@ -13,13 +13,13 @@ MAX_DIGITS = 300
 BLANKS = " \t\n\r"
 _BLANKS = re.compile(f"[{BLANKS}]*")
 _STRING_OR_BRACE = re.compile(r'"(?:[^"\\]++|\\.)*+"|}', re.DOTALL)
-_TAIL = 16  # characters: more than the longest token that a cut makes an error, -Infinity or \ud83d\ude00
+_TAIL = 16  # characters, more than the longest token that is an error if cut short: -Infinity or \ud83d\ude00
 
 JsonObject = dict[str, Any]
 
 
 class ParsedJson(NamedTuple):
-    """A value of a text and where it ends there; ``objects`` are those in it, in the order in which they end."""
+    """A value and its end in the text; ``objects`` are the objects in it, in the order in which they end."""
 
     value: Any
     end: int
@@ -27,7 +27,7 @@ class ParsedJson(NamedTuple):
 
 
 class NoJsonError(ValueError):
-    """A text that is no JSON from ``place`` on; one that is ``cut_short`` may be, with more text after it."""
+    """The text is not JSON from ``place`` on; if it is ``cut_short``, it may be with more text after it."""
 
     def __init__(self, message: str, place: int, *, cut_short: bool = False):
         super().__init__(message)
@@ -36,14 +36,14 @@ class NoJsonError(ValueError):
 
 
 def parse_json(text: str, start: int = 0) -> ParsedJson:
-    """Parse the value that begins at ``start``, blanks before it allowed; what follows it is not looked at.
+    """Parse the value that begins at ``start``, after blanks; the text after it is ignored.
 
-    Whole numbers of more than ``MAX_DIGITS`` digits become floats: as an int they would cost quadratic time.
+    Whole numbers of more than ``MAX_DIGITS`` digits become floats, since parsing an int takes quadratic time.
 
     Raises
     ------
     NoJsonError
-        If it is no JSON (NaN and Infinity are none), an object holds a key twice, or it is nested too deep.
+        If the text is not JSON (NaN and Infinity are not), an object holds a key twice, or it is nested too deep.
 
     Examples
     --------
@@ -73,14 +73,14 @@ def parse_json(text: str, start: int = 0) -> ParsedJson:
 
 
 def skip_blanks(text: str, start: int) -> int:
-    """Return the place of the first character from ``start`` on that is no JSON blank."""
+    """Return the position of the first character from ``start`` on that is not a JSON blank."""
     found = _BLANKS.match(text, start)
-    assert found is not None  # it matches nothing too
+    assert found is not None  # the pattern also matches the empty text
     return found.end()
 
 
 def with_members(text: str, end: int, members: JsonObject) -> str:
-    """Return the text with members put after the last one of the object that ends at ``end``.
+    """Return the text with members inserted after the last one of the object that ends at ``end``.
 
     Examples
     --------
@@ -92,7 +92,7 @@ def with_members(text: str, end: int, members: JsonObject) -> str:
 
 
 def with_members_of(text: str, objects: Sequence[JsonObject], added: Sequence[tuple[JsonObject, JsonObject]]) -> str:
-    """Return the text of one value with members put into some of its objects, given as (object, members).
+    """Return the text of one value with members inserted into some of its objects, given as (object, members).
 
     Examples
     --------
@@ -113,7 +113,7 @@ def with_members_of(text: str, objects: Sequence[JsonObject], added: Sequence[tu
 
 
 def _addition(text: str, end: int, members: JsonObject) -> tuple[int, str]:
-    """Return where and what to insert into the object that ends at ``end``."""
+    """Return the position and the text to insert into the object that ends at ``end``."""
     place = end - 1
     while text[place - 1] in BLANKS:
         place -= 1
@@ -125,7 +125,7 @@ def _without_repeats(members: list[tuple[str, Any]]) -> JsonObject:
     found: JsonObject = {}
     for key, value in members:
         if key in found:
-            raise ValueError(f"the key {key[:40]!r} stands twice in one object")
+            raise ValueError(f"the key {key[:40]!r} occurs twice in one object")
         found[key] = value
     return found
 
@@ -135,4 +135,4 @@ def _whole(digits: str) -> int | float:
 
 
 def _refused(word: str) -> Any:
-    raise ValueError(f"{word} is no JSON value")
+    raise ValueError(f"{word} is not a JSON value")

@@ -1,4 +1,4 @@
-"""One JSON object a line; the links become members after the object's own, which stay to the letter."""
+"""One JSON object per line; links become members after the object's own, which do not change."""
 
 from collections.abc import Iterator, Sequence
 from io import BufferedReader
@@ -19,11 +19,11 @@ from biosyn.mention_files.units import (
 
 
 def jsonl_units(stream: BufferedReader, path: str | Path, *, field: str, keys: Sequence[str]) -> Iterator[Unit]:
-    """Yield a unit a line; the mention is the object's member ``field``."""
+    """Yield one unit per line; the mention is the object's member ``field``."""
 
     def unit_of(text: str, raw: bytes, place: str) -> Unit:
         def linked(link: Link) -> bytes:
-            whole = raw.decode()  # where the file begins with a byte order mark, the text is without it
+            whole = raw.decode()  # with the file's byte order mark, which the text does not have
             return with_members(whole, whole.rindex("}") + 1, added_fields(link, keys)).encode()
 
         try:
@@ -35,15 +35,15 @@ def jsonl_units(stream: BufferedReader, path: str | Path, *, field: str, keys: S
 
 
 def _object(text: str, field: str) -> dict[str, Any]:
-    """Return the line's object; a ValueError where it is none or has not the mention."""
+    """Return the line's object, or raise a ValueError if the line is not an object with the mention."""
     try:
         value, end, _ = parse_json(text)
         if skip_blanks(text, end) < len(text):
             raise ValueError("something follows the object")
     except ValueError as error:
-        raise ValueError(f"is no JSON object a line: {error}") from error
+        raise ValueError(f"is not one JSON object: {error}") from error
     if not isinstance(value, dict):
-        raise ValueError("is no JSON object a line")
+        raise ValueError("is not one JSON object")
     if not isinstance(value.get(field), str):
         raise ValueError(f"has no text '{field}': name the member that holds the mention with --field")
     if problem := already_linked(value):

@@ -1,6 +1,6 @@
 """PubTator: the id goes into the sixth column; every other line and column stays as it is.
 
-This reader keeps lines, so that relations, further columns and whatever else stands in real files survive.
+This reader keeps all lines, including relations, further columns and unknown lines of real files.
 `biosyn.corpora.pubtator` reads the same format as a corpus, and is strict.
 """
 
@@ -29,18 +29,7 @@ class _Line(NamedTuple):
 def pubtator_units(
     stream: BufferedReader, path: str | Path, *, types: frozenset[str] | None, keys: Sequence[str]
 ) -> Iterator[Unit]:
-    """Yield a unit a document, which ends where the next title begins.
-
-    Parameters
-    ----------
-    types
-        The only ones to link; None means all.
-
-    Raises
-    ------
-    InputError
-        If there is no title line at all.
-    """
+    """Yield one unit per document, which ends where the next title begins; ``types`` None means all."""
     document, documents = _Document("", types), 0
     for number, raw in raw_lines(stream, path):
         body, _ = split_line(raw)
@@ -57,7 +46,7 @@ def pubtator_units(
 
 
 class _Document:
-    """The lines of a document as they come."""
+    """A document, built line by line."""
 
     def __init__(self, pmid: str, types: frozenset[str] | None):
         self._pmid = pmid
@@ -66,18 +55,18 @@ class _Document:
         self._title = self._abstract = ""
 
     def add(self, raw: bytes, text: str, place: str, *, is_utf8: bool) -> None:
-        """Take the next line."""
+        """Add the next line."""
         mention = None
         if title := TITLE.fullmatch(text):
             self._title = title[2]
         elif abstract := _ABSTRACT.fullmatch(text):
             self._abstract = abstract[2]
-        else:  # a title may hold tabs, too
+        else:  # titles and abstracts may hold tabs
             mention = self._mention(text, place)
         self._lines.append(_Line(raw, text, mention if is_utf8 else Mention(text[:400], place, NOT_UTF8)))
 
     def unit(self, keys: Sequence[str]) -> Unit:
-        """Return the document."""
+        """Return the document as a unit."""
         lines = self._lines
 
         def render(links: Sequence[Link | None]) -> bytes:
@@ -88,14 +77,14 @@ class _Document:
         return Unit(mentions, render, text=f"{self._title}\n\n{self._abstract}\n")
 
     def _mention(self, text: str, place: str) -> Mention | None:
-        """Return the line's mention, or None: a relation, another line, or a type that is not wanted."""
+        """Return the line's mention, or None for a relation, another line, or a type that is not wanted."""
         fields = text.split("\t")
-        has_place = len(fields) > 2 and fields[1].isdecimal() and fields[2].isdecimal()
-        if not has_place and len(fields) <= _ID_COLUMN:
+        has_span = len(fields) > 2 and fields[1].isdecimal() and fields[2].isdecimal()
+        if not has_span and len(fields) <= _ID_COLUMN:
             return None
         if self._types is not None and len(fields) > 4 and fields[4] not in self._types:
             return None
-        problem = self._problem(fields) if has_place else "start and end must be numbers"
+        problem = self._problem(fields) if has_span else "start and end must be numbers"
         return Mention(text[:400] if problem else fields[3], place, problem)
 
     def _problem(self, fields: list[str]) -> str:
@@ -106,14 +95,14 @@ class _Document:
         text = f"{self._title} {self._abstract}"
         start, end = (int(field[:16]) for field in fields[1:3])
         if not start < end <= len(text):
-            return f"its place {start}-{end} lies outside the text"
+            return f"its span {start}-{end} lies outside the text"
         if text[start:end].split() != fields[3].split():  # real files differ in blanks
-            return f"its place {start}-{end} holds {text[start:end][:60]!r}, not {fields[3][:60]!r}"
+            return f"its span {start}-{end} holds {text[start:end][:60]!r}, not {fields[3][:60]!r}"
         return ""
 
 
 def _written(raw: bytes, link: Link | None, keys: Sequence[str]) -> bytes:
-    """Return the line with the id in its column, and a name and score, where they are wanted, after the last one."""
+    """Return the line with the id in its column, and name and score, if wanted, after the last column."""
     if link is None:
         return raw
     body, end = split_line(raw)

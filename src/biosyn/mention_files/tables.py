@@ -1,6 +1,6 @@
-"""One mention a line, and CSV and TSV with a header; the links become columns after the last one.
+"""One mention per line, and CSV and TSV with a header; links become columns after the last one.
 
-A record is kept as its bytes, quotes and line ends included, and the new columns are written after them.
+The bytes of a record are kept, quotes and line ends included, and the new columns are written after them.
 """
 
 import csv
@@ -29,7 +29,7 @@ from biosyn.mention_files.units import (
 
 
 class _Record(NamedTuple):
-    """A record: the number of its first line, its bytes, and its fields or what is wrong with it."""
+    """A record: the number of its first line, its bytes, and its fields or its problem."""
 
     line: int
     raw: bytes
@@ -38,7 +38,7 @@ class _Record(NamedTuple):
 
 
 def line_units(stream: BufferedReader, path: str | Path, *, keys: Sequence[str]) -> Iterator[Unit]:
-    """Yield a unit a line, all of which is the mention; what is added is separated by tabs, and never quoted."""
+    """Yield one unit per line, which is the mention as a whole; columns are added after tabs and never quoted."""
 
     def unit_of(text: str, raw: bytes, place: str) -> Unit:
         body, end = split_line(raw)
@@ -54,12 +54,9 @@ def line_units(stream: BufferedReader, path: str | Path, *, keys: Sequence[str])
 def table_units(
     stream: BufferedReader, path: str | Path, *, delimiter: str, column: str, keys: Sequence[str]
 ) -> Iterator[Unit]:
-    """Yield a unit a record, the header first; an empty line is no record and stays as it is.
+    """Yield one unit per record, the header first; an empty line is not a record and stays as it is.
 
-    Raises
-    ------
-    InputError
-        If there is no header, or it has not the column exactly once.
+    A file without a header is refused, and so is a header in which ``column`` does not occur exactly once.
     """
     records = _records(raw_lines(stream, path), delimiter)
     header = next(records, None)
@@ -100,12 +97,12 @@ def _widened(raw: bytes, values: Iterable[str], delimiter: str) -> bytes:
 
 
 def _records(lines: Iterator[tuple[int, bytes]], delimiter: str) -> Iterator[_Record]:
-    """Cut the lines into records; of a bad one only the first line is taken, as a quote may be left open by mistake."""
+    """Split lines into records; a bad record is its first line only, since a quote may be left open by mistake."""
     waiting: deque[tuple[int, bytes]] = deque()
     width = 0
     while True:
         taken: list[tuple[int, bytes]] = []
-        fields, problem = _fields(_handed_out(waiting, lines, taken), delimiter)
+        fields, problem = _fields(_decoded_lines(waiting, lines, taken), delimiter)
         if not taken:
             return
         raw = b"".join(line for _, line in taken)
@@ -120,10 +117,10 @@ def _records(lines: Iterator[tuple[int, bytes]], delimiter: str) -> Iterator[_Re
         yield _Record(taken[0][0], raw, fields, problem)
 
 
-def _handed_out(
+def _decoded_lines(
     waiting: deque[tuple[int, bytes]], lines: Iterator[tuple[int, bytes]], taken: list[tuple[int, bytes]]
 ) -> Iterator[str]:
-    """Yield the next lines as text and note them; a byte that is not UTF-8 becomes a lone surrogate."""
+    """Yield the next lines as text and add them to ``taken``; a byte that is not UTF-8 becomes a lone surrogate."""
     while line := waiting.popleft() if waiting else next(lines, None):
         taken.append(line)
         number, raw = line
@@ -134,7 +131,7 @@ def _fields(lines: Iterator[str], delimiter: str) -> tuple[list[str], str]:
     try:
         return next(csv.reader(lines, delimiter=delimiter, strict=True), []), ""
     except csv.Error as error:
-        return [], f"is no record of the table: {error}"
+        return [], f"is not a valid record: {error}"
 
 
 def _is_utf8(raw: bytes) -> bool:

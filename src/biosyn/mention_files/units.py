@@ -1,4 +1,4 @@
-"""What every format gives: units in order, each with its mentions and a way to write itself again."""
+"""Units, which all formats share: parts of a file in order, each with its mentions and a function that writes it."""
 
 from collections.abc import Callable, Collection, Iterator, Sequence
 from io import BufferedReader
@@ -8,15 +8,16 @@ from typing import NamedTuple
 from biosyn.errors import InputError
 
 ID, NAME, SCORE, PROBABILITY = "biosyn_id", "biosyn_name", "biosyn_score", "biosyn_probability"
-DECIMALS = 4  # of a score as it is written
-MAX_LINE = 1 << 26  # bytes; a file without line ends must not fill the memory
+DECIMALS = 4  # of a written score
+MAX_LINE = 1 << 26  # bytes, so that a file without line ends does not fill the memory
 NOT_UTF8 = "is not UTF-8: save the file as UTF-8"
 
 
 class Mention(NamedTuple):
     """A mention, or a record that should have been one.
 
-    ``place`` is for people: file and line, or document and annotation. ``problem`` says why it cannot be linked.
+    ``place`` is shown to the user: file and line, or document and annotation. ``problem`` says why the mention cannot
+    be linked.
     """
 
     text: str
@@ -25,9 +26,10 @@ class Mention(NamedTuple):
 
 
 class Link(NamedTuple):
-    """What a mention is linked to; of a composite one ids and names joined by ``|``, lowest score and probability.
+    """The name and concept that a mention is linked to.
 
-    Below a threshold the id is ``-1`` and the name empty. A model that is not calibrated has no probability.
+    A composite mention has the ids and names of its parts joined by ``|``, and the lowest score and probability. Below
+    a threshold the id is ``-1`` and the name is empty. A model that is not calibrated has no probability.
     """
 
     cui: str
@@ -37,13 +39,13 @@ class Link(NamedTuple):
 
 
 Render = Callable[[Sequence[Link | None]], bytes]
-"""A link for each mention of the unit, None where there is none, to the unit's bytes: what it was, and the links."""
+"""Function: a link or None for each mention of the unit -> the unit's bytes with the links added."""
 
 
 class Unit(NamedTuple):
-    """A part of a file: a line, a record, a document, or what stands between them.
+    """A part of a file: a line, a record, a document, or the bytes between documents.
 
-    The bytes of all units in order are the file. ``text`` is the document's, where abbreviations are defined.
+    The bytes of all units in order are the file. ``text`` is the document's text, in which abbreviations are defined.
     """
 
     mentions: tuple[Mention, ...]
@@ -57,19 +59,19 @@ def plain_unit(raw: bytes) -> Unit:
 
 
 def bad_unit(raw: bytes, place: str, problem: str) -> Unit:
-    """Return the unit of a record that cannot be read: it stays as it is."""
+    """Return the unit of a record that cannot be read, which stays as it is."""
     return Unit((Mention(raw[:400].decode("utf-8", "replace"), place, problem),), lambda links: raw)
 
 
 def record_unit(mention: Mention, raw: bytes, linked: Callable[[Link], bytes]) -> Unit:
-    """Return the unit of a record with one mention: what it was, or what ``linked`` makes of it."""
+    """Return the unit of a record with one mention; ``linked`` gives its bytes with the link added."""
     return Unit((mention,), lambda links: linked(links[0]) if links[0] else raw)
 
 
 def units_of_lines(
     stream: BufferedReader, path: str | Path, unit_of: Callable[[str, bytes, str], Unit]
 ) -> Iterator[Unit]:
-    """Yield the unit of each line, made of its text, bytes and place; a line of blanks is no record and stays."""
+    """Yield the unit of each line, given its text, bytes and place; a blank line is not a record and stays as it is."""
     for number, raw in raw_lines(stream, path):
         text, place = decoded(raw, number), f"{path}:{number}"
         if text is None:
@@ -79,7 +81,7 @@ def units_of_lines(
 
 
 def added_fields(link: Link, keys: Sequence[str]) -> dict[str, str | float]:
-    """Return what is added to a record, in the order of the keys.
+    """Return the fields that are added to a record, in the order of the keys.
 
     Examples
     --------
@@ -93,7 +95,7 @@ def added_fields(link: Link, keys: Sequence[str]) -> dict[str, str | float]:
 
 
 def added_texts(link: Link, keys: Sequence[str]) -> dict[str, str]:
-    """Return what is added where everything is text: columns and infons.
+    """Return the fields that are added in formats in which everything is text: columns and infons.
 
     Examples
     --------
@@ -105,19 +107,13 @@ def added_texts(link: Link, keys: Sequence[str]) -> dict[str, str]:
 
 
 def already_linked(present: Collection[str]) -> str:
-    """Say that one of our keys is there already, or return an empty text."""
+    """Say that one of our keys is present, or return an empty text."""
     found = [key for key in (ID, NAME, SCORE, PROBABILITY) if key in present]
-    return f"holds {found[0]} already: link the file as it was before" if found else ""
+    return f"already holds {found[0]}: link the original file" if found else ""
 
 
 def raw_lines(stream: BufferedReader, path: str | Path) -> Iterator[tuple[int, bytes]]:
-    """Yield ``(line number from 1, line with its end)``; only LF ends a line.
-
-    Raises
-    ------
-    InputError
-        If the file is UTF-16, or a line is longer than ``MAX_LINE``.
-    """
+    """Yield ``(line number from 1, line with its end)``; only LF ends a line, and none is longer than ``MAX_LINE``."""
     if stream.peek(2)[:2] in (b"\xff\xfe", b"\xfe\xff"):
         raise InputError("is UTF-16: save the file as UTF-8", path=path)
     number = 0
@@ -141,7 +137,7 @@ def split_line(raw: bytes) -> tuple[bytes, bytes]:
 
 
 def decoded(raw: bytes, number: int = 0) -> str | None:
-    """Return the text, or None where it is not UTF-8; the first line of a file loses its byte order mark."""
+    """Return the text, or None if it is not UTF-8; the first line of a file loses its byte order mark."""
     try:
         return raw.decode("utf-8-sig" if number == 1 else "utf-8")
     except UnicodeDecodeError:
