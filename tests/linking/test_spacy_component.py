@@ -87,13 +87,13 @@ def test_an_entity_without_a_letter_or_digit_gets_no_id(make_pipeline):
 
 
 def test_a_batch_is_one_call_and_equal_entities_are_linked_once(make_pipeline, monkeypatch):
-    calls, link = [], Linker.link
+    calls, normalize = [], Linker.normalize
 
     def noted(linker, mentions, *, topk):
         calls.append(list(mentions))
-        return link(linker, mentions, topk=topk)
+        return normalize(linker, mentions, topk=topk)
 
-    monkeypatch.setattr(Linker, "link", noted)
+    monkeypatch.setattr(Linker, "normalize", noted)
     list(make_pipeline().pipe(TEXTS))
     assert calls == [["Ataxia-Telangiectasia", "breast cancer", "breast  cancer", "asthma"]]
 

@@ -176,7 +176,7 @@ def test_it_listens_before_the_model_is_loaded_and_a_bad_file_ends_it(monkeypatc
         assert asked.wait(60)
         raise InputError("no such model", path="model")
 
-    monkeypatch.setattr("biosyn.web.loading.load_service", load_service)
+    monkeypatch.setattr("biosyn.web.service.load_service", load_service)
     (free,) = open_sockets("127.0.0.1", 0)
     port = free.getsockname()[1]
     free.close()
@@ -202,12 +202,12 @@ def test_a_signal_ends_the_loading(monkeypatch, caplog):
     loading_has_begun = threading.Event()
 
     def load_service(config, loading):
-        loading.step("embedding the dictionary", total=10**9)
+        loading.step("embedding the dictionary", 10**9)
         loading_has_begun.set()
         while True:
             loading.add(1)
 
-    monkeypatch.setattr("biosyn.web.loading.load_service", load_service)
+    monkeypatch.setattr("biosyn.web.service.load_service", load_service)
     with caplog.at_level(logging.INFO), stopped_by(signal.SIGTERM, lambda: loading_has_begun.wait(60)):
         demo(DemoConfig(model_name_or_path="model", dictionary_path="dictionary", port=0))
     assert "stopped before the model was loaded" in caplog.text

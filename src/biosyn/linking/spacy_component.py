@@ -112,7 +112,7 @@ class BiosynLinker:
             return []
         if self._linker is None:
             self._linker = self._load()
-        return self._linker.link(texts, topk=self.settings.topk)
+        return self._linker.normalize(texts, topk=self.settings.topk)
 
     def _load(self) -> Linker:
         settings = self.settings
