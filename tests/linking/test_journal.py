@@ -87,7 +87,7 @@ def test_another_run_is_not_resumed_and_stays(target, identity, what):
     with Journal(target, IDENTITY, resume=False) as journal:
         write(journal, "one\n", 1)
     with (
-        pytest.raises(InputError, match=f"cannot be resumed, its {what} was another"),
+        pytest.raises(InputError, match=f"cannot be resumed, as its {what} has changed"),
         Journal(target, identity, resume=True),
     ):
         pass
@@ -165,7 +165,9 @@ def test_a_full_disk_is_named_and_the_run_can_be_resumed(target):
         write(journal, "one\n", 1)
         with Path("/dev/full").open("ab", buffering=0) as full:
             journal._files["output"] = full
-            with pytest.raises(InputError, match=r"cannot be written \(No space left on device\): --resume goes on"):
+            with pytest.raises(
+                InputError, match=r"cannot be written \(No space left on device\): continue with --resume"
+            ):
                 write(journal, "two\n", 2)
     with Journal(target, IDENTITY, resume=True) as journal:
         assert journal.done.units == 1

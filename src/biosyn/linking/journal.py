@@ -80,7 +80,7 @@ class Journal:
         with ExitStack() as stack:
             self._lock(stack)
             if not self._resume and self._paths["state.sqlite"].exists():
-                logger.info("%s is of a run that was stopped: it is started anew", self._folder)
+                logger.info("%s belongs to a run that was stopped: starting again from the beginning", self._folder)
                 self._remove_files()
             self._database = stack.enter_context(closing(self._opened_database()))
             self.done = self._recorded()
@@ -135,7 +135,9 @@ class Journal:
                 for name, data in (("output", packed), ("errors.jsonl", lines.encode("utf-8", "backslashreplace")))
             }
         except OSError as error:
-            raise InputError(f"cannot be written ({error.strerror}): --resume goes on", path=self._target) from error
+            raise InputError(
+                f"cannot be written ({error.strerror}): continue with --resume", path=self._target
+            ) from error
         self.done = done._replace(output_bytes=sizes["output"], errors_bytes=sizes["errors.jsonl"])
         self._commit(self.done)
 
@@ -194,7 +196,7 @@ class Journal:
         different = [key for key, value in self._identity.items() if identity.get(key) != value]
         if different:
             raise InputError(
-                f"cannot be resumed, its {different[0]} was another: give the same, or start anew without --resume",
+                f"cannot be resumed, as its {different[0]} has changed: give the same, or start again without --resume",
                 path=self._folder,
             )
         return done
@@ -211,10 +213,10 @@ class Journal:
             yield
         except sqlite3.Error as error:  # a full disk, for example
             path = self._paths["state.sqlite"]
-            raise InputError(f"cannot be written ({error}): --resume goes on", path=path) from error
+            raise InputError(f"cannot be written ({error}): continue with --resume", path=path) from error
 
     def _damaged(self, error: Exception) -> InputError:
-        return InputError(f"is damaged ({error}): start anew without --resume", path=self._paths["state.sqlite"])
+        return InputError(f"is damaged ({error}): start again without --resume", path=self._paths["state.sqlite"])
 
     def _remove_files(self) -> None:
         for name in ("output", "errors.jsonl", "state.sqlite-journal", "state.sqlite"):
@@ -231,7 +233,7 @@ def _opened_at(path: Path, size: int) -> BinaryIO:
         file = path.open("ab")
         if file.seek(0, os.SEEK_END) < size:
             file.close()
-            raise InputError("is shorter than what was written: start anew without --resume", path=path)
+            raise InputError("is shorter than what was written: start again without --resume", path=path)
         file.truncate(size)
     except OSError as error:
         raise InputError(f"cannot be written: {error.strerror}", path=path) from error

@@ -147,7 +147,7 @@ class BiosynLinker:
         try:
             return self.from_bytes(file.read_bytes())
         except (OSError, ValueError, TypeError) as error:
-            raise InputError("is no file of settings: save the pipeline anew", path=file) from error
+            raise InputError("is not a settings file: save the pipeline again", path=file) from error
 
 
 def _set(entity: Span, prediction: MentionPrediction | None) -> None:

@@ -107,7 +107,7 @@ class Linker:
         Raises
         ------
         InputError
-            As `normalize`, and where ``concepts.jsonl`` is damaged.
+            See `normalize`; and if ``concepts.jsonl`` is damaged.
         """
         found = self.link_to_concepts(_cleaned(mentions), topk=topk)
         return [one._replace(mention=mention) for one, mention in zip(found, mentions, strict=True)]
@@ -174,7 +174,7 @@ class Linker:
         Raises
         ------
         InputError
-            As `normalize_to_concepts`.
+            See `normalize_to_concepts`.
         """
         cleaner = MentionCleaner(typos=typos, names=self.cleaned_names if split_composites else None)
         return self._explain(mention, cleaner, abbreviations, topk=topk)

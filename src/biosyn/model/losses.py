@@ -1,4 +1,4 @@
-"""The marginal likelihood of synonyms, pure: scores in, loss out."""
+"""The marginal likelihood of synonyms, as pure functions: scores in, loss out."""
 
 import torch
 from torch import Tensor
@@ -16,7 +16,7 @@ def marginal_nll(score: Tensor, target: Tensor) -> Tensor:
     Parameters
     ----------
     score
-        Shape (B, K).
+        The scores of the candidates, shape (B, K).
     target
         1 where the candidate is a synonym of the mention, else 0; shape (B, K).
 
@@ -33,7 +33,7 @@ def marginal_nll(score: Tensor, target: Tensor) -> Tensor:
 
 
 def marginal_nll_sum(score: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
-    """Return the sum over the mentions that `marginal_nll` is the mean of, and how many they are, each of shape ()."""
+    """Return the sum over the mentions whose mean is `marginal_nll`, and their number, each of shape ()."""
     probability = torch.softmax(score.float(), dim=-1)  # (B, K)
     marginal = (probability * target).sum(dim=-1)  # (B,)
     marginal = marginal[marginal > 0].clamp(PROBABILITY_FLOOR, 1.0)
@@ -45,16 +45,16 @@ def marginal_nll_sum(score: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def synonym_nll(score: Tensor, synonym: Tensor, *, excluded: Tensor) -> Tensor:
-    """Return `marginal_nll` where each of T names has all the others for its candidates.
+    """Return `marginal_nll` of T names, each with all the others as its candidates.
 
     Parameters
     ----------
     score
-        Of each name with each, shape (T, T).
+        The score of each name with each, shape (T, T).
     synonym
         Whether two names are of one concept, bool of shape (T, T).
     excluded
-        Pairs that are neither right nor wrong, bool of shape (T, T): a name and itself, names that are equal.
+        The pairs that are neither right nor wrong, bool of shape (T, T): a name and itself, names that are equal.
 
     Examples
     --------
@@ -65,5 +65,5 @@ def synonym_nll(score: Tensor, synonym: Tensor, *, excluded: Tensor) -> Tensor:
     0.6931
     """
     right = synonym & ~excluded
-    rows = right.any(dim=1)  # of a name without a synonym every pair may be excluded: its softmax would be nan
+    rows = right.any(dim=1)  # a name without a synonym may have every pair excluded, and its softmax would be nan
     return marginal_nll(score.masked_fill(excluded, -torch.inf)[rows], right[rows])

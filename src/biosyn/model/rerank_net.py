@@ -11,9 +11,9 @@ from biosyn.encoders.tokens import TokenBatch
 
 
 class CandidateBatch(NamedTuple):
-    """B mentions and their K candidates; each distinct name stands once, in groups of like length."""
+    """B mentions and their K candidates; each distinct text is there once, in groups of similar length."""
 
-    groups: tuple[TokenBatch, ...]  # together T texts
+    groups: tuple[TokenBatch, ...]  # T texts in all
     mention_rows: Tensor  # (B,) int64, rows of the T texts
     candidate_rows: Tensor  # (B, K) int64, rows of the T texts
     sparse_score: Tensor  # (B, K) float32
@@ -28,13 +28,13 @@ class RerankNet(nn.Module):
     encoder
         A transformers encoder.
     sparse_weight
-        The start value of w, the one scalar that is trained beside the encoder.
+        The initial value of w, the one scalar that is trained in addition to the encoder.
     precision
-        What the encoder computes in: ``float32``, or ``bfloat16`` by autocast. The scores are float32.
+        The precision the encoder computes in: ``float32``, or ``bfloat16`` by autocast. The scores are float32.
     pooling
-        How the vectors are made, as `DenseEncoder`'s.
+        The pooling of the vectors; see `DenseEncoder`.
     temperature
-        What the scores are divided by for the loss.
+        The number that the scores are divided by for the loss.
     """
 
     def __init__(
@@ -55,7 +55,7 @@ class RerankNet(nn.Module):
         self.sparse_weight = nn.Parameter(torch.tensor([float(sparse_weight)], device=device))
 
     def forward(self, batch: CandidateBatch) -> Tensor:
-        """Return the scores of the candidates over the temperature, shape (B, K)."""
+        """Return the scores of the candidates divided by the temperature, shape (B, K)."""
         device = self.sparse_weight.device
         vectors = group_vectors(self.encoder, batch.groups, self.pooling, self.precision)  # (T, H)
         # index_select, not vectors[rows]: its backward adds in a fixed order, so the same seed gives the same losses
