@@ -21,13 +21,13 @@ from typing import Any
 
 from common import own_peak_megabytes, report
 
-from biosyn.linking.file import link_file, link_units, survey
-from biosyn.linking.journal import PartialOutput
+from biosyn.linking.file import file_cleaner, link_file, link_units, survey
+from biosyn.linking.journal import Journal
 from biosyn.linking.steps import link_steps
 from biosyn.mention_files.formats import MentionFile, Wanted
 from biosyn.mention_files.units import ID, NAME, SCORE, Link
 from biosyn.settings.verbs import LinkConfig
-from biosyn.text.cleaning import Preparation
+from biosyn.text.abbreviations import no_abbreviations
 
 SIZES = (10_000, 100_000)
 PER_DOCUMENT = 10  # about what a PubMed abstract has
@@ -131,11 +131,12 @@ def run_once(name: str, count: int, model: str | None, dictionary: str | None, c
             link_file(config)
         else:
             source = MentionFile(path, file_format, Wanted("mention", "mention", None, (ID, NAME, SCORE)))
-            with PartialOutput(output, {}, resume=False) as growing:
-                survey(source, fail=True)
-                link_units(source, growing, Preparation(), link=partial(link_steps, link=stand_in), fail=True)
-                assert growing.done.linked == count
-                growing.publish(keep_errors=False)
+            cleaner = file_cleaner(no_abbreviations)
+            with Journal(output, {}, resume=False) as journal:
+                survey(source, cleaner)
+                link_units(source, journal, cleaner, link=partial(link_steps, link=stand_in), fail=True)
+                assert journal.done.linked == count
+                journal.publish(keep_errors=False)
         return {"peak": own_peak_megabytes(), "seconds": time.perf_counter() - started}
 
 

@@ -45,7 +45,7 @@ def main() -> None:
 
     linker = load_linker(model, dictionary, topk=5, device="cpu", cache_dir=args.cache_dir)
     mentions = sample_names(dictionary, 960)
-    link = alternate({"link": lambda: linker.link(mentions, topk=5)}, rounds=ROUNDS_OF_MENTIONS)["link"]
+    link = alternate({"link": lambda: linker.normalize(mentions, topk=5)}, rounds=ROUNDS_OF_MENTIONS)["link"]
     tokenizer = AutoTokenizer.from_pretrained(model)
     tokens = statistics.mean(len(tokenizer(mention)["input_ids"]) for mention in mentions)
     facts = {

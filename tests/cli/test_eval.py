@@ -140,7 +140,7 @@ def test_filters_change_the_denominator(arguments, tmp_path):
 
 def test_a_training_folder_that_is_missing_is_refused_before_the_work(arguments, tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(
-        "biosyn.evaluation.evaluate.BioSyn.from_pretrained", lambda *_, **__: pytest.fail("the model came first")
+        "biosyn.model.biosyn.BioSyn.from_pretrained", lambda *_, **__: pytest.fail("the model came first")
     )
     assert main(arguments("--train_dir", str(tmp_path / "none"))) == 2
     assert "no such folder" in capsys.readouterr().err

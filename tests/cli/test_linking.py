@@ -41,7 +41,7 @@ BAD_RECORDS = {
     "broken XML": ("in.xml", b"<collection>\n<document>", "in.xml:2: is not well-formed XML"),
     "broken JSON line": ("in.jsonl", b'{"mention": "a"}\n{"mention"\n', "in.jsonl:2: is not one JSON object"),
     "broken JSON": ("in.json", b'{"documents": [\n{]', "in.json:2: is not BioC JSON"),
-    "100 kB": ("in.txt", b"a\n" + b"x" * 100_000, "in.txt:2: the mention is 100000 characters long"),
+    "100 kB": ("in.txt", b"a\n" + b"x" * 100_000, "in.txt:2: the mention has 100000 characters: give 1000 at most"),
     "NUL": ("in.txt", b"a\nb\0c\n", "in.txt:2: the mention holds a control character"),
     "latin-1": ("in.txt", b"a\nsj\xf6gren\n", "in.txt:2: is not UTF-8"),
     "UTF-16": ("in.txt", "ataxia\n".encode("utf-16"), "in.txt: is UTF-16"),

@@ -6,7 +6,7 @@ from biosyn.data.queries import QueryDataset
 from biosyn.mention_files.formats import MentionFile, Wanted
 from biosyn.mention_files.units import ID
 from biosyn.text.abbreviations import abbreviation_finder
-from biosyn.text.cleaning import Preparation
+from biosyn.text.cleaning import MentionCleaner
 from biosyn.text.preprocess import read_typos
 
 pytest.importorskip("pyab3p", reason="pyab3p has no wheel for this machine")
@@ -15,7 +15,7 @@ pytest.importorskip("pyab3p", reason="pyab3p has no wheel for this machine")
 def test_only_composite_mentions_are_looked_up_otherwise(shared_data, ncbi_processed):
     raw = shared_data / "corpora" / "ncbi-disease" / "NCBItestset_corpus.txt"
     typos = read_typos(shared_data / "corpora" / "medic" / "ncbi-spell-check.txt")
-    preparation = Preparation(abbreviation_finder("ab3p"), typos=typos)
+    preparation = MentionCleaner(abbreviation_finder("ab3p"), typos=typos)
     found = {}
     with MentionFile(raw, "pubtator", Wanted("", "", None, (ID,))).units() as units:
         for unit in units:

@@ -9,13 +9,13 @@ import pytest
 
 from biosyn.errors import InputError
 from biosyn.linking import steps as steps_module
-from biosyn.linking.file import link_file, link_units
-from biosyn.linking.journal import PartialOutput
+from biosyn.linking.file import file_cleaner, link_file, link_units
+from biosyn.linking.journal import Journal
 from biosyn.linking.loading import load_linker
 from biosyn.linking.steps import link_steps
 from biosyn.mention_files.units import PROBABILITY, Link
 from biosyn.model.linker import Linker
-from biosyn.text.cleaning import Preparation
+from biosyn.text.abbreviations import no_abbreviations
 
 DOCUMENT = """1|t|Louis Bar syndrome (LBS) and others
 1|a|LBS is rare, and so are breast and ovarian cancer.
@@ -40,7 +40,7 @@ def asked(monkeypatch):
 def run(tmp_path):
     """Function: lines and texts of the model -> output, errors, and the calls of the model."""
 
-    def link(source, *, fail=False, preparation=None):
+    def link(source, *, fail=False, **cleaning):
         calls = []
 
         def model(texts):
@@ -48,10 +48,11 @@ def run(tmp_path):
             return [Link(f"D{len(text)}", text, len(text) / 3) for text in texts]
 
         target = tmp_path / "out.txt"
-        with PartialOutput(target, {}, resume=False) as output:
-            link_units(source, output, preparation or Preparation(), link=partial(link_steps, link=model), fail=fail)
-            done = output.done
-            output.publish(keep_errors=True)
+        cleaner = file_cleaner(no_abbreviations, **cleaning)
+        with Journal(target, {}, resume=False) as journal:
+            link_units(source, journal, cleaner, link=partial(link_steps, link=model), fail=fail)
+            done = journal.done
+            journal.publish(keep_errors=True)
         errors = [json.loads(line) for line in target.with_name("out.txt.errors.jsonl").read_text().splitlines()]
         return target.read_text(), errors, calls, done
 
@@ -64,16 +65,15 @@ def test_a_refused_part_of_a_composite_mention_is_an_id_of_its_own(lines_file, t
     keys = (*source.wanted.keys, PROBABILITY)
     source = source._replace(wanted=source.wanted._replace(keys=keys))
     target = tmp_path / "out.txt"
-    with PartialOutput(target, {}, resume=False) as output:
-        preparation = Preparation(names=set(found))
+    with Journal(target, {}, resume=False) as journal:
         link_units(
             source,
-            output,
-            preparation,
+            journal,
+            file_cleaner(no_abbreviations, names=frozenset(found)),
             link=lambda steps: [[found[text] for text in texts] for texts in steps],
             fail=True,
         )
-        output.publish(keep_errors=False)
+        journal.publish(keep_errors=False)
     assert target.read_text() == "breast and ovarian cancer\tD1|-1\tbreast cancer\t5.0000\t0.2000\n"
 
 
@@ -105,7 +105,7 @@ def test_fail_names_the_first_bad_record_and_writes_nothing(run, lines_file, tmp
 
 
 def test_a_spelling_file_that_leaves_nothing_is_a_bad_record(run, lines_file):
-    _, errors, _, _ = run(lines_file("nix"), preparation=Preparation(typos={"nix": "-"}))
+    _, errors, _, _ = run(lines_file("nix"), typos={"nix": "-"})
     assert "nothing is left" in errors[0]["problem"]
 
 
@@ -126,8 +126,7 @@ def test_a_document_with_abbreviations_and_a_composite_mention(link_config, tmp_
 
 
 def test_two_names_of_one_concept_give_its_id_once(run, lines_file):
-    preparation = Preparation(names={"aa", "bb"})
-    output, _, _, _ = run(lines_file("aa/bb"), preparation=preparation)
+    output, _, _, _ = run(lines_file("aa/bb"), names=frozenset({"aa", "bb"}))
     assert output == "aa/bb\tD2\taa|bb\t0.6667\n"
 
 
@@ -137,7 +136,7 @@ def test_the_links_are_those_of_inference(link_config, tmp_path, tiny_checkpoint
     link_file(link_config(tmp_path / "in.jsonl"))
     linker = load_linker(str(tiny_checkpoint), str(tiny_dictionary), topk=1, device="cpu")
     for line, prediction in zip(
-        (tmp_path / "linked").read_text().splitlines(), linker.link(mentions, topk=1), strict=True
+        (tmp_path / "linked").read_text().splitlines(), linker.normalize(mentions, topk=1), strict=True
     ):
         best = prediction.candidates[0]
         assert json.loads(line)["biosyn_id"] == best.cui

@@ -29,34 +29,34 @@ def test_scores_are_dense_plus_w_times_sparse_over_every_name(linker):
     sparse = biosyn.embed_sparse(names) @ biosyn.embed_sparse([mention])[0]
     scores = dense + biosyn.get_sparse_weight() * sparse  # (N,)
     best = np.argsort(-scores, kind="stable")[:4]
-    found = linker.link([mention], topk=4)[0].candidates
+    found = linker.normalize([mention], topk=4)[0].candidates
     assert [candidate.name for candidate in found] == [names[row] for row in best]
     np.testing.assert_allclose([candidate.score for candidate in found], scores[best], rtol=1e-5)
 
 
 def test_the_mention_is_cleaned_and_shown_as_typed(linker):
-    typed, clean = linker.link(["ATAXIA-Telangiectasia!", "ataxia telangiectasia"], topk=3)
+    typed, clean = linker.normalize(["ATAXIA-Telangiectasia!", "ataxia telangiectasia"], topk=3)
     assert typed.mention == "ATAXIA-Telangiectasia!"
     assert [candidate.name for candidate in typed.candidates] == [candidate.name for candidate in clean.candidates]
 
 
 def test_many_mentions_give_what_each_gives_alone(linker):
     mentions = ["asthma", "breast tumour", "low blood count"]
-    together = linker.link(mentions, topk=5)
+    together = linker.normalize(mentions, topk=5)
     for mention, prediction in zip(mentions, together, strict=True):
-        alone = linker.link([mention], topk=5)[0]
+        alone = linker.normalize([mention], topk=5)[0]
         assert [c.name for c in prediction.candidates] == [c.name for c in alone.candidates]
         np.testing.assert_allclose([c.score for c in prediction.candidates], [c.score for c in alone.candidates], 1e-5)
 
 
 def test_no_mentions_give_no_predictions(linker):
-    assert linker.link([], topk=5) == []
+    assert linker.normalize([], topk=5) == []
 
 
 @pytest.mark.parametrize("mention", ["", "   ", "--- | ...", "\t\n"])
 def test_an_empty_mention_is_refused(linker, mention):
     with pytest.raises(InputError, match="no letter or digit"):
-        linker.link([mention], topk=5)
+        linker.normalize([mention], topk=5)
 
 
 def test_predictions_with_a_dictionary_and_embeddings_without(tiny_checkpoint, tiny_dictionary):

@@ -199,11 +199,11 @@ def test_a_run_of_other_settings_is_not_resumed_and_without_resume_is_started_an
         assert main([*stopped, "--resume", *flags]) == 2
         lines = capsys.readouterr().err.splitlines()
         assert len(lines) == 1
-        assert f"cannot be resumed, its {what} was another" in lines[0]
+        assert f"cannot be resumed, as its {what} has changed" in lines[0]
     assert (tmp_path / "out.partial" / "state.sqlite").exists()
     assert main([flag for flag in stopped if flag != "--quiet"]) == 0
     printed = capsys.readouterr()
-    assert "is started anew" in printed.err
+    assert "starting again from the beginning" in printed.err
     assert json.loads(printed.out)["mentions"] == 200
     assert len((tmp_path / "out").read_text().splitlines()) == 200
 
@@ -211,4 +211,4 @@ def test_a_run_of_other_settings_is_not_resumed_and_without_resume_is_started_an
 def test_another_model_is_not_resumed(stopped, tiny_config, tmp_path, capsys):
     train(tiny_config(tmp_path / "model", initial_sparse_weight=2.0, epoch=0))
     assert main([*stopped, "--resume", "--model_name_or_path", str(tmp_path / "model")]) == 2
-    assert "its model was another" in capsys.readouterr().err
+    assert "its model has changed" in capsys.readouterr().err

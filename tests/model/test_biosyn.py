@@ -231,7 +231,7 @@ def test_a_model_that_is_trained_has_no_index_of_the_files_it_came_from(tiny_che
 
 def test_a_dictionary_gives_a_linker(tiny_checkpoint, dictionary):
     biosyn = BioSyn.from_pretrained(tiny_checkpoint)
-    expected = Linker(biosyn, dictionary).link(MENTIONS, topk=5)
+    expected = Linker(biosyn, dictionary).normalize(MENTIONS, topk=5)
     for given in (dictionary, dictionary.path, str(dictionary.path)):
         assert biosyn.load_dictionary(given).normalize(MENTIONS) == expected
 

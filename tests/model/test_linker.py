@@ -3,8 +3,7 @@ import pytest
 from biosyn.data.concepts import Concept, ConceptTable
 from biosyn.errors import InputError
 from biosyn.model.biosyn import BioSyn
-from biosyn.model.linker import Linker, clean_mention
-from biosyn.text.preprocess import TextPreprocess, has_content
+from biosyn.model.linker import Linker
 
 MENTIONS = ["Ataxia-Telangiectasia", "breast tumour", "allergic", "low blood count"]
 AT = Concept(("D001260", "208900"), ("Ataxia Telangiectasia", "Louis-Bar Syndrome", "Ataxia Syndrome"), "")
@@ -27,7 +26,7 @@ def linker_with(linker):
 def test_the_concepts_are_those_of_all_names_in_order(linker_with, concepts, topk):
     linker, table = linker_with(*concepts), ConceptTable(concepts)
     predictions = linker.normalize_to_concepts(MENTIONS, topk=topk)
-    for prediction, everything in zip(predictions, linker.link(MENTIONS, topk=40), strict=True):
+    for prediction, everything in zip(predictions, linker.normalize(MENTIONS, topk=40), strict=True):
         expected = {}
         for candidate in everything.candidates:
             concepts = table.concepts_of(candidate)
@@ -84,8 +83,41 @@ def test_what_is_no_list_of_mentions_is_refused(linker, method, mentions, topk, 
         getattr(linker, method)(mentions, topk=topk)
 
 
-@pytest.mark.parametrize("mention", ["p53", "β", "٣", "İ", "", " ", "--- | ...", "“”", "\x00"])
-def test_what_has_content_stays_when_it_is_cleaned(mention):
-    assert has_content(mention) == has_content(TextPreprocess().run(mention))
-    if has_content(mention):
-        assert clean_mention(mention)
+# -- no work is done twice
+
+
+@pytest.fixture(scope="module")
+def calibrated_linker(calibrated_checkpoint, tiny_dictionary):
+    return BioSyn.from_pretrained(calibrated_checkpoint).load_dictionary(tiny_dictionary)
+
+
+@pytest.mark.parametrize("method", ["normalize", "normalize_to_concepts"])
+@pytest.mark.parametrize("which", ["linker", "calibrated_linker"])
+def test_a_call_embeds_once_searches_once_and_asks_for_score_parts_once(request, monkeypatch, which, method):
+    linker, calls = request.getfixturevalue(which), []
+
+    def counted(name):
+        original = getattr(BioSyn, name)
+        monkeypatch.setattr(BioSyn, name, lambda *args, **more: calls.append(name) or original(*args, **more))
+
+    for name in ("embed", "search", "score_parts"):
+        counted(name)
+    predictions = getattr(linker, method)(MENTIONS, topk=1)
+    assert calls == ["embed", "search", "score_parts"]
+    assert all((one.probability is not None) == (which == "calibrated_linker") for one in predictions)
+
+
+@pytest.mark.parametrize("topk", [1, 3, 15])
+def test_a_concept_has_the_probability_of_its_name(calibrated_linker, topk):
+    names = calibrated_linker.normalize(MENTIONS, topk=topk)
+    concepts = calibrated_linker.normalize_to_concepts(MENTIONS, topk=topk)
+    probabilities = [one.probability for one in calibrated_linker.normalize(MENTIONS, topk=40)]
+    assert [one.probability for one in names] == pytest.approx(probabilities, abs=1e-6)
+    assert [one.probability for one in concepts] == pytest.approx(probabilities, abs=1e-6)
+
+
+def test_clean_texts_give_what_mentions_give(linker):
+    texts = ["ataxia telangiectasia", "breast tumour"]
+    assert linker.link(texts, topk=3) == linker.normalize(texts, topk=3)
+    assert linker.link_to_concepts(texts, topk=3) == linker.normalize_to_concepts(texts, topk=3)
+    assert linker.link([], topk=3) == []

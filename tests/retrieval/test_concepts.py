@@ -49,15 +49,18 @@ def test_the_concepts_are_those_of_a_full_sort_over_every_name(problem, names_a_
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(concepts, "NAMES_A_CONCEPT", names_a_concept)
         patch.setattr(concepts, "MAX_PAIRS", max_pairs)
-        found = top_concepts(
+        found, best = top_concepts(
             Vectors(torch.from_numpy(mentions), None),
             len(names),
             topk=topk,
             search=search_in(Vectors(torch.from_numpy(names), None), []),
             concepts_of=concepts_of.__getitem__,
+            best_names=5,
         )
     expected = [naive(scores, concepts_of, topk) for scores in mentions @ names.T]
     assert [[tuple(hit) for hit in hits] for hits in found] == expected
+    assert best.rows.tolist() == np.argsort(-(mentions @ names.T), axis=1, kind="stable")[:, :5].tolist()
+    assert best.scores.tolist() == (-np.sort(-(mentions @ names.T), axis=1))[:, :5].tolist()
 
 
 def test_only_mentions_that_lack_concepts_are_searched_deeper():
@@ -65,7 +68,7 @@ def test_only_mentions_that_lack_concepts_are_searched_deeper():
     mentions = Vectors(torch.tensor([[-1.0], [1.0]]), None)
     names = Vectors(torch.arange(100.0).view(100, 1), None)
     depths = []
-    found = top_concepts(
+    found, _ = top_concepts(
         mentions, 100, topk=2, search=search_in(names, depths), concepts_of=lambda row: ["many"] if row < 40 else [row]
     )
     assert depths == [(2, 16), (1, 32), (1, 64)]  # 8 names a concept, then twice as many for the one that needs them
@@ -78,7 +81,7 @@ def test_only_mentions_that_lack_concepts_are_searched_deeper():
 def test_the_dictionarys_size_ends_the_search():
     depths = []
     names = Vectors(torch.arange(20.0).view(20, 1), None)
-    (hits,) = top_concepts(
+    (hits,), _ = top_concepts(
         Vectors(torch.ones(1, 1), None), 20, topk=2, search=search_in(names, depths), concepts_of=lambda row: ["one"]
     )
     assert [(hit.concept, hit.row) for hit in hits] == [("one", 19)]

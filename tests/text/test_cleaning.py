@@ -1,36 +1,46 @@
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from biosyn.errors import InputError
-from biosyn.text.abbreviations import abbreviation_finder
-from biosyn.text.cleaning import MAX_CHARACTERS, Preparation, mention_problem
+from biosyn.text.abbreviations import abbreviation_finder, expand
+from biosyn.text.cleaning import LONGEST, MentionCleaner
+from biosyn.text.preprocess import TextPreprocess, has_content
+
+PAIRS = {"AT": "Ataxia-Telangiectasia", "a": "b"}
+TYPOS = {"tumour": "tumor", "x": "y-z"}
 
 
 def test_abbreviations_then_composites_then_spelling_then_cleaning():
-    preparation = Preparation(
+    cleaner = MentionCleaner(
         lambda text: {"CA": "Cancer"} if "CA" in text else {},
         typos={"brest": "breast"},
         names={"breast cancer", "ovarian cancer"},
     )
-    pairs = preparation.abbreviations("Cancer (CA) of two kinds")
-    assert preparation.parts("Brest and ovarian CA", pairs) == ("breast cancer", "ovarian cancer")
-    assert preparation.parts("Lung CA.", pairs) == ("lung ca",)  # a token with a full stop is not looked up
+    pairs = cleaner.abbreviations("Cancer (CA) of two kinds")
+    assert cleaner.parts("Brest and ovarian CA", pairs) == ("breast cancer", "ovarian cancer")
+    assert cleaner.split("Brest and ovarian CA", pairs) == ("Brest Cancer", "ovarian Cancer")
+    assert cleaner.parts("Lung CA.", pairs) == ("lung ca",)  # a token with a full stop is not looked up
 
 
 def test_without_names_nothing_is_split_and_without_a_text_nothing_expanded():
-    preparation = Preparation(lambda text: pytest.fail("there is no document"))
-    assert preparation.abbreviations(None) == preparation.abbreviations("\n\n\n") == {}
-    assert preparation.parts("breast|ovarian cancer", {}) == ("breast ovarian cancer",)
+    cleaner = MentionCleaner(lambda text: pytest.fail("there is no document"))
+    assert cleaner.abbreviations(None) == cleaner.abbreviations("\n\n\n") == {}
+    assert cleaner.parts("breast|ovarian cancer") == ("breast ovarian cancer",)
 
 
 def test_the_finder_never_sees_a_nul_or_half_a_surrogate_pair():
-    preparation = Preparation(abbreviation_finder("ab3p"))
-    found = preparation.abbreviations("Skin\0 \ud800. Adenomatous polyposis coli (APC) is rare.")
+    cleaner = MentionCleaner(abbreviation_finder("ab3p"))
+    found = cleaner.abbreviations("Skin\0 \ud800. Adenomatous polyposis coli (APC) is rare.")
     assert found == {"APC": "Adenomatous polyposis coli"}
 
 
 def test_a_line_that_the_finder_cannot_take_is_an_error():
     with pytest.raises(InputError, match="too long for Ab3P"):
-        Preparation(abbreviation_finder("ab3p")).abbreviations("a " * 10_000)
+        MentionCleaner(abbreviation_finder("ab3p")).abbreviations("a " * 10_000)
+
+
+# -- which texts are mentions
 
 
 @pytest.mark.parametrize(
@@ -39,17 +49,80 @@ def test_a_line_that_the_finder_cannot_take_is_an_error():
         ("", "no letter or digit"),
         (" ", "no letter or digit"),
         ("-- | ?!", "no letter or digit"),
-        ("a" * (MAX_CHARACTERS + 1), "1001 characters long"),
-        ("a" * 100_000, "100000 characters long"),
+        ("a" * (LONGEST + 1), "1001 characters: give 1000 at most"),
+        ("a" * 100_000, "100000 characters"),
         ("a\0", "control character"),
         ("a\x1b[31m", "control character"),
         ("a\ud800", "surrogate"),
     ],
 )
 def test_what_is_no_mention(text, problem):
-    assert problem in mention_problem(text)
+    cleaner = MentionCleaner(longest=LONGEST, printable=True)
+    assert problem in cleaner.problem(text)
+    for method in (cleaner.parts, cleaner.clean):
+        with pytest.raises(InputError, match=problem):
+            method(text)
 
 
-@pytest.mark.parametrize("text", ["a", "7", "β", "tab\tand\nline", "a" * MAX_CHARACTERS])
+@pytest.mark.parametrize("text", ["a", "7", "β", "tab\tand\nline", "a" * LONGEST])
 def test_what_is_one(text):
-    assert mention_problem(text) == ""
+    assert MentionCleaner(longest=LONGEST, printable=True).problem(text) == ""
+
+
+def test_length_and_control_characters_are_judged_where_it_is_asked_for():
+    assert MentionCleaner().problem("a\0b" * LONGEST) == ""
+
+
+def test_spelling_that_leaves_nothing_is_an_error():
+    with pytest.raises(InputError, match="nothing is left"):
+        MentionCleaner(typos={"nix": "-"}).parts("nix")
+
+
+def test_the_error_for_one_mention_quotes_it():
+    with pytest.raises(InputError, match="^'--': the mention holds no letter or digit"):
+        MentionCleaner().clean("--")
+
+
+@pytest.mark.parametrize("mention", ["p53", "β", "٣", "İ", "", " ", "--- | ...", "“”", "\x00"])
+def test_what_has_content_stays_when_it_is_cleaned(mention):
+    assert has_content(mention) == has_content(TextPreprocess().run(mention))
+    assert has_content(mention) == (MentionCleaner().problem(mention) == "")
+
+
+# -- the steps
+
+
+def test_each_step_that_is_made_is_shown():
+    steps = MentionCleaner(typos={"tumour,": "tumor"}).steps("AT  Tumour,", PAIRS)
+    assert [tuple(step) for step in steps] == [
+        ("as typed", "AT  Tumour,"),
+        ("abbreviations", "Ataxia-Telangiectasia Tumour,"),
+        ("lower case", "ataxia-telangiectasia tumour,"),
+        ("spelling", "ataxia-telangiectasia tumor"),
+        ("punctuation", "ataxia telangiectasia tumor"),
+    ]
+
+
+def test_a_step_without_a_table_is_not_made_and_not_shown():
+    assert [step.step for step in MentionCleaner().steps("AT")] == ["as typed", "lower case", "punctuation"]
+    mended = MentionCleaner(typos={}).steps("AT")
+    assert [step.step for step in mended] == ["as typed", "lower case", "spelling", "punctuation"]
+
+
+def test_the_last_step_of_a_composite_mention_is_its_parts():
+    cleaner = MentionCleaner(names={"breast cancer", "ovarian cancer"})
+    assert [tuple(step) for step in cleaner.steps("Breast and ovarian CA", {"CA": "cancer"})] == [
+        ("as typed", "Breast and ovarian CA"),
+        ("abbreviations", "Breast and ovarian cancer"),
+        ("composite", "Breast cancer | ovarian cancer"),
+    ]
+
+
+@given(st.text(alphabet="AaTtxumor,/- |\tİß", max_size=30) | st.text(max_size=20))
+def test_the_last_step_is_what_cleaning_gives(mention):
+    assert MentionCleaner().steps(mention)[-1].text == TextPreprocess().run(mention)
+    whole = MentionCleaner(typos=TYPOS).steps(mention, PAIRS)[-1].text
+    assert whole == TextPreprocess(TYPOS).run(expand(mention, PAIRS))
+    if MentionCleaner().problem(mention) == "" and has_content(whole):
+        assert MentionCleaner(typos=TYPOS).parts(mention, PAIRS) == (whole,)
+        assert MentionCleaner(typos=TYPOS).clean(mention, PAIRS) == whole

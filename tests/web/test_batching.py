@@ -2,8 +2,11 @@ import asyncio
 import threading
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from biosyn.web.backend import Batcher, QueueFullError
+from biosyn.web.backend import Backend, Batcher, QueueFullError
+from biosyn.web.limits import Limits
 
 
 @pytest.fixture
@@ -117,3 +120,47 @@ def test_the_event_loop_is_free_meanwhile():
         return was_done, await task
 
     assert asyncio.run(ask()) == (False, [1])
+
+
+# -- the answers that a backend remembers
+
+
+class Doubling:
+    """A service that notes what it is asked."""
+
+    def __init__(self):
+        self.asked = []
+
+    def answer(self, numbers):
+        self.asked.extend(numbers)
+        return [2 * number for number in numbers]
+
+
+@given(st.integers(0, 4), st.lists(st.integers(0, 6), max_size=40))
+def test_the_answers_used_last_are_remembered_and_no_others(size, numbers):
+    backend = Backend(limits=Limits(recent=size, window=0.0))
+    backend.service = Doubling()
+    used, expected = [], []  # used: the numbers from the one used longest ago, by the plain rule
+
+    async def ask():
+        return [(await backend.ask([number]))[0] for number in numbers]
+
+    assert asyncio.run(ask()) == [2 * number for number in numbers]
+    backend.close()
+    for number in numbers:
+        if number not in used:
+            expected.append(number)
+        used = ([other for other in used if other != number] + [number])[-size:] if size else []
+    assert backend.service.asked == expected
+
+
+def test_large_answers_are_not_remembered():
+    backend = Backend(limits=Limits(window=0.0))
+    backend.service = Doubling()
+
+    async def ask():
+        return [await backend.ask([1], remember=False) for _ in range(2)]
+
+    assert asyncio.run(ask()) == [[2], [2]]
+    backend.close()
+    assert backend.service.asked == [1, 1]

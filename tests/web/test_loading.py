@@ -1,8 +1,11 @@
+import subprocess
+import sys
+
 import pytest
-import torch
 
 from biosyn.settings.verbs import DemoConfig
-from biosyn.web.loading import Loading, LoadingStoppedError, counted, load_service
+from biosyn.web.loading import Loading, LoadingStoppedError
+from biosyn.web.service import load_service
 
 
 @pytest.fixture
@@ -22,9 +25,9 @@ class Watched(Loading):
         super().__init__()
         self.seen = []
 
-    def step(self, stage, *, total=0):
+    def step(self, stage, total=0):
         self.seen.append((self.stage, self.done, self.total))
-        super().step(stage, total=total)
+        super().step(stage, total)
 
 
 def test_every_name_is_counted_and_every_stage_is_told(config):
@@ -58,11 +61,14 @@ def test_it_stops_at_the_next_batch_and_leaves_nothing(config, tmp_path):
     assert not [path for path in (tmp_path / "cache").iterdir() if path.is_dir()]
 
 
-def test_the_counter_is_taken_off_again():
-    counts = []
-    model = torch.nn.Identity()
-    model.forward = lambda input_ids: input_ids
-    with counted(model, counts.append):
-        model(input_ids=torch.zeros(3, 5))
-    model(input_ids=torch.zeros(2, 5))
-    assert counts == [3]
+def test_what_is_asked_later_is_not_counted(config):
+    loading = Loading()
+    service = load_service(config, loading)
+    loading.step("serving", 100)
+    service.linker.normalize(["ataxia"])
+    assert loading.done == 0
+
+
+def test_the_server_starts_without_torch():
+    program = "import sys, biosyn.web.server; sys.exit(sorted({'torch', 'sklearn', 'lxml'} & set(sys.modules)) or 0)"
+    assert subprocess.run([sys.executable, "-c", program], timeout=300).returncode == 0

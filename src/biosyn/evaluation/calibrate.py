@@ -15,7 +15,7 @@ from biosyn.errors import InputError
 from biosyn.evaluation.hidden import Hidden, embed_searched, open_hidden
 from biosyn.evaluation.reliability import area_under_risk, expected_calibration_error, reliability_table
 from biosyn.index.known_dictionaries import open_dictionary
-from biosyn.model.biosyn import BioSyn
+from biosyn.linking.loading import load_model, model_settings
 from biosyn.model.linker import predict
 from biosyn.records import QueryPrediction
 from biosyn.retrieval.confidence import DEPTH, Calibration, Features, features_of, sigmoid
@@ -36,14 +36,12 @@ class Sample(NamedTuple):
 
 def calibrate(config: CalibrateConfig) -> dict[str, Any]:
     """Run biosyn calibrate: fit, cross-validate, record in the manifest; return its JSON result."""
-    device = resolve_device(config.device)
+    resolve_device(config.device)  # refused before anything is read
     queries = QueryDataset(config.data_dir).queries
     dictionary = open_dictionary(config.dictionary_path, cache_dir=config.cache_dir)
     searched = open_hidden(dictionary, fraction=config.hide_concepts, seed=config.seed)
     load_manifest(config.model_name_or_path)  # before the minutes that the embedding takes
-    biosyn = BioSyn.from_pretrained(
-        config.model_name_or_path, device=device, precision=config.precision, search_memory=config.search_memory
-    )
+    biosyn = load_model(config.model_name_or_path, **model_settings(config))
     names = embed_searched(
         biosyn,
         searched,

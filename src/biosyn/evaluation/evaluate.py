@@ -21,9 +21,8 @@ from biosyn.evaluation.report.charts import require_matplotlib
 from biosyn.evaluation.report.page import Subject, read_train_log, write_report
 from biosyn.files import require_writable, write_json
 from biosyn.index.known_dictionaries import open_dictionary
-from biosyn.model.biosyn import BioSyn
-from biosyn.model.linker import predict, require_calibration
-from biosyn.model.together import together
+from biosyn.linking.loading import load_model, model_settings
+from biosyn.model.linker import predict
 from biosyn.records import QueryPrediction
 from biosyn.settings.verbs import EvalConfig
 
@@ -32,8 +31,8 @@ METRICS_FILE = "metrics.json"
 
 
 def evaluate(config: EvalConfig) -> dict[str, Any]:
-    """Run eval.py: return its JSON result, ``acc1`` .. ``accK`` and the numbers of queries and names."""
-    device = resolve_device(config.device)
+    """Run eval.py: return its JSON result, ``acc1`` .. ``accK`` and what they were measured on."""
+    resolve_device(config.device)  # refused before anything is read
     queries = QueryDataset(config.data_dir, config.filter_composite, config.filter_duplicate).queries
     dictionary = open_dictionary(config.dictionary_path, cache_dir=config.cache_dir)
     searched = open_hidden(dictionary, fraction=config.hide_concepts, seed=config.seed)
@@ -46,17 +45,8 @@ def evaluate(config: EvalConfig) -> dict[str, Any]:
     training = _open_report(config)
     if config.record_as is not None:
         load_manifest(config.model_name_or_path)  # before the minutes that the embedding takes
-    biosyn = BioSyn.from_pretrained(
-        config.model_name_or_path,
-        revision=config.revision,
-        max_length=config.max_length,
-        device=device,
-        precision=config.precision,
-        search_memory=config.search_memory,
-    )
-    if config.threshold is not None:
-        require_calibration(biosyn, config.score_mode)
-
+    calibrated_for = None if config.threshold is None else config.score_mode
+    biosyn = load_model(config.model_name_or_path, calibrated_for=calibrated_for, **model_settings(config))
     names = embed_searched(
         biosyn,
         searched,
@@ -65,8 +55,8 @@ def evaluate(config: EvalConfig) -> dict[str, Any]:
         index_precision=config.index_precision,
         show_progress=config.show_progress,
     )
-    predictions = predict(together(biosyn), queries, dictionary, names, topk=config.topk)
-    if not is_first():  # all ranks have found the same
+    predictions = predict(biosyn, queries, dictionary, names, topk=config.topk, together=True)
+    if not is_first():  # every rank has found the same
         return {}
     accuracy = accuracy_at_k(predictions, config.topk)
     for k in sorted({1, min(5, config.topk)}):

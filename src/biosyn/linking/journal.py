@@ -1,8 +1,9 @@
-"""How far a run has come, on disk: a small SQLite file, so that all of it changes at once or not at all.
+"""The files of a run in progress: its output so far, its bad records, and a journal of how far it has come.
 
-It also remembers every text that was linked. So a repeated mention is linked once however far apart the two stand, the
-memory does not grow with them, and a resumed run knows exactly what the first one knew: the same texts go to the model
-in the same company, and the scores come out the same to the last bit.
+The journal is a small SQLite file, so that a step is recorded whole or not at all. It also holds the link of every
+text: a repeated mention is linked once, however far apart its places are, without memory that grows with the file, and
+a resumed run gives the model the same texts in the same batches as an uninterrupted one, so that the scores are
+identical, bit for bit.
 """
 
 import gzip
@@ -44,118 +45,25 @@ class Done(NamedTuple):
     finished: bool = False
 
 
-class LinkState:
-    """The state of one run; a context manager.
+class Journal:
+    """The files of a run in progress, in the folder ``OUTPUT.partial``; a context manager, which owns them alone.
 
-    Parameters
-    ----------
-    path
-        Its file, made where needed.
-
-    Raises
-    ------
-    InputError
-        If the file is damaged.
-    """
-
-    def __init__(self, path: Path):
-        self._path = path
-        try:
-            self._database = sqlite3.connect(path)
-            self._database.executescript(_TABLES)
-        except sqlite3.Error as error:
-            raise self._damaged(error) from error
-
-    def __enter__(self) -> "LinkState":
-        return self
-
-    def __exit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """Close the file; what was not committed is gone, as after a kill."""
-        self._database.close()
-
-    def load(self) -> tuple[dict[str, Any], Done] | None:
-        """Return what the run is of, and what is done; None for a new file."""
-        try:
-            row = self._database.execute("SELECT identity, done FROM run").fetchone()
-            return None if row is None else (json.loads(row[0]), Done(**json.loads(row[1])))
-        except (sqlite3.Error, ValueError, TypeError) as error:
-            raise self._damaged(error) from error
-
-    def start(self, identity: Mapping[str, Any]) -> None:
-        """Record what the run is of, and that nothing is done; errors as `commit`."""
-        self._database.execute("INSERT INTO run VALUES (1, ?, ?)", (json.dumps(identity), json.dumps(Done()._asdict())))
-        self._database.commit()
-
-    def commit(self, done: Done) -> None:
-        """Record what is done, with the links that were remembered since the last time; on disk when it returns.
-
-        Raises
-        ------
-        InputError
-            If it cannot be written.
-        """
-        with self._writing():
-            self._database.execute("UPDATE run SET done = ?", (json.dumps(done._asdict()),))
-            self._database.commit()
-
-    def known(self, texts: Iterable[str]) -> dict[str, Link]:
-        """Return the links of those texts that were linked before."""
-        found = {}
-        for text in texts:
-            wanted = "SELECT cui, name, score, probability FROM links WHERE text = ?"
-            row = self._database.execute(wanted, (_key(text),)).fetchone()
-            if row is not None:
-                found[text] = Link(*row)
-        return found
-
-    def remember(self, texts: Sequence[str], links: Sequence[Link]) -> None:
-        """Remember the links of texts that were not known; errors as `commit`."""
-        rows = [(_key(text), *link) for text, link in zip(texts, links, strict=True)]
-        with self._writing():
-            self._database.executemany("INSERT INTO links VALUES (?, ?, ?, ?, ?)", rows)
-
-    def distinct(self) -> int:
-        """Return how many texts were linked."""
-        with closing(self._database.execute("SELECT COUNT(*) FROM links")) as cursor:
-            return int(cursor.fetchone()[0])
-
-    @contextmanager
-    def _writing(self) -> Iterator[None]:
-        try:
-            yield
-        except sqlite3.Error as error:  # a full disk, for example
-            raise InputError(f"cannot be written ({error}): --resume goes on", path=self._path) from error
-
-    def _damaged(self, error: Exception) -> InputError:
-        return InputError(f"is damaged ({error}): start anew without --resume", path=self._path)
-
-
-def _key(text: str) -> bytes:
-    return blake2b(text.encode(), digest_size=16).digest()
-
-
-class PartialOutput:
-    """The files of a run in the making; a context manager, which owns them alone.
-
-    A step is written and synced first and recorded in the state then. What a kill left behind the record is cut off
-    when the run is resumed.
+    A step is written and synced first, and then recorded with its links. Output without a record, which a killed run
+    may have left, is cut off when the run is resumed.
 
     Parameters
     ----------
     target
-        The output; one that ends in ``.gz`` is packed, a member of the file for each step.
+        The output; one that ends in ``.gz`` is compressed, as one gzip member for each step.
     identity
-        All that the output depends on: JSON. A run of another identity is not resumed.
+        All that the output depends on, as JSON. A run of another identity is not resumed.
     resume
-        Go on with the run that is there, if any; else it is started anew.
+        Resume the run that is there, if any; otherwise start again.
 
     Raises
     ------
     InputError
-        On entering: if another process writes the same output, it cannot be written, or it is of another run.
+        On entering: if another process writes the same output, it cannot be written, or it belongs to another run.
     """
 
     def __init__(self, target: str | Path, identity: Mapping[str, Any], *, resume: bool):
@@ -168,13 +76,13 @@ class PartialOutput:
         self._files: dict[str, BinaryIO] = {}
         self.done = Done()
 
-    def __enter__(self) -> "PartialOutput":
+    def __enter__(self) -> "Journal":
         with ExitStack() as stack:
             self._lock(stack)
             if not self._resume and self._paths["state.sqlite"].exists():
-                logger.info("%s is of a run that was stopped: it is started anew", self._folder)
+                logger.info("%s belongs to a run that was stopped: starting again from the beginning", self._folder)
                 self._remove_files()
-            self.state = stack.enter_context(LinkState(self._paths["state.sqlite"]))
+            self._database = stack.enter_context(closing(self._opened_database()))
             self.done = self._recorded()
             if not self.done.finished:
                 for name, size in (("output", self.done.output_bytes), ("errors.jsonl", self.done.errors_bytes)):
@@ -183,10 +91,36 @@ class PartialOutput:
         return self
 
     def __exit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:
-        self._stack.close()
+        self._stack.close()  # what was not committed is gone, as after a kill
+
+    def known(self, texts: Iterable[str]) -> dict[str, Link]:
+        """Return the links of those texts that were linked before."""
+        found = {}
+        for text in texts:
+            wanted = "SELECT cui, name, score, probability FROM links WHERE text = ?"
+            row = self._database.execute(wanted, (_key(text),)).fetchone()
+            if row is not None:
+                found[text] = Link(*row)
+        return found
+
+    def remember(self, texts: Sequence[str], links: Sequence[Link]) -> None:
+        """Remember the links of texts that were not known; the next `write` records them."""
+        rows = [(_key(text), *link) for text, link in zip(texts, links, strict=True)]
+        with self._writing():
+            self._database.executemany("INSERT INTO links VALUES (?, ?, ?, ?, ?)", rows)
+
+    def distinct(self) -> int:
+        """Return how many texts were linked."""
+        with closing(self._database.execute("SELECT COUNT(*) FROM links")) as cursor:
+            return int(cursor.fetchone()[0])
 
     def write(self, output: bytes, errors: Iterable[Mapping[str, str]], done: Done) -> None:
-        """Add a step, and record it when it is safe on disk; ``done`` counts it, sizes aside.
+        """Append a step to the files, and record it once it is on disk.
+
+        Parameters
+        ----------
+        done
+            The counts with this step; the sizes are found here.
 
         Raises
         ------
@@ -201,36 +135,33 @@ class PartialOutput:
                 for name, data in (("output", packed), ("errors.jsonl", lines.encode("utf-8", "backslashreplace")))
             }
         except OSError as error:
-            raise InputError(f"cannot be written ({error.strerror}): --resume goes on", path=self._target) from error
+            raise InputError(
+                f"cannot be written ({error.strerror}): continue with --resume", path=self._target
+            ) from error
         self.done = done._replace(output_bytes=sizes["output"], errors_bytes=sizes["errors.jsonl"])
-        self.state.commit(self.done)
+        self._commit(self.done)
 
     def publish(self, *, keep_errors: bool) -> None:
-        """Move the output, and the errors if they are wanted or there are any, to their places; remove the rest.
+        """Move the output to its place, and the errors if they are wanted or there are any; remove the rest.
 
-        Errors that an earlier run left beside the output go with its output.
-
-        Raises
-        ------
-        InputError
-            If they cannot be moved.
+        An errors file that an earlier run left next to the output is removed.
         """
         for file in self._files.values():
             file.close()
-        self.state.commit(self.done._replace(finished=True))  # from here on a resumed run has only to move the files
+        self._commit(self.done._replace(finished=True))  # from here on a resumed run only has to move the files
         errors = self._target.with_name(f"{self._target.name}.errors.jsonl")
         wanted = {"errors.jsonl": errors} if keep_errors or self.done.errors_bytes else {}
         try:
             for name, place in {**wanted, "output": self._target}.items():
-                if self._paths[name].exists():  # or else a killed run moved it already
+                if self._paths[name].exists():  # a killed run may have moved it already
                     os.replace(self._paths[name], place)
             if not wanted:
                 errors.unlink(missing_ok=True)
         except OSError as error:
             raise InputError(f"cannot be written: {error.strerror}", path=self._target) from error
-        self.state.close()
+        self._database.close()
         self._remove_files()
-        self._stack.close()  # the lock is the last to go
+        self._stack.close()  # releases the lock last
         for remove in (self._paths["lock"].unlink, self._folder.rmdir):
             with suppress(OSError):  # another run may have begun to wait for it
                 remove()
@@ -242,33 +173,67 @@ class PartialOutput:
         except Timeout as error:
             raise InputError("another run is writing this output: wait for it", path=self._target) from error
 
+    def _opened_database(self) -> sqlite3.Connection:
+        try:
+            database = sqlite3.connect(self._paths["state.sqlite"])
+            database.executescript(_TABLES)
+        except sqlite3.Error as error:
+            raise self._damaged(error) from error
+        return database
+
     def _recorded(self) -> Done:
-        """Return what is done, 0 for a new run; refuse to go on with a run of another identity."""
-        found = self.state.load()
-        if found is None:
-            self.state.start(self._identity)
-            return Done()
-        identity, done = found
+        """Return what is done, nothing for a new run; refuse to resume a run of another identity."""
+        try:
+            row = self._database.execute("SELECT identity, done FROM run").fetchone()
+            if row is None:
+                values = json.dumps(self._identity), json.dumps(Done()._asdict())
+                self._database.execute("INSERT INTO run VALUES (1, ?, ?)", values)
+                self._database.commit()
+                return Done()
+            identity, done = json.loads(row[0]), Done(**json.loads(row[1]))
+        except (sqlite3.Error, ValueError, TypeError) as error:
+            raise self._damaged(error) from error
         different = [key for key, value in self._identity.items() if identity.get(key) != value]
         if different:
             raise InputError(
-                f"cannot be resumed, its {different[0]} was another: give the same, or start anew without --resume",
+                f"cannot be resumed, as its {different[0]} has changed: give the same, or start again without --resume",
                 path=self._folder,
             )
         return done
+
+    def _commit(self, done: Done) -> None:
+        """Record what is done, with the links remembered since the last time; on disk when it returns."""
+        with self._writing():
+            self._database.execute("UPDATE run SET done = ?", (json.dumps(done._asdict()),))
+            self._database.commit()
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.Error as error:  # a full disk, for example
+            path = self._paths["state.sqlite"]
+            raise InputError(f"cannot be written ({error}): continue with --resume", path=path) from error
+
+    def _damaged(self, error: Exception) -> InputError:
+        return InputError(f"is damaged ({error}): start again without --resume", path=self._paths["state.sqlite"])
 
     def _remove_files(self) -> None:
         for name in ("output", "errors.jsonl", "state.sqlite-journal", "state.sqlite"):
             (self._folder / name).unlink(missing_ok=True)
 
 
+def _key(text: str) -> bytes:
+    return blake2b(text.encode(), digest_size=16).digest()
+
+
 def _opened_at(path: Path, size: int) -> BinaryIO:
-    """Open a file for appending, cut to the size that is on record."""
+    """Open a file for appending, cut to the recorded size."""
     try:
         file = path.open("ab")
         if file.seek(0, os.SEEK_END) < size:
             file.close()
-            raise InputError("is shorter than what was written: start anew without --resume", path=path)
+            raise InputError("is shorter than what was written: start again without --resume", path=path)
         file.truncate(size)
     except OSError as error:
         raise InputError(f"cannot be written: {error.strerror}", path=path) from error

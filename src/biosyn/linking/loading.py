@@ -1,7 +1,11 @@
-"""The verb of biosyn index build: a dictionary embedded on disk, and an approximate index of it where one is wanted."""
+"""The one way to open a model, and a model on a dictionary; and the verb biosyn index build."""
 
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
+
+from torch import nn
 
 from biosyn.data.concepts import ConceptTable
 from biosyn.data.dictionary import require_names
@@ -15,29 +19,140 @@ from biosyn.model.linker import Linker, require_calibration
 from biosyn.settings.groups import SEARCH_MEMORY
 from biosyn.settings.verbs import IndexConfig
 
+_OF_MODEL = ("revision", "device", "max_length", "precision", "search_memory")
+_OF_INDEX = ("cache_dir", "index_precision", "ann", "show_progress")
+
+
+def model_settings(config: object) -> dict[str, Any]:
+    """Return the settings of a verb that `load_model` takes, by name."""
+    return {name: getattr(config, name) for name in _OF_MODEL if hasattr(config, name)}
+
+
+def linker_settings(config: object) -> dict[str, Any]:
+    """Return the settings of a verb that `load_linker` takes, by name."""
+    return {name: getattr(config, name) for name in (*_OF_MODEL, *_OF_INDEX) if hasattr(config, name)}
+
+
+def load_model(
+    model_name_or_path: str,
+    *,
+    revision: str | None = None,
+    device: str = "auto",
+    max_length: int | None = None,
+    precision: str = "float32",
+    search_memory: int = SEARCH_MEMORY,
+    calibrated_for: str | None = None,
+) -> BioSyn:
+    """Load a model onto the device of that name.
+
+    Parameters
+    ----------
+    calibrated_for
+        A score mode: refuse a model that has no probabilities for it.
+    """
+    biosyn = BioSyn.from_pretrained(
+        model_name_or_path,
+        revision=revision,
+        max_length=max_length,
+        device=resolve_device(device),
+        precision=precision,
+        search_memory=search_memory,
+    )
+    if calibrated_for is not None:
+        require_calibration(biosyn, calibrated_for)
+    return biosyn
+
+
+def load_linker(
+    model_name_or_path: str,
+    dictionary_path: str,
+    *,
+    topk: int = 1,
+    revision: str | None = None,
+    device: str = "auto",
+    max_length: int | None = None,
+    precision: str = "float32",
+    search_memory: int = SEARCH_MEMORY,
+    cache_dir: str | None = None,
+    index_precision: str = "float32",
+    ann: bool = False,
+    concepts: ConceptTable | None = None,
+    calibrated: bool = False,
+    show_progress: bool = False,
+    on_stage: Callable[[str, int], object] = lambda stage, total: None,
+    on_names: Callable[[int], object] = lambda names: None,
+) -> Linker:
+    """Read the dictionary and the model and embed the names; the cheap checks come first.
+
+    Parameters
+    ----------
+    topk
+        The number of names that the dictionary must have at least.
+    revision, device, max_length, precision, search_memory
+        See `load_model`.
+    cache_dir, index_precision, ann, concepts
+        See `Linker`.
+    calibrated
+        Refuse a model without probabilities.
+    on_stage
+        Called at the beginning of each stage with its name and the number of names in it, or 0. It may raise.
+    on_names
+        Called with the number of names of each batch before it is embedded. It may raise.
+    """
+    resolve_device(device)
+    if ann:
+        require_faiss()
+    on_stage("reading the dictionary", 0)
+    dictionary = open_dictionary(dictionary_path, cache_dir=cache_dir)
+    require_names(dictionary, topk)
+    on_stage("loading the model", 0)
+    biosyn = load_model(
+        model_name_or_path,
+        revision=revision,
+        device=device,
+        max_length=max_length,
+        precision=precision,
+        search_memory=search_memory,
+        calibrated_for="hybrid" if calibrated else None,
+    )
+    on_stage("embedding the dictionary", len(dictionary))
+    with _counted(biosyn.get_dense_encoder().model, on_names):
+        return Linker(
+            biosyn,
+            dictionary,
+            concepts=concepts,
+            cache_dir=cache_dir,
+            index_precision=index_precision,
+            ann=ann,
+            show_progress=show_progress,
+        )
+
+
+@contextmanager
+def _counted(encoder: nn.Module, add: Callable[[int], object]) -> Iterator[None]:
+    """Call ``add`` with the number of texts of each batch that the encoder embeds meanwhile."""
+
+    def count(module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        add(len(kwargs["input_ids"]))
+
+    handle = encoder.register_forward_pre_hook(count, with_kwargs=True)
+    try:
+        yield
+    finally:
+        handle.remove()
+
 
 def build_index(config: IndexConfig) -> dict[str, Any]:
     """Run biosyn index build: return its JSON result, with the recall of the approximate index.
 
-    What is there already is not made again, and a build that was killed goes on where it was.
-
-    Raises
-    ------
-    InputError
-        If a file is missing or bad, a package is missing, or the cache folder cannot be written to.
+    What is there already is not made again, and a build that was killed is resumed.
     """
     started = time.monotonic()
     if config.ann:
         require_faiss()  # before the hours that the embedding may take
-    device = resolve_device(config.device)
+    resolve_device(config.device)
     dictionary = open_dictionary(config.dictionary_path, cache_dir=config.cache_dir)
-    biosyn = BioSyn.from_pretrained(
-        config.model_name_or_path,
-        revision=config.revision,
-        device=device,
-        precision=config.precision,
-        search_memory=config.search_memory,
-    )
+    biosyn = load_model(config.model_name_or_path, **model_settings(config))
     index = biosyn.index(
         dictionary,
         cache_dir=config.cache_dir,
@@ -56,55 +171,3 @@ def build_index(config: IndexConfig) -> dict[str, Any]:
         )
         result["approximate"] = header.summary()
     return {**result, "seconds": round(time.monotonic() - started, 1)}
-
-
-def load_linker(
-    model_name_or_path: str,
-    dictionary_path: str,
-    *,
-    topk: int,
-    device: str,
-    revision: str | None = None,
-    cache_dir: str | None = None,
-    precision: str = "float32",
-    index_precision: str = "float32",
-    search_memory: int = SEARCH_MEMORY,
-    ann: bool = False,
-    concepts: ConceptTable | None = None,
-    calibrated: bool = False,
-    show_progress: bool = False,
-) -> Linker:
-    """Read the dictionary and the model and embed the names; the cheap checks come first.
-
-    Parameters
-    ----------
-    ann
-        As `Linker`'s.
-    calibrated
-        Refuse a model without probabilities.
-
-    Raises
-    ------
-    InputError
-        If a file is missing or bad, the dictionary holds fewer than ``topk`` names, the device is not there, or the
-        model should be calibrated and is not.
-    """
-    resolved = resolve_device(device)
-    if ann:
-        require_faiss()
-    dictionary = open_dictionary(dictionary_path, cache_dir=cache_dir)
-    require_names(dictionary, topk)
-    biosyn = BioSyn.from_pretrained(
-        model_name_or_path, revision=revision, device=resolved, precision=precision, search_memory=search_memory
-    )
-    if calibrated:
-        require_calibration(biosyn, "hybrid")
-    return Linker(
-        biosyn,
-        dictionary,
-        concepts=concepts,
-        cache_dir=cache_dir,
-        index_precision=index_precision,
-        ann=ann,
-        show_progress=show_progress,
-    )

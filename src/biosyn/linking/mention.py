@@ -1,41 +1,39 @@
-"""inference.py: one mention to its best names, concepts, reasons or embeddings, as JSON."""
+"""The verb of inference.py --mention: the best names, concepts, reasons or embeddings of one mention, as JSON."""
 
 from collections.abc import Mapping
 from typing import Any
 
 from biosyn.data.concepts import ConceptTable
-from biosyn.devices import resolve_device
 from biosyn.errors import InputError
 from biosyn.files import read_lines
-from biosyn.linking.loading import load_linker
-from biosyn.model.answers import answer_json, concept_answer_json, embeddings_json, explanation_json
+from biosyn.linking.loading import linker_settings, load_linker, load_model, model_settings
+from biosyn.model.answers import answer_json, concept_answer_json, decided, embeddings_json, explanation_json
 from biosyn.model.biosyn import BioSyn
-from biosyn.model.linker import Linker, Model, clean_mention
 from biosyn.settings.verbs import InferenceConfig
 from biosyn.text.abbreviations import abbreviation_finder
+from biosyn.text.cleaning import MentionCleaner
 from biosyn.text.preprocess import read_typos
 
 
 def infer(config: InferenceConfig) -> dict[str, Any]:
-    """Run inference.py: return its JSON result.
-
-    Raises
-    ------
-    InputError
-        If the mention is empty, a file is missing or bad, or predictions are asked for without a dictionary.
-    """
-    cleaned = clean_mention(config.mention)
+    """Run inference.py --mention: return its JSON result."""
+    text = MentionCleaner().clean(config.mention)
     result: dict[str, Any] = {"mention": config.mention}
     if not config.wants_predictions or config.dictionary_path is None:
-        device = resolve_device(config.device)
-        biosyn = BioSyn.from_pretrained(
-            config.model_name_or_path, revision=config.revision, device=device, precision=config.precision
-        )
-        return {**result, **_embeddings(biosyn, cleaned)}
+        biosyn = load_model(config.model_name_or_path, **model_settings(config))
+        return {**result, **_embeddings(biosyn, text)}
     abbreviations, typos = _abbreviations(config), _typos(config)
-    linker = _load_linker(config, config.dictionary_path)
+    needs_concepts = config.group_by_concept or config.explain
+    linker = load_linker(
+        config.model_name_or_path,
+        config.dictionary_path,
+        topk=1 if config.group_by_concept else config.topk,  # one name may have several concepts
+        concepts=ConceptTable.beside(config.dictionary_path) if needs_concepts else None,
+        calibrated=config.threshold is not None,
+        **linker_settings(config),
+    )
     if config.wants_embeddings:
-        result.update(_embeddings(linker.biosyn, cleaned))
+        result.update(_embeddings(linker.biosyn, text))
     if config.explain:
         explanation = linker.explain(
             config.mention,
@@ -46,41 +44,22 @@ def infer(config: InferenceConfig) -> dict[str, Any]:
         )
         return {**result, **explanation_json(explanation)}
     if config.group_by_concept:
-        (grouped,) = linker.normalize_to_concepts([config.mention], topk=config.topk)
+        (grouped,) = linker.link_to_concepts([text], topk=config.topk)
         _require_concepts(len(grouped.concepts), config)
-        return {**result, **concept_answer_json(grouped, threshold=config.threshold)}
-    (prediction,) = linker.normalize([config.mention], topk=config.topk)
-    return {**result, **answer_json(prediction, threshold=config.threshold)}
+        return {**result, **decided(concept_answer_json(grouped), config.threshold)}
+    (prediction,) = linker.link([text], topk=config.topk)
+    return {**result, **decided(answer_json(prediction), config.threshold)}
 
 
-def _load_linker(config: InferenceConfig, dictionary_path: str) -> Linker:
-    needs_concepts = config.group_by_concept or config.explain
-    return load_linker(
-        config.model_name_or_path,
-        dictionary_path,
-        topk=1 if config.group_by_concept else config.topk,  # one name may have several concepts
-        device=config.device,
-        revision=config.revision,
-        cache_dir=config.cache_dir,
-        precision=config.precision,
-        index_precision=config.index_precision,
-        search_memory=config.search_memory,
-        ann=config.ann,
-        concepts=ConceptTable.beside(dictionary_path) if needs_concepts else None,
-        calibrated=config.threshold is not None,
-        show_progress=config.show_progress,
-    )
-
-
-def _embeddings(biosyn: Model, cleaned: str) -> dict[str, Any]:
-    return embeddings_json(biosyn.embed([cleaned], what="mentions"))[0]
+def _embeddings(biosyn: BioSyn, text: str) -> dict[str, Any]:
+    return embeddings_json(biosyn.embed([text], what="mentions"))[0]
 
 
 def _abbreviations(config: InferenceConfig) -> Mapping[str, str] | None:
     if config.document is None:
         return None
-    text = "\n".join(line for _, line in read_lines(config.document))
-    return abbreviation_finder("ab3p")(text)
+    document = "\n".join(line for _, line in read_lines(config.document))
+    return MentionCleaner(abbreviation_finder("ab3p")).abbreviations(document)
 
 
 def _typos(config: InferenceConfig) -> Mapping[str, str] | None:

@@ -1,4 +1,4 @@
-"""The spaCy component ``biosyn_linker``: gives the entities of a pipeline their concept ids.
+"""The spaCy component ``biosyn_linker``, which gives the entities of a pipeline their concept ids.
 
 spaCy finds it by an entry point: ``nlp.add_pipe("biosyn_linker", config={"model": ..., "dictionary": ...})``.
 """
@@ -32,7 +32,7 @@ BATCH_SIZE = 256  # documents whose entities are linked in one call
 
 @dataclass(frozen=True)
 class Settings:
-    """What the component is made of, and all that is saved of it: paths, not the model."""
+    """The settings of the component, and all of it that is saved: paths, not the model."""
 
     model: str
     dictionary: str
@@ -42,7 +42,7 @@ class Settings:
     revision: str | None = None
 
     def absolute(self) -> "Settings":
-        """Return them with absolute paths; a model that is no folder here is a Hub id and stays."""
+        """Return them with absolute paths; a model that is not a folder here is a Hub id, which stays."""
         changes = {
             field: str(Path(value).absolute())
             for field in ("model", "dictionary", "cache_dir")
@@ -67,15 +67,15 @@ def make_linker(
     cache_dir: str | None,
     revision: str | None,
 ) -> "BiosynLinker":
-    """Make the component; model and dictionary are loaded with the first text."""
+    """Make the component; model and dictionary are loaded with the first entity."""
     return BiosynLinker(Settings(model, dictionary, topk, device, cache_dir, revision))
 
 
 class BiosynLinker:
     """Links the entities of documents: ``ent.kb_id_`` and ``ent._.biosyn_candidates``.
 
-    ``kb_id_`` is the first id of the best name, and empty where the entity holds no letter or digit. The candidates are
-    dicts as inference.py prints them, all ids of a name among them, so that spaCy can store them with a document.
+    ``kb_id_`` is the first id of the best name, or empty if the entity has no letter or digit. The candidates are dicts
+    as inference.py prints them, with all ids of a name, so that spaCy can store them with a document.
     """
 
     def __init__(self, settings: Settings):
@@ -90,13 +90,13 @@ class BiosynLinker:
         return doc
 
     def pipe(self, stream: Iterable[Doc], *, batch_size: int = BATCH_SIZE) -> Iterator[Doc]:
-        """Link the entities of many documents, those of a batch in one call and equal ones once."""
+        """Link the entities of many documents: those of a batch in one call, equal ones once."""
         for docs in minibatch(stream, batch_size):
             self._annotate(docs)
             yield from docs
 
     def configure(self, **changes: Any) -> None:
-        """Change settings by name, for example ``model`` after the folder has been moved."""
+        """Change settings by name, for example ``model`` after its folder has been moved."""
         self.settings = Settings(**{**asdict(self.settings), **changes})
         self._linker = None
 
@@ -112,7 +112,7 @@ class BiosynLinker:
             return []
         if self._linker is None:
             self._linker = self._load()
-        return self._linker.link(texts, topk=self.settings.topk)
+        return self._linker.normalize(texts, topk=self.settings.topk)
 
     def _load(self) -> Linker:
         settings = self.settings
@@ -125,14 +125,14 @@ class BiosynLinker:
             cache_dir=settings.cache_dir,
         )
 
-    # -- saving: what spaCy calls
+    # -- saving, which spaCy calls
 
     def to_bytes(self, *, exclude: Sequence[str] = ()) -> bytes:
         """Return the settings, with absolute paths."""
         return json.dumps(asdict(self.settings.absolute())).encode()
 
     def from_bytes(self, content: bytes, *, exclude: Sequence[str] = ()) -> "BiosynLinker":
-        """Take the settings of `to_bytes`; the model is loaded with the next text."""
+        """Take the settings of `to_bytes`; the model is loaded with the next entity."""
         self.configure(**json.loads(content))
         return self
 
@@ -142,23 +142,17 @@ class BiosynLinker:
         write_json(Path(path) / SETTINGS_FILE, asdict(self.settings.absolute()))
 
     def from_disk(self, path: str | Path, *, exclude: Sequence[str] = ()) -> "BiosynLinker":
-        """Take the settings of `to_disk`.
-
-        Raises
-        ------
-        InputError
-            If they cannot be read.
-        """
+        """Take the settings of `to_disk`."""
         file = Path(path) / SETTINGS_FILE
         try:
             return self.from_bytes(file.read_bytes())
         except (OSError, ValueError, TypeError) as error:
-            raise InputError("is no file of settings: save the pipeline anew", path=file) from error
+            raise InputError("is not a settings file: save the pipeline again", path=file) from error
 
 
 def _set(entity: Span, prediction: MentionPrediction | None) -> None:
     candidates = () if prediction is None else tuple(predictions_json(prediction))
     kb_id = split_name_ids(candidates[0]["id"])[0] if candidates else ""
-    for token in entity:  # doc.ents are made of the tokens: what is set on a Span alone is lost
+    for token in entity:  # doc.ents are made from the tokens, so what is set on a Span alone is lost
         token.ent_kb_id_ = kb_id
     entity._.biosyn_candidates = candidates

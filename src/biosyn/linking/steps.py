@@ -1,41 +1,39 @@
-"""A step of a run: some hundred mentions of the next units, linked in one call; and several steps, linked at once."""
+"""A step of a run: some hundred mentions of the next units, linked in one call; of several ranks each links a step."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from biosyn.distributed.ranks import gathered_objects, rank
 from biosyn.errors import InputError
-from biosyn.linking.journal import LinkState
 from biosyn.mention_files.units import Link, Mention, Unit
-from biosyn.text.cleaning import Preparation, mention_problem
-from biosyn.text.preprocess import has_content
+from biosyn.text.cleaning import MentionCleaner
 
 MENTIONS = 512
 UNITS = 4096
-LinkTexts = Callable[[Sequence[str]], Sequence[Link]]
-LinkSteps = Callable[[Sequence[Sequence[str]]], Sequence[Sequence[Link]]]
 
-
-"""Clean texts in, the best link of each out."""
-
-
-"""The same for several steps."""
+LinkTexts = Callable[[Sequence[str]], Sequence[Link]]  # clean texts -> the best link of each
+LinkSteps = Callable[[Sequence[Sequence[str]]], Sequence[Sequence[Link]]]  # the same for several steps
 
 
 class Prepared(NamedTuple):
-    """A mention and the texts to look up; none, and a problem, where it cannot be linked."""
+    """A mention and the texts to look up; none, and a problem, if it cannot be linked."""
 
     mention: Mention
     parts: tuple[str, ...]
-    problem: str
+    problem: str = ""
 
 
 class Step(NamedTuple):
-    """What a step gives: the units' bytes, how many mentions there were, and those that cannot be linked."""
+    """The result of a step: the bytes of its units, its mentions, and the link of each; None for one with a problem."""
 
     output: bytes
-    mentions: int
-    bad: list[Prepared]
+    mentions: list[Prepared]
+    links: list[Link | None]
+
+    @property
+    def bad(self) -> list[Prepared]:
+        """The mentions that cannot be linked."""
+        return [mention for mention in self.mentions if mention.problem]
 
 
 def steps(units: Iterable[Unit]) -> Iterator[list[Unit]]:
@@ -52,64 +50,53 @@ def steps(units: Iterable[Unit]) -> Iterator[list[Unit]]:
         yield step
 
 
-def run_step(units: Sequence[Unit], preparation: Preparation, state: LinkState, link: LinkTexts) -> Step:
-    """Link the mentions of some units; those with a problem get no link."""
-    (step,) = run_steps([units], preparation, state, lambda texts: [link(texts[0]) if texts[0] else []])
-    return step
+def prepare(units: Iterable[Unit], cleaner: MentionCleaner) -> list[list[Prepared]]:
+    """Return the mentions of each unit with the texts to look up."""
+    return [_prepare(unit, cleaner) for unit in units]
 
 
-def run_steps(
-    steps: Sequence[Sequence[Unit]], preparation: Preparation, state: LinkState, link: LinkSteps
-) -> Iterator[Step]:
-    """Link the mentions of several steps in one call, and yield each step as if it had been linked alone.
-
-    What the state remembers of a step is to be committed before the next is asked for.
-    """
-    prepared = [[_prepare(unit, preparation) for unit in units] for units in steps]
-    texts = [list(dict.fromkeys(part for ones in step for one in ones for part in one.parts)) for step in prepared]
-    new = _new_texts(texts, state)
-    for units, mentions, wanted, linked, found in zip(steps, prepared, texts, new, link(new), strict=True):
-        state.remember(linked, found)
-        links = state.known(wanted)
-        output = [
-            unit.render([_mention_link(one, links) for one in ones]) for unit, ones in zip(units, mentions, strict=True)
-        ]
-        every = [one for ones in mentions for one in ones]
-        yield Step(b"".join(output), len(every), [one for one in every if one.problem])
-
-
-def _prepare(unit: Unit, preparation: Preparation) -> list[Prepared]:
-    """Return the unit's mentions with the texts to look up."""
+def _prepare(unit: Unit, cleaner: MentionCleaner) -> list[Prepared]:
     if not unit.mentions:
         return []
     document_problem, abbreviations = "", {}
     try:
-        abbreviations = dict(preparation.abbreviations(unit.text))
+        abbreviations = dict(cleaner.abbreviations(unit.text))
     except InputError as error:
         document_problem = str(error)
     prepared = []
     for mention in unit.mentions:
-        problem = mention.problem or mention_problem(mention.text) or document_problem
-        parts = () if problem else preparation.parts(mention.text, abbreviations)
-        if not all(map(has_content, parts)):
-            parts, problem = (), "nothing is left of the mention after its spelling is mended"
+        problem = mention.problem or cleaner.problem(mention.text) or document_problem
+        try:
+            parts = () if problem else cleaner.parts(mention.text, abbreviations)
+        except InputError as error:
+            parts, problem = (), str(error)
         prepared.append(Prepared(mention, parts, problem))
     return prepared
 
 
-def _new_texts(texts: Sequence[Sequence[str]], state: LinkState) -> list[list[str]]:
-    """Return the texts of each step that neither the state knows nor an earlier one of these steps holds."""
-    seen: set[str] = set()
-    new = []
-    for wanted in texts:
-        known = seen.union(state.known(wanted))
-        new.append([text for text in wanted if text not in known])
-        seen.update(wanted)
-    return new
+def texts_of(prepared: Iterable[Iterable[Prepared]]) -> list[str]:
+    """Return the distinct texts to look up, in order."""
+    return list(dict.fromkeys(part for mentions in prepared for one in mentions for part in one.parts))
 
 
-def _mention_link(one: Prepared, links: dict[str, Link]) -> Link | None:
-    """Return the mention's link: of a composite one the different ids and the names, each joined by ``|``."""
+def rendered(units: Sequence[Unit], prepared: Sequence[Sequence[Prepared]], links: Mapping[str, Link]) -> Step:
+    """Write the links into the units.
+
+    Parameters
+    ----------
+    links
+        The link of each text of the units, others may be among them.
+    """
+    found = [[_link(one, links) for one in mentions] for mentions in prepared]
+    return Step(
+        b"".join(unit.render(one) for unit, one in zip(units, found, strict=True)),
+        [one for mentions in prepared for one in mentions],
+        [link for one in found for link in one],
+    )
+
+
+def _link(one: Prepared, links: Mapping[str, Link]) -> Link | None:
+    """Return the mention's link: for a composite one the distinct ids and the names, each joined by ``|``."""
     if one.problem:
         return None
     parts = [links[part] for part in one.parts]
@@ -123,11 +110,18 @@ def _mention_link(one: Prepared, links: dict[str, Link]) -> Link | None:
     )
 
 
-def link_steps(texts: Sequence[Sequence[str]], link: LinkTexts) -> list[list[Link]]:
-    """Return the links of the texts of several steps, one for each rank at most, on every rank.
+def link_at_once(units: Iterable[Unit], cleaner: MentionCleaner, link: LinkTexts) -> Step:
+    """Link a small file in one step, without a journal."""
+    units = list(units)
+    prepared = prepare(units, cleaner)
+    texts = texts_of(prepared)
+    return rendered(units, prepared, dict(zip(texts, link(texts) if texts else (), strict=True)))
 
-    The texts of a step are linked by one rank in one call, as a process that is alone would: so the scores are the
-    same to the last bit.
+
+def link_steps(texts: Sequence[Sequence[str]], link: LinkTexts) -> list[list[Link]]:
+    """Return the links of the texts of several steps, at most one step for each rank, on every rank.
+
+    One rank links the texts of a step in one call, as a single process would, so the scores are identical, bit for bit.
 
     Examples
     --------

@@ -1,33 +1,80 @@
-"""Candidates as the JSON that inference.py, the demo and the spaCy component give; new keys come after upstream's."""
+"""Predictions as the JSON that inference.py, the demo and the spaCy component give; our keys come after upstream's."""
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from biosyn.concept_ids import NO_CONCEPT
-from biosyn.model.explain import ExplainedCandidate, Explanation
-from biosyn.records import Candidate, ConceptPrediction, MentionPrediction
+from biosyn.model.explain import ConceptNames, ExplainedCandidate, Explanation
+from biosyn.records import Candidate, ConceptPrediction, MentionPrediction, Name
 from biosyn.retrieval.confidence import is_unsure
 from biosyn.retrieval.vectors import Vectors
 
 NGRAMS_SHOWN = 10
 
-
-NO_ANSWER = {"name": "", "id": NO_CONCEPT}
-
-
-def answer_json(prediction: MentionPrediction, *, threshold: float | None = None) -> dict[str, Any]:
-    """Return ``predictions``, which is the one row `NO_ANSWER` below the threshold, and ``probability`` if known."""
-    refused = is_unsure(prediction.probability, threshold)
-    rows = [dict(NO_ANSWER)] if refused else predictions_json(prediction)
-    return {"predictions": rows, **probability_json(prediction.probability)}
+NO_NAME = Name("", NO_CONCEPT)  # the answer where the model is not sure enough of any
+NO_NAME_JSON = {"name": NO_NAME.name, "id": NO_NAME.cui}
+NO_CONCEPT_JSON = {"ids": [NO_NAME.cui], "preferred_name": None, "name": NO_NAME.name}
 
 
-def concept_answer_json(prediction: ConceptPrediction, *, threshold: float | None = None) -> dict[str, Any]:
-    """Return ``concepts``, which is one row with the id ``-1`` below the threshold, and ``probability`` if known."""
-    refused = is_unsure(prediction.probability, threshold)
-    nobody = {"ids": [NO_CONCEPT], "preferred_name": None, "name": ""}
+def answer_json(prediction: MentionPrediction) -> dict[str, Any]:
+    """Return the candidates as ``predictions``, and ``probability`` if known."""
+    return {"predictions": predictions_json(prediction), **probability_json(prediction.probability)}
+
+
+def concept_answer_json(prediction: ConceptPrediction) -> dict[str, Any]:
+    """Return ``concepts``, and ``probability`` if known."""
+    return {"concepts": concepts_json(prediction), **probability_json(prediction.probability)}
+
+
+def decided(
+    answer: dict[str, Any], threshold: float | None, *, no_concept: Mapping[str, Any] = NO_CONCEPT_JSON
+) -> dict[str, Any]:
+    """Return an answer as it is, or with one row that says "no concept" if its probability is below the threshold.
+
+    Parameters
+    ----------
+    answer
+        The result of `answer_json` or `concept_answer_json`.
+    no_concept
+        The row for an answer of concepts.
+
+    Examples
+    --------
+    >>> decided({"predictions": [{"name": "ataxia", "id": "D001259"}], "probability": 0.4}, 0.5)
+    {'predictions': [{'name': '', 'id': '-1'}], 'probability': 0.4}
+    """
+    if not is_unsure(answer.get("probability"), threshold):
+        return answer
+    if "concepts" in answer:
+        return {**answer, "concepts": [dict(no_concept)]}
+    return {**answer, "predictions": [dict(NO_NAME_JSON)]}
+
+
+def predictions_json(prediction: MentionPrediction) -> list[dict[str, Any]]:
+    """Return the candidates; ``dense_score`` and ``sparse_score`` add up to ``score``."""
+    return [_candidate_json(candidate) for candidate in prediction.candidates]
+
+
+def concepts_json(prediction: ConceptPrediction) -> list[dict[str, Any]]:
+    """Return the concepts, each with the best of its names and the scores of that name."""
+    return [
+        {
+            "ids": list(found.ids),
+            "preferred_name": found.preferred_name,
+            "name": found.best.name,
+            **scores_json(found.best),
+            "homonym": found.homonym,
+        }
+        for found in prediction.concepts
+    ]
+
+
+def scores_json(candidate: Candidate) -> dict[str, float]:
+    """Return the score and its two parts."""
     return {
-        "concepts": [nobody] if refused else concepts_json(prediction),
-        **probability_json(prediction.probability),
+        "score": candidate.score,
+        "dense_score": candidate.dense_score,
+        "sparse_score": candidate.sparse_score,
     }
 
 
@@ -47,27 +94,8 @@ def embeddings_json(vectors: Vectors) -> list[dict[str, list[float]]]:
     ]
 
 
-def predictions_json(prediction: MentionPrediction) -> list[dict[str, Any]]:
-    """Return the candidates; ``dense_score`` and ``sparse_score`` add up to ``score``."""
-    return [_candidate_json(candidate) for candidate in prediction.candidates]
-
-
-def concepts_json(prediction: ConceptPrediction) -> list[dict[str, Any]]:
-    """Return the concepts, each with the best of its names and that one's score."""
-    return [
-        {
-            "ids": list(found.ids),
-            "preferred_name": found.preferred_name,
-            "name": found.best.name,
-            **scores_json(found.best),
-            "homonym": found.homonym,
-        }
-        for found in prediction.concepts
-    ]
-
-
 def explanation_json(explanation: Explanation) -> dict[str, Any]:
-    """Return the mention's cleaning, w and the explained candidates; of a composite mention those of each part."""
+    """Return the mention's cleaning, w and the explained candidates; for a composite mention those of each part."""
     cleaning = [step._asdict() for step in explanation.cleaning]
     if explanation.parts:
         parts = [{"mention": part.mention, **explanation_json(part)} for part in explanation.parts]
@@ -80,28 +108,21 @@ def explanation_json(explanation: Explanation) -> dict[str, Any]:
     }
 
 
-def scores_json(candidate: Candidate) -> dict[str, float]:
-    """Return the score and its two summands."""
-    return {
-        "score": candidate.score,
-        "dense_score": candidate.dense_score,
-        "sparse_score": candidate.sparse_score,
-    }
-
-
-def _candidate_json(candidate: Candidate) -> dict[str, Any]:
-    return {"name": candidate.name, "id": candidate.cui, **scores_json(candidate)}
-
-
 def _explained_json(explained: ExplainedCandidate) -> dict[str, Any]:
-    """Return the weightiest n-grams one by one, the others in one sum: they add up to the sparse score."""
+    """Return the largest n-grams one by one and the sum of the others: they add up to the sparse score."""
     shown, others = explained.ngrams[:NGRAMS_SHOWN], explained.ngrams[NGRAMS_SHOWN:]
     return {
         **_candidate_json(explained.candidate),
         "ngrams": [{"ngram": share.ngram, "sparse_score": share.score} for share in shown],
         "other_ngrams": {"count": len(others), "sparse_score": sum(share.score for share in others)},
-        "concepts": [
-            {"ids": list(found.ids), "preferred_name": found.preferred_name, "other_names": list(found.other_names)}
-            for found in explained.concepts
-        ],
+        "concepts": [concept_names_json(found, list(found.ids)) for found in explained.concepts],
     }
+
+
+def concept_names_json(concept: ConceptNames, ids: Sequence[Any]) -> dict[str, Any]:
+    """Return a concept of a candidate with its other names; the caller gives its ids their form."""
+    return {"ids": list(ids), "preferred_name": concept.preferred_name, "other_names": list(concept.other_names)}
+
+
+def _candidate_json(candidate: Candidate) -> dict[str, Any]:
+    return {"name": candidate.name, "id": candidate.cui, **scores_json(candidate)}

@@ -1,9 +1,9 @@
-"""The facade: both encoders and the weight w, loaded and saved together; names in, arrays out."""
+"""The model: both encoders and the weight w, loaded and saved together; names in, arrays out."""
 
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -17,6 +17,7 @@ from biosyn.checkpoint.folder import save_checkpoint
 from biosyn.checkpoint.manifest import Manifest, load_manifest
 from biosyn.checkpoint.opening import open_checkpoint, open_encoder
 from biosyn.data.dictionary import DictionaryDataset
+from biosyn.distributed.ranks import size, summed
 from biosyn.encoders.dense import DenseEncoder
 from biosyn.encoders.pooling import Pooling
 from biosyn.encoders.sparse import SparseEncoder
@@ -24,13 +25,15 @@ from biosyn.encoders.tokens import TokenizedTexts
 from biosyn.index.dictionary_index import DictionaryIndex
 from biosyn.index.known_dictionaries import open_dictionary
 from biosyn.model.embedded_dictionary import dictionary_index
-from biosyn.model.linker import Linker
 from biosyn.model.rerank_net import RerankNet
 from biosyn.retrieval.confidence import Calibration
 from biosyn.retrieval.score_parts import ScoreParts, score_parts
-from biosyn.retrieval.search import TopNames, top_names
+from biosyn.retrieval.search import TopNames, top_names, top_names_of_blocks, top_names_of_share
 from biosyn.retrieval.vectors import NameVectors, SparseRows, Vectors
 from biosyn.settings.groups import MAX_LENGTH, SEARCH_MEMORY
+
+if TYPE_CHECKING:
+    from biosyn.model.linker import Linker
 
 
 class BioSyn:
@@ -39,17 +42,17 @@ class BioSyn:
     Parameters
     ----------
     max_length
-        Tokens kept of a text, [CLS] and [SEP] included; None takes the checkpoint's own when one is loaded.
+        The tokens kept of a text, [CLS] and [SEP] included; None takes the checkpoint's own when one is loaded.
     device
-        Where the encoder and the retrieval run.
+        The device of the encoder and of the retrieval.
     initial_sparse_weight
         w before training.
     precision
-        What the encoder computes in: ``float32``, ``bfloat16`` or ``float16``.
+        The precision the encoder computes in: ``float32``, ``bfloat16`` or ``float16``.
     search_memory
-        What a search may take beyond the vectors, in MB.
+        The memory that a search may take in addition to the vectors, in MB.
     pooling, similarity
-        How vectors are made, as `Pooling`'s; None takes the checkpoint's own, or ``cls`` and ``inner``.
+        The parameters of `Pooling`; None takes the checkpoint's own, or ``cls`` and ``inner``.
     """
 
     def __init__(
@@ -70,11 +73,11 @@ class BioSyn:
         self.search_memory = search_memory
         self.device = torch.device(device)
         self.sparse_weight = float(initial_sparse_weight)
-        self.manifest: Manifest | None = None  # of the checkpoint that was loaded
-        self.calibrations: dict[str, Calibration] = {}  # by score mode; none once the model is another than the saved
+        self.manifest: Manifest | None = None  # the manifest of the checkpoint that was loaded
+        self.calibrations: dict[str, Calibration] = {}  # by score mode; empty once the model differs from the saved one
         self._sparse: SparseEncoder | None = None
         self._dense: DenseEncoder | None = None
-        self._encoder_folder: Path | None = None  # where the files are that the encoder in memory equals
+        self._encoder_folder: Path | None = None  # its files hold the encoder that is in memory
 
     # -- making and loading
 
@@ -106,28 +109,23 @@ class BioSyn:
         Parameters
         ----------
         revision
-            Branch, tag or commit of a Hub id.
+            The branch, tag or commit of a Hub id.
         max_length
-            Tokens kept of a text; None takes the checkpoint's own (a published one: 25).
+            The tokens kept of a text; None takes the checkpoint's own (a published one: 25).
         device, precision, search_memory
-            As the constructor's.
-
-        Raises
-        ------
-        InputError
-            If there is no such checkpoint, or one of its files is missing or damaged.
+            See the constructor.
         """
         biosyn = cls(max_length, device, precision=precision, search_memory=search_memory)
         return biosyn.load_model(model_name_or_path, revision=revision)
 
     def load_model(self, model_name_or_path: str | Path, *, revision: str | None = None) -> "BioSyn":
-        """Load all parts of a checkpoint, as `from_pretrained`; return self."""
+        """Load all parts of a checkpoint, as `from_pretrained` does; return self."""
         checkpoint = open_checkpoint(model_name_or_path, revision=revision)
         self._sparse = checkpoint.sparse_encoder
         self.sparse_weight = checkpoint.manifest.sparse_weight
         self.manifest = checkpoint.manifest
         dense = self._load_dense(checkpoint.folder, checkpoint.manifest)
-        if _is_same_vectors(dense, checkpoint.manifest):  # or else the scores are others
+        if _makes_the_vectors_of(checkpoint.manifest, dense):  # other vectors give other scores
             found = checkpoint.manifest.calibration
             self.calibrations = {mode: Calibration.from_json(part) for mode, part in found.items()}
         return self
@@ -165,12 +163,14 @@ class BioSyn:
         trained: dict[str, Any] | None = None,
         figures: dict[str, Any] | None = None,
     ) -> None:
-        """Write the checkpoint, with its calibration where it is still the model that was calibrated.
+        """Write the checkpoint, with its calibration if the model has not changed since it was calibrated.
 
         Parameters
         ----------
-        trained, figures
-            For the manifest: what it was trained on, and its accuracy by data set.
+        trained
+            The data that the model was trained on, for the manifest.
+        figures
+            The accuracy of the model by data set, for the manifest.
         """
         dense = self.get_dense_encoder()
         save_checkpoint(
@@ -190,14 +190,14 @@ class BioSyn:
         )
 
     def encoder_will_change(self) -> None:
-        """Forget the files that the encoder was loaded from, and the calibration: neither would be this encoder's."""
+        """Forget the files that the encoder was loaded from and the calibration, neither of which fits it any more."""
         self._encoder_folder = None
         self.calibrations = {}
 
     # -- the parts
 
     def get_dense_encoder(self) -> DenseEncoder:
-        """Return the dense encoder; a RuntimeError where none is loaded."""
+        """Return the dense encoder, or raise a RuntimeError if none is loaded."""
         if self._dense is None:
             raise RuntimeError("no dense encoder yet: call load_model or load_dense_encoder")
         return self._dense
@@ -207,7 +207,7 @@ class BioSyn:
         return self.get_dense_encoder().tokenizer
 
     def get_sparse_encoder(self) -> SparseEncoder:
-        """Return the sparse encoder; a RuntimeError where none is fitted or loaded."""
+        """Return the sparse encoder, or raise a RuntimeError if none is fitted or loaded."""
         if self._sparse is None:
             raise RuntimeError("no sparse encoder yet: call load_model or init_sparse_encoder")
         return self._sparse
@@ -277,20 +277,22 @@ class BioSyn:
         progress: str | None = None,
         together: bool = False,
     ) -> Vectors:
-        """Return the vectors of N texts that the score mode needs, on the device: what `search` takes.
+        """Return the vectors of N texts, on the device, with the halves that the score mode needs; `search` takes them.
 
-        ``embed_dense`` and ``embed_sparse`` give NumPy arrays.
+        ``embed_dense`` and ``embed_sparse`` return NumPy arrays.
 
         Parameters
         ----------
         score_mode
             ``hybrid``, ``dense`` or ``sparse``.
         tokens
-            The same texts already tokenized, where the caller embeds them more than once.
+            The same texts already tokenized, for a caller that embeds them more than once.
         what
-            What the texts are, for the warning about cut ones.
+            A word for the texts in the warning about cut ones.
+        progress
+            The title of a progress bar; None shows none.
         together
-            All ranks embed the same texts, each a part of them.
+            All ranks embed the same texts: each encodes a part, and all get the vectors of all.
         """
         dense, rows = None, None
         if score_mode != "sparse":
@@ -309,14 +311,14 @@ class BioSyn:
         precision: str = "float32",
         progress: str | None = None,
     ) -> DictionaryIndex:
-        """Return the dictionary embedded by this model, from the cache if it is there; made and kept there if not.
+        """Return the dictionary embedded by this model; it is read from the cache, or made and kept there.
 
         Parameters
         ----------
         cache_dir
-            Where indexes are kept; None takes ``BIOSYN_CACHE`` or the platform's cache folder.
+            The folder of the indexes; None takes ``BIOSYN_CACHE`` or the platform's cache folder.
         precision
-            How the vectors are stored: ``float32``, or ``float16`` in half the space.
+            The precision of the stored vectors: ``float32``, or ``float16`` in half the space.
         progress
             The title of a progress bar over the names that have to be embedded.
 
@@ -337,20 +339,61 @@ class BioSyn:
             progress=progress,
         )
 
-    def search(self, mentions: Vectors, names: NameVectors, *, topk: int) -> TopNames:
+    def search(
+        self,
+        mentions: Vectors,
+        names: NameVectors,
+        *,
+        topk: int,
+        together: bool = False,
+        held: Tensor | None = None,
+    ) -> TopNames:
         """Return the ``topk`` best names of each mention, exactly, in bounded memory.
 
         Hybrid vectors are scored by ``dense + w * sparse``; vectors with one half by that half alone.
+
+        Parameters
+        ----------
+        together
+            All ranks search for the same mentions: each searches a part of the names, and all get the same result.
+        held
+            With ``together``: the dictionary rows of the names that this rank holds, (n,) int64, ascending. None where
+            every rank holds all names.
+        """
+        weight, memory = self.weight_for(names), self.search_memory
+        if not together or size() == 1:
+            return top_names(mentions, names, topk=topk, sparse_weight=weight, memory=memory)
+        if held is None:
+            return top_names_of_blocks(mentions, names, topk=topk, sparse_weight=weight, memory=memory)
+        return top_names_of_share(mentions, names, held, topk=topk, sparse_weight=weight, memory=memory)
+
+    def score_parts(
+        self, mentions: Vectors, names: NameVectors, rows: Tensor, *, held: Tensor | None = None
+    ) -> ScoreParts:
+        """Return the dense and the sparse part of the scores of names found, each (M, K) like ``rows``.
+
+        Parameters
+        ----------
+        rows
+            The dictionary rows of the names found, (M, K) int64.
+        held
+            As `search` takes it; every rank asks for the same rows then.
         """
         weight = self.weight_for(names)
-        return top_names(mentions, names, topk=topk, sparse_weight=weight, memory=self.search_memory)
-
-    def shares(self, mentions: Vectors, names: NameVectors, rows: Tensor) -> ScoreParts:
-        """Return the dense and the sparse summand of the scores of names found, each (M, K) as ``rows``."""
-        return score_parts(mentions, names, rows, sparse_weight=self.weight_for(names))
+        if held is None or size() == 1:
+            return score_parts(mentions, names, rows, sparse_weight=weight)
+        if names.count == 0:
+            none = torch.zeros(rows.shape, device=names.device)
+            return ScoreParts(summed(none), summed(none))
+        mine = torch.isin(rows, held)  # (M, K)
+        places = torch.searchsorted(held, rows.contiguous()).clamp(
+            max=names.count - 1
+        )  # any place where it is not mine
+        found = score_parts(mentions, names, places, sparse_weight=weight)
+        return ScoreParts(summed(found.dense.where(mine, 0.0)), summed(found.sparse.where(mine, 0.0)))
 
     def weight_for(self, names: NameVectors) -> float:
-        """Return the weight of the sparse half in the score of vectors that have these halves."""
+        """Return the weight of the sparse half in the scores of these names: 1 where they have one half only."""
         return self.sparse_weight if names.score_mode == "hybrid" else 1.0
 
     def load_dictionary(
@@ -361,29 +404,29 @@ class BioSyn:
         index_precision: str = "float32",
         ann: bool = False,
         show_progress: bool = False,
-    ) -> Linker:
-        """Read a dictionary and embed it, or take it from the cache; return what maps mentions to it.
+    ) -> "Linker":
+        """Read and embed a dictionary, or take it from the cache; return the linker that maps mentions to its names.
 
         Parameters
         ----------
         dictionary
-            A file with a line ``cui||name`` each, or one already read.
+            A file of lines ``cui||name``, or a dictionary already read.
         cache_dir, index_precision
-            As for `index`.
+            The parameters ``cache_dir`` and ``precision`` of `index`.
         ann
             Search the approximate index that ``biosyn index build --ann`` made.
 
         Raises
         ------
-        InputError
-            If the dictionary cannot be read, a line is not ``cui||name``, or there is no approximate index.
         RuntimeError
-            As for `index`.
+            See `index`.
 
         Examples
         --------
         ``BioSyn.from_pretrained("model").load_dictionary("dictionary.txt").normalize(["ataxia"], topk=5)``
         """
+        from biosyn.model.linker import Linker  # it imports this module
+
         if not isinstance(dictionary, DictionaryDataset):
             dictionary = open_dictionary(dictionary, cache_dir=cache_dir)
         return Linker(
@@ -396,6 +439,6 @@ class BioSyn:
         )
 
 
-def _is_same_vectors(dense: DenseEncoder, manifest: Manifest) -> bool:
+def _makes_the_vectors_of(manifest: Manifest, dense: DenseEncoder) -> bool:
     pooling = Pooling(manifest.pooling, manifest.similarity)
     return dense.max_length == manifest.max_length and dense.pooling == pooling

@@ -1,4 +1,4 @@
-"""The index of a dictionary under one model: its key is made of everything that the vectors depend on."""
+"""The index of a dictionary under one model; its key holds everything that the vectors depend on."""
 
 import logging
 from pathlib import Path
@@ -30,19 +30,19 @@ def dictionary_index(
     precision: str = "float32",
     progress: str | None = None,
 ) -> DictionaryIndex:
-    """Return the dictionary embedded by both encoders, as `BioSyn.index` documents it.
+    """Return the dictionary embedded by both encoders; see `BioSyn.index`.
 
-    Of several ranks the first makes the index, all embed its names, and each opens it.
+    With several ranks the first makes the index, all embed its names, and each opens it.
 
     Parameters
     ----------
     encoder_folder
-        Where the files lie that the dense encoder was loaded from; it must not have been trained since.
+        The folder that the dense encoder was loaded from; the encoder must not have been trained since.
 
     Raises
     ------
     InputError
-        If a rank cannot read the index that the first has written.
+        If a rank cannot read the index that the first rank has written.
     """
     cache = default_cache_dir() if cache_dir is None else Path(cache_dir)
     key = IndexKey(

@@ -1,4 +1,4 @@
-"""Why a mention got its candidates: its cleaning, the n-grams in common, the concepts' other names."""
+"""The reasons for a mention's candidates: its cleaning, the n-grams in common, the other names of the concepts."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -12,7 +12,7 @@ from biosyn.text.cleaning import Step
 
 
 class ConceptNames(NamedTuple):
-    """A concept of a candidate, and the other names that the dictionary has for it, in its order."""
+    """A concept of a candidate, and its other names in the dictionary, in the dictionary's order."""
 
     ids: tuple[str, ...]
     preferred_name: str | None
@@ -20,7 +20,7 @@ class ConceptNames(NamedTuple):
 
 
 class ExplainedCandidate(NamedTuple):
-    """A candidate, all n-grams it has in common with the mention, and its concepts: several where it is a homonym."""
+    """A candidate, all n-grams that it shares with the mention, and its concepts: several for a homonym."""
 
     candidate: Candidate
     ngrams: tuple[NgramPart, ...]
@@ -28,9 +28,9 @@ class ExplainedCandidate(NamedTuple):
 
 
 class Explanation(NamedTuple):
-    """A mention, how it was cleaned, the model's w, its candidates, best first, and a calibrated one's probability.
+    """A mention, the steps of its cleaning, the model's w, the candidates, best first, and the calibrated probability.
 
-    One that was split has no candidates itself: ``parts`` has the explanation of each part.
+    A mention that was split has no candidates itself: ``parts`` has the explanation of each part.
     """
 
     mention: str
@@ -59,7 +59,7 @@ def explain_candidates(
 
 
 class OtherNames:
-    """Finds the other names that a dictionary has for the concepts of a name."""
+    """Finds the other names of a name's concepts in a dictionary."""
 
     def __init__(self, dictionary: DictionaryDataset, concepts: ConceptTable):
         self._concepts = concepts

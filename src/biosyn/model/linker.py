@@ -3,17 +3,15 @@
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Protocol
 
 import torch
 from torch import Tensor
 
 from biosyn.data.concepts import Concept, ConceptTable
 from biosyn.data.dictionary import DictionaryDataset
-from biosyn.encoders.sparse import SparseEncoder
 from biosyn.errors import InputError
 from biosyn.index.approximate import Search, open_ann
-from biosyn.index.dictionary_index import DictionaryIndex
+from biosyn.model.biosyn import BioSyn
 from biosyn.model.explain import Explanation, OtherNames, explain_candidates
 from biosyn.records import (
     Candidate,
@@ -30,69 +28,37 @@ from biosyn.retrieval.score_parts import ScoreParts
 from biosyn.retrieval.search import TopNames
 from biosyn.retrieval.vectors import NameVectors, Vectors
 from biosyn.settings.verbs import INFERENCE_TOPK
-from biosyn.text.cleaning import trace_cleaning, trace_splitting
-from biosyn.text.preprocess import TextPreprocess, has_content
+from biosyn.text.cleaning import MentionCleaner
+from biosyn.text.preprocess import TextPreprocess
 
-
-class Model(Protocol):
-    """What a linker asks of a model; it is said here because `BioSyn`, which has it, makes linkers."""
-
-    device: torch.device
-    sparse_weight: float
-    calibrations: dict[str, Calibration]  # by score mode
-
-    def get_sparse_encoder(self) -> SparseEncoder:
-        """Return the TF-IDF."""
-
-    def embed(self, texts: Sequence[str], *, score_mode: str = "hybrid", what: str) -> Vectors:
-        """Turn texts into vectors."""
-
-    def search(self, mentions: Vectors, names: NameVectors, *, topk: int) -> TopNames:
-        """Find the best names."""
-
-    def shares(self, mentions: Vectors, names: NameVectors, rows: Tensor) -> ScoreParts:
-        """Return the summands of the scores of names found."""
-
-    def index(
-        self,
-        dictionary: DictionaryDataset,
-        *,
-        cache_dir: str | Path | None = None,
-        precision: str = "float32",
-        progress: str | None = None,
-    ) -> DictionaryIndex:
-        """Return the embedded dictionary."""
+_CLEANER = MentionCleaner()
 
 
 class Linker:
     """Maps mentions to names of one dictionary, which is embedded once.
 
-    Mentions are cleaned first; a mention without a letter or digit is an InputError. The model must not change.
+    `normalize` and `normalize_to_concepts` clean mentions first; a mention without a letter or digit is an InputError.
+    `link` and `link_to_concepts` take texts that are clean already. The model must not change.
 
     Parameters
     ----------
     biosyn
         A loaded model.
     dictionary
-        Taken as it is: its names are not cleaned.
+        The dictionary; its names are taken as they are.
     concepts
-        Those of its names; None reads ``concepts.jsonl`` beside it when they are first asked for.
+        The concepts of its names; None reads ``concepts.jsonl`` next to the dictionary when they are first needed.
     cache_dir
-        Where the embedded dictionary is kept from one run to the next; None takes the usual place.
+        The folder that keeps embedded dictionaries from one run to the next; None takes the usual place.
     index_precision
-        How it is kept: ``float32`` or ``float16``.
+        The precision in which it is kept: ``float32`` or ``float16``.
     ann
         Search the approximate index that ``biosyn index build --ann`` made, instead of every name.
-
-    Raises
-    ------
-    InputError
-        If there is no approximate index of this model and dictionary, or the package for it is missing.
     """
 
     def __init__(
         self,
-        biosyn: Model,
+        biosyn: BioSyn,
         dictionary: DictionaryDataset,
         *,
         concepts: ConceptTable | None = None,
@@ -118,18 +84,11 @@ class Linker:
         return ConceptTable.beside(self.dictionary.path) if self._given_concepts is None else self._given_concepts
 
     @cached_property
-    def _cleaned_names(self) -> frozenset[str]:
+    def cleaned_names(self) -> frozenset[str]:
+        """The names, cleaned as mentions are: what composite mentions are split by."""
         return frozenset(map(TextPreprocess().run, self.dictionary.names))
 
-    @cached_property
-    def _other_names(self) -> OtherNames:
-        return OtherNames(self.dictionary, self.concepts)
-
     def normalize(self, mentions: Sequence[str], *, topk: int = INFERENCE_TOPK) -> list[MentionPrediction]:
-        """Return the best names of each mention, as inference.py prints them; the same as `link`."""
-        return self.link(mentions, topk=topk)
-
-    def link(self, mentions: Sequence[str], *, topk: int) -> list[MentionPrediction]:
         """Return the ``topk`` best names of each mention; fewer where the dictionary is smaller.
 
         Raises
@@ -137,11 +96,7 @@ class Linker:
         InputError
             If a mention is empty, or nothing but punctuation; if ``mentions`` is one text, or ``topk`` is below 1.
         """
-        _require_list(mentions, topk)
-        if not mentions:
-            return []
-        texts = [clean_mention(mention) for mention in mentions]
-        found = link_texts(self.biosyn, texts, self.names, self.dictionary, topk=topk, search=self._search)
+        found = self.link(_cleaned(mentions), topk=topk)
         return [one._replace(mention=mention) for one, mention in zip(found, mentions, strict=True)]
 
     def normalize_to_concepts(self, mentions: Sequence[str], *, topk: int = INFERENCE_TOPK) -> list[ConceptPrediction]:
@@ -152,24 +107,49 @@ class Linker:
         Raises
         ------
         InputError
-            As `link`, and where ``concepts.jsonl`` is damaged.
+            See `normalize`; and if ``concepts.jsonl`` is damaged.
         """
-        _require_list(mentions, topk)
-        if not mentions:
+        found = self.link_to_concepts(_cleaned(mentions), topk=topk)
+        return [one._replace(mention=mention) for one, mention in zip(found, mentions, strict=True)]
+
+    def link(self, texts: Sequence[str], *, topk: int) -> list[MentionPrediction]:
+        """Return the ``topk`` best names of each clean text; see `normalize`."""
+        _require_topk(topk)
+        return link_texts(self.biosyn, texts, self.names, self.dictionary, topk=topk, search=self._search)
+
+    def link_to_concepts(self, texts: Sequence[str], *, topk: int) -> list[ConceptPrediction]:
+        """Return the ``topk`` best concepts of each clean text; see `normalize_to_concepts`."""
+        _require_topk(topk)
+        if not texts:
             return []
-        vectors = self.biosyn.embed([clean_mention(mention) for mention in mentions], what="mentions")
-        found = top_concepts(
+        calibration = self.biosyn.calibrations.get(self.names.score_mode)
+        vectors = self.biosyn.embed(texts, what="mentions")
+        found, best_names = top_concepts(
             vectors,
             len(self.dictionary),
             topk=topk,
             search=self._search,
             concepts_of=lambda row: self.concepts.concepts_of(self.dictionary[row]),
+            best_names=0 if calibration is None else DEPTH,
         )
+        probabilities = _probabilities(calibration, texts, best_names, self.dictionary)
         return [
-            ConceptPrediction(mention, self._to_concepts(vectors.slice(row, row + 1), hits), probability)
-            for row, (mention, hits, probability) in enumerate(
-                zip(mentions, found, self._probabilities(mentions), strict=True)
+            ConceptPrediction(text, concepts, probability)
+            for text, concepts, probability in zip(texts, self._to_concepts(vectors, found), probabilities, strict=True)
+        ]
+
+    def _to_concepts(
+        self, mentions: Vectors, found: Sequence[Sequence[ConceptHit[Concept]]]
+    ) -> list[tuple[ConceptCandidate, ...]]:
+        rows = torch.tensor([[hit.row for hit in hits] for hits in found], device=self.names.device)  # (M, K)
+        scores = torch.tensor([[hit.score for hit in hits] for hits in found])  # (M, K)
+        parts = self.biosyn.score_parts(mentions, self.names, rows)
+        return [
+            tuple(
+                ConceptCandidate(hit.concept.ids, hit.concept.preferred_name, candidate, hit.homonym)
+                for hit, candidate in zip(hits, candidates, strict=True)
             )
+            for hits, candidates in zip(found, _candidates(TopNames(rows, scores), parts, self.dictionary), strict=True)
         ]
 
     def explain(
@@ -186,138 +166,71 @@ class Linker:
         Parameters
         ----------
         abbreviations, typos
-            Steps of the cleaning that `link` does not make, as `trace_cleaning` takes them.
+            Short form -> long form, and misspelled token -> right spelling: steps of the cleaning that `normalize` does
+            not make.
         split_composites
-            Explain the parts of a mention that is no name of the dictionary where each part is one.
+            Explain the parts of a mention that is no name of the dictionary if each part is one.
 
         Raises
         ------
         InputError
-            As `normalize_to_concepts`.
+            See `normalize_to_concepts`.
         """
+        cleaner = MentionCleaner(typos=typos, names=self.cleaned_names if split_composites else None)
+        return self._explain(mention, cleaner, abbreviations, topk=topk)
+
+    def _explain(
+        self, mention: str, cleaner: MentionCleaner, abbreviations: Mapping[str, str] | None, *, topk: int
+    ) -> Explanation:
         weight = self.biosyn.sparse_weight
-        if split_composites:
-            clean = TextPreprocess(typos).run
-            steps, parts = trace_splitting(
-                mention, lambda text: clean(text) in self._cleaned_names, abbreviations=abbreviations
-            )
-            if len(parts) > 1:
-                explained = tuple(self.explain(part, topk=topk, typos=typos) for part in parts)
-                return Explanation(mention, tuple(steps), weight, (), parts=explained)
-        steps = trace_cleaning(mention, abbreviations=abbreviations, typos=typos)
-        cleaned = steps[-1].text
-        (prediction,) = self.link([cleaned], topk=topk)
+        steps = tuple(cleaner.steps(mention, abbreviations))
+        parts = cleaner.split(mention, abbreviations or {})
+        if len(parts) > 1:  # each of them is a name, so it is not split again
+            explained = tuple(self._explain(part, cleaner, None, topk=topk) for part in parts)
+            return Explanation(mention, steps, weight, (), parts=explained)
+        text = cleaner.clean(mention, abbreviations or {})
+        (prediction,) = self.link([text], topk=topk)
         candidates = explain_candidates(
-            cleaned,
+            text,
             prediction.candidates,
             self.biosyn.get_sparse_encoder(),
             sparse_weight=weight,
             other_names=self._other_names,
         )
-        return Explanation(mention, tuple(steps), weight, candidates, prediction.probability)
+        return Explanation(mention, steps, weight, candidates, prediction.probability)
 
-    def _search_exactly(self, mentions: Vectors, topk: int) -> TopNames:
-        return self.biosyn.search(mentions, self.names, topk=topk)
+    @cached_property
+    def _other_names(self) -> OtherNames:
+        return OtherNames(self.dictionary, self.concepts)
 
     def _search(self, mentions: Vectors, topk: int) -> TopNames:
         search = self._search_exactly if self.approximate is None else self.approximate.search
         return search(mentions, topk)
 
-    def _probabilities(self, mentions: Sequence[str]) -> list[float | None]:
-        if self.names.score_mode not in self.biosyn.calibrations:
-            return [None] * len(mentions)
-        return [prediction.probability for prediction in self.link(mentions, topk=1)]
-
-    def _to_concepts(self, mention: Vectors, hits: Sequence[ConceptHit[Concept]]) -> tuple[ConceptCandidate, ...]:
-        scores = torch.tensor([[hit.score for hit in hits]])
-        rows = torch.tensor([[hit.row for hit in hits]], device=self.names.device)  # (1, K)
-        shares = self.biosyn.shares(mention, self.names, rows)
-        (candidates,) = to_candidates(TopNames(rows, scores), shares, self.dictionary)
-        return tuple(
-            ConceptCandidate(hit.concept.ids, hit.concept.preferred_name, candidate, hit.homonym)
-            for hit, candidate in zip(hits, candidates, strict=True)
-        )
+    def _search_exactly(self, mentions: Vectors, topk: int) -> TopNames:
+        return self.biosyn.search(mentions, self.names, topk=topk)
 
 
-def link_texts(
-    biosyn: Model,
-    texts: Sequence[str],
-    names: NameVectors,
-    dictionary: DictionaryDataset,
-    *,
-    topk: int,
-    search: Search | None = None,
-) -> list[MentionPrediction]:
-    """Return the ``topk`` best names of each text as it stands, and its probability where the model is calibrated.
-
-    Parameters
-    ----------
-    names
-        The dictionary's vectors; the halves that they have decide the score mode.
-    search
-        Another one than the exact search.
-    """
-    calibration = biosyn.calibrations.get(names.score_mode)
-    depth = topk if calibration is None else max(topk, DEPTH)
-    vectors = biosyn.embed(texts, score_mode=names.score_mode, what="mentions")
-    depth = min(depth, len(dictionary))
-    found = biosyn.search(vectors, names, topk=depth) if search is None else search(vectors, depth)
-    shares = biosyn.shares(vectors, names, found.rows)
-    return [
-        MentionPrediction(
-            text, candidates[:topk], None if calibration is None else calibration.probability(text, candidates)
-        )
-        for text, candidates in zip(texts, to_candidates(found, shares, dictionary), strict=True)
-    ]
-
-
-def require_calibration(biosyn: Model, score_mode: str) -> None:
-    """Refuse a model that has no probabilities.
-
-    Raises
-    ------
-    InputError
-        If it is not calibrated for the score mode.
-    """
-    if score_mode not in biosyn.calibrations:
-        raise InputError(
-            f"--threshold needs a model that is calibrated for the {score_mode} score, with its own --max_length: "
-            "run biosyn calibrate on a dev set (docs/calibration.md)"
-        )
-
-
-def _require_list(mentions: Sequence[str], topk: int) -> None:
+def _cleaned(mentions: Sequence[str]) -> list[str]:
     if isinstance(mentions, str):  # a sequence of texts, too: its letters
         raise InputError(f"mentions is one text: give a list, [{mentions[:80]!r}]")
+    return [_CLEANER.clean(mention) for mention in mentions]
+
+
+def _require_topk(topk: int) -> None:
     if topk < 1:
         raise InputError(f"topk must be at least 1, found {topk}")
 
 
-def clean_mention(mention: str) -> str:
-    """Return the mention as it is embedded: lower-case, punctuation to blanks; no abbreviations, no typos.
-
-    Raises
-    ------
-    InputError
-        If nothing is left, or it holds half a surrogate pair, as a terminal gives for bytes that are not UTF-8.
-
-    Examples
-    --------
-    >>> clean_mention("Ataxia-Telangiectasia")
-    'ataxia telangiectasia'
-    """
-    cleaned = TextPreprocess().run(mention)
-    if not has_content(cleaned):
-        raise InputError(f"the mention {mention[:80]!r} holds no letter or digit: give a name such as 'ataxia'")
-    try:
-        cleaned.encode()
-    except UnicodeEncodeError as error:
-        raise InputError(f"the mention {mention[:80]!r} is no valid Unicode: give it in UTF-8") from error
-    return cleaned
-
-
 def predict(
-    biosyn: Model, queries: Sequence[Query], dictionary: DictionaryDataset, names: NameVectors, *, topk: int
+    biosyn: BioSyn,
+    queries: Sequence[Query],
+    dictionary: DictionaryDataset,
+    names: NameVectors,
+    *,
+    topk: int,
+    together: bool = False,
+    held: Tensor | None = None,
 ) -> list[QueryPrediction]:
     """Return the candidates of each query's mentions; a mention that comes twice is searched once.
 
@@ -325,19 +238,65 @@ def predict(
     ----------
     names
         The dictionary's vectors; the halves that they have decide the score mode.
+    together, held
+        See `BioSyn.search`: all ranks predict the same queries.
     """
     parts = [split_mention(query) for query in queries]
     texts = list(dict.fromkeys(part for mentions in parts for part in mentions))
-    by_text = {found.mention: found for found in link_texts(biosyn, texts, names, dictionary, topk=topk)}
+    found = link_texts(biosyn, texts, names, dictionary, topk=topk, together=together, held=held)
+    by_text = {one.mention: one for one in found}
     return [
         QueryPrediction(query, tuple(by_text[part] for part in mentions))
         for query, mentions in zip(queries, parts, strict=True)
     ]
 
 
-def to_candidates(found: TopNames, shares: ScoreParts, dictionary: DictionaryDataset) -> list[tuple[Candidate, ...]]:
+def link_texts(
+    biosyn: BioSyn,
+    texts: Sequence[str],
+    names: NameVectors,
+    dictionary: DictionaryDataset,
+    *,
+    topk: int,
+    search: Search | None = None,
+    together: bool = False,
+    held: Tensor | None = None,
+) -> list[MentionPrediction]:
+    """Return the ``topk`` best names of each clean text, and its probability where the model is calibrated.
+
+    Parameters
+    ----------
+    names
+        The dictionary's vectors; the halves that they have decide the score mode.
+    search
+        The search to use in place of the exact one.
+    together, held
+        See `BioSyn.search`.
+    """
+    if not texts:
+        return []
+    topk = min(topk, len(dictionary))
+    calibration = biosyn.calibrations.get(names.score_mode)
+    depth = topk if calibration is None else min(max(topk, DEPTH), len(dictionary))
+    vectors = biosyn.embed(texts, score_mode=names.score_mode, what="mentions", together=together)
+    if search is None:
+        found = biosyn.search(vectors, names, topk=depth, together=together, held=held)
+    else:
+        found = search(vectors, depth)
+    probabilities = _probabilities(calibration, texts, found, dictionary)
+    best = TopNames(found.rows[:, :topk], found.scores[:, :topk])
+    parts = biosyn.score_parts(vectors, names, best.rows, held=held)
+    return [
+        MentionPrediction(text, candidates, probability)
+        for text, candidates, probability in zip(
+            texts, _candidates(best, parts, dictionary), probabilities, strict=True
+        )
+    ]
+
+
+def _candidates(found: TopNames, parts: ScoreParts, dictionary: DictionaryDataset) -> list[tuple[Candidate, ...]]:
     """Return the K candidates of each of M mentions, best first."""
-    table = zip(*(part.tolist() for part in (*found, *shares)), strict=True)  # M times four lists of K
+    table = zip(*(part.tolist() for part in (*found, *parts)), strict=True)  # M times four lists of K
     return [
         tuple(
             Candidate(dictionary.names[row], dictionary.cuis[row], *numbers)
@@ -345,3 +304,23 @@ def to_candidates(found: TopNames, shares: ScoreParts, dictionary: DictionaryDat
         )
         for lists in table
     ]
+
+
+def _probabilities(
+    calibration: Calibration | None, texts: Sequence[str], found: TopNames, dictionary: DictionaryDataset
+) -> list[float | None]:
+    """Return the probability of each text, from its best names and their scores alone; None without calibration."""
+    if calibration is None:
+        return [None] * len(texts)
+    nothing = torch.zeros(found.scores.shape)  # no feature is made of the score's two parts
+    candidates = _candidates(found, ScoreParts(nothing, nothing), dictionary)
+    return [calibration.probability(text, names) for text, names in zip(texts, candidates, strict=True)]
+
+
+def require_calibration(biosyn: BioSyn, score_mode: str) -> None:
+    """Refuse a model that has no probabilities for the score mode."""
+    if score_mode not in biosyn.calibrations:
+        raise InputError(
+            f"--threshold needs a model that is calibrated for the {score_mode} score, with its own --max_length: "
+            "run biosyn calibrate on a dev set (docs/calibration.md)"
+        )

@@ -16,7 +16,7 @@ def marginal_nll(score: Tensor, target: Tensor) -> Tensor:
     Parameters
     ----------
     score
-        Shape (B, K).
+        The scores of the candidates, shape (B, K).
     target
         1 where the candidate is a synonym of the mention, else 0; shape (B, K).
 

@@ -58,11 +58,15 @@ def top_concepts(
     topk: int,
     search: Callable[[Vectors, int], TopNames],
     concepts_of: Callable[[int], Sequence[C]],
-) -> list[list[ConceptHit[C]]]:
-    """Return the ``topk`` best concepts of each of M mentions; a concept's score is that of its best name.
+    best_names: int = 0,
+) -> tuple[list[list[ConceptHit[C]]], TopNames]:
+    """Return the ``topk`` best concepts of each of M mentions: a concept's score is that of its best name.
 
-    This is exact: once the best names have K concepts, no name further down can change them. A mention whose names have
-    fewer is searched again, twice as deep, up to all N names.
+    The second result is the ``best_names`` best names of each mention, which the same search finds.
+
+    Exact, as names come best first: once the names taken hold K concepts, no name further down can change them.
+    A mention whose names hold fewer is searched again, twice as deep, up to all N names. So every mention has the same
+    number of concepts: K, or all that there are.
 
     Parameters
     ----------
@@ -71,17 +75,23 @@ def top_concepts(
     search
         Function from mentions and K to their K best names.
     concepts_of
-        Function from a row of the dictionary to its concepts.
+        Row of the dictionary -> its concepts.
+    best_names
+        The number of best names to return of each mention; N of them where N is smaller.
     """
     found: list[list[ConceptHit[C]]] = [[] for _ in range(mentions.count)]
-    pending, depth = list(range(mentions.count)), min(NAMES_A_CONCEPT * topk, n_names)
+    best_names = min(best_names, n_names)
+    best_rows, best_scores = torch.zeros(mentions.count, best_names).long(), torch.zeros(mentions.count, best_names)
+    pending, depth = list(range(mentions.count)), min(max(NAMES_A_CONCEPT * topk, best_names), n_names)
     while pending:
         step = max(1, MAX_PAIRS // depth)
         for start in range(0, len(pending), step):
             block = pending[start : start + step]
             names = search(mentions.take(torch.tensor(block)), depth)
+            best_rows[block] = names.rows[:, :best_names].cpu()
+            best_scores[block] = names.scores[:, :best_names].cpu()
             for mention, rows, scores in zip(block, names.rows.tolist(), names.scores.tolist(), strict=True):
                 found[mention] = distinct_concepts(zip(rows, scores, strict=True), concepts_of, topk=topk)
         pending = [mention for mention in pending if len(found[mention]) < topk and depth < n_names]
         depth = min(2 * depth, n_names)
-    return found
+    return found, TopNames(best_rows, best_scores)

@@ -1,27 +1,51 @@
-"""A mention as it stands in a document, to the texts that are looked up for it."""
+"""From a mention as it is in a document to the clean texts that are looked up for it."""
 
 import re
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Collection, Mapping
+from types import MappingProxyType
 from typing import NamedTuple
 
+from biosyn.errors import InputError
 from biosyn.text.abbreviations import AbbreviationFinder, expand, no_abbreviations
 from biosyn.text.composites import split_by_names
 from biosyn.text.preprocess import TextPreprocess, has_content
 
-MAX_CHARACTERS = 1000
+LONGEST = 1000  # characters of a mention in a file, or sent to the demo
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 _SURROGATE = re.compile(r"[\ud800-\udfff]")
+_NONE: Mapping[str, str] = MappingProxyType({})
 
 
-class Preparation:
-    """What is done to every mention: abbreviations of its document, composites, spelling and cleaning, in this order.
+class Step(NamedTuple):
+    """The name of a step and the text after it."""
+
+    step: str
+    text: str
+
+
+class MentionCleaner:
+    """The rules for mentions: which are valid, and what is done to them.
+
+    The steps are abbreviations, composites, spelling and cleaning, in this order.
 
     Parameters
     ----------
+    find_abbreviations
+        The finder of the abbreviations of a document.
     typos
         Misspelled token -> right spelling, lower case.
     names
-        The dictionary's names, cleaned: composite mentions are split by them; None splits none.
+        The cleaned names of the dictionary, by which composite mentions are split; None splits none.
+    longest
+        The characters that a mention may have; None sets no limit.
+    printable
+        Whether a mention with a control character is refused.
+
+    Examples
+    --------
+    >>> cleaner = MentionCleaner(names={"breast cancer", "ovarian cancer"})
+    >>> cleaner.parts("Breast and ovarian CA", {"CA": "cancer"})
+    ('breast cancer', 'ovarian cancer')
     """
 
     def __init__(
@@ -30,10 +54,34 @@ class Preparation:
         *,
         typos: Mapping[str, str] | None = None,
         names: Collection[str] | None = None,
+        longest: int | None = None,
+        printable: bool = False,
     ):
         self._find = find_abbreviations
-        self._clean = TextPreprocess(typos).run
+        self._preprocess = TextPreprocess(typos)
+        self._mends = typos is not None
         self._names = names
+        self._longest = longest
+        self._printable = printable
+
+    def problem(self, mention: str) -> str:
+        r"""Return a sentence that says why a text is no mention, or an empty text.
+
+        Examples
+        --------
+        >>> cleaner = MentionCleaner(longest=9, printable=True)
+        >>> [cleaner.problem(mention) for mention in ("ataxia", "a\0b", "--")]
+        ['', 'the mention holds a control character', 'the mention holds no letter or digit']
+        """
+        if self._longest is not None and len(mention) > self._longest:
+            return f"the mention has {len(mention)} characters: give {self._longest} at most"
+        if self._printable and _CONTROL.search(mention):
+            return "the mention holds a control character"
+        if _SURROGATE.search(mention):
+            return "the mention is no valid Unicode (half a surrogate pair): is it cut, escaped wrongly or not UTF-8?"
+        if not has_content(mention):
+            return "the mention holds no letter or digit"
+        return ""
 
     def abbreviations(self, text: str | None) -> Mapping[str, str]:
         """Return short form -> long form of a document; none where there is no text.
@@ -47,91 +95,76 @@ class Preparation:
             return {}
         return self._find(_SURROGATE.sub("\ufffd", _CONTROL.sub(" ", text)))
 
-    def parts(self, mention: str, abbreviations: Mapping[str, str]) -> tuple[str, ...]:
-        """Return the text to look up, or one for each part of a composite mention.
+    def clean(self, mention: str, abbreviations: Mapping[str, str] = _NONE) -> str:
+        """Return the text to look up for a mention that is not split; the InputError for a bad one quotes it.
 
         Examples
         --------
-        >>> Preparation(names={"breast cancer", "ovarian cancer"}).parts("Breast and ovarian CA", {"CA": "cancer"})
-        ('breast cancer', 'ovarian cancer')
+        >>> MentionCleaner().clean("Ataxia-Telangiectasia")
+        'ataxia telangiectasia'
         """
-        expanded = expand(mention, abbreviations)
-        parts = (expanded,) if self._names is None else split_by_names(expanded, self._is_name)
-        return tuple(map(self._clean, parts))
+        try:
+            self._require(mention)
+            return self._cleaned(_expanded(mention, abbreviations))
+        except InputError as error:
+            raise InputError(f"{mention[:80]!r}: {error}") from error
+
+    def parts(self, mention: str, abbreviations: Mapping[str, str] = _NONE) -> tuple[str, ...]:
+        """Return the text to look up, or one for each part of a composite mention.
+
+        Raises
+        ------
+        InputError
+            If the mention has a `problem`, or nothing is left of it.
+        """
+        self._require(mention)
+        return tuple(map(self._cleaned, self.split(mention, abbreviations)))
+
+    def split(self, mention: str, abbreviations: Mapping[str, str] = _NONE) -> tuple[str, ...]:
+        """Return the parts of a composite mention, or the mention alone: expanded, but not cleaned yet."""
+        expanded = _expanded(mention, abbreviations)
+        return (expanded,) if self._names is None else split_by_names(expanded, self._is_name)
+
+    def steps(self, mention: str, abbreviations: Mapping[str, str] | None = None) -> list[Step]:
+        """Return the mention as typed and after each step that is made.
+
+        The last text is what `clean` returns, or the parts of a composite mention, before they are cleaned.
+
+        Parameters
+        ----------
+        abbreviations
+            Short form -> long form in the mention's document; None leaves the step out.
+
+        Examples
+        --------
+        >>> [step.text for step in MentionCleaner(typos={"tumour": "tumor"}).steps("AT-like tumour")]
+        ['AT-like tumour', 'at-like tumour', 'at-like tumor', 'at like tumor']
+        """
+        steps = [Step("as typed", mention)]
+        if abbreviations is not None:
+            steps.append(Step("abbreviations", expand(mention, abbreviations)))
+        parts = self.split(mention, abbreviations or _NONE)
+        if len(parts) > 1:
+            return [*steps, Step("composite", " | ".join(parts))]
+        lowered, mended, cleaned = self._preprocess.stages(steps[-1].text)
+        steps.append(Step("lower case", lowered))
+        if self._mends:
+            steps.append(Step("spelling", mended))
+        return [*steps, Step("punctuation", cleaned)]
+
+    def _require(self, mention: str) -> None:
+        if problem := self.problem(mention):
+            raise InputError(problem)
+
+    def _cleaned(self, text: str) -> str:
+        cleaned = self._preprocess.run(text)
+        if not has_content(cleaned):
+            raise InputError("nothing is left of the mention after its spelling is mended")
+        return cleaned
 
     def _is_name(self, text: str) -> bool:
-        return self._names is not None and self._clean(text) in self._names
+        return self._names is not None and self._preprocess.run(text) in self._names
 
 
-def mention_problem(text: str) -> str:
-    r"""Say why a text is no mention, or return an empty text.
-
-    Examples
-    --------
-    >>> mention_problem("ataxia"), mention_problem("a\0b"), mention_problem("--")
-    ('', 'the mention holds a control character', 'the mention holds no letter or digit')
-    """
-    if len(text) > MAX_CHARACTERS:
-        return f"the mention is {len(text)} characters long: more than {MAX_CHARACTERS} are no mention"
-    if _CONTROL.search(text):
-        return "the mention holds a control character"
-    if _SURROGATE.search(text):
-        return "the mention holds half a surrogate pair: is it cut or escaped wrongly?"
-    if not has_content(text):
-        return "the mention holds no letter or digit"
-    return ""
-
-
-class Step(NamedTuple):
-    """The name of a step and the text after it."""
-
-    step: str
-    text: str
-
-
-def trace_splitting(
-    mention: str, is_name: Callable[[str], bool], *, abbreviations: Mapping[str, str] | None = None
-) -> tuple[list[Step], tuple[str, ...]]:
-    """Return the steps up to the parts of a composite mention, and the parts: one where it is none.
-
-    Examples
-    --------
-    >>> steps, parts = trace_splitting("breast and ovarian CA", {"breast cancer", "ovarian cancer"}.__contains__,
-    ...     abbreviations={"CA": "cancer"})
-    >>> steps[-1].text, parts
-    ('breast cancer | ovarian cancer', ('breast cancer', 'ovarian cancer'))
-    """
-    steps = [Step("as typed", mention)]
-    if abbreviations is not None:
-        steps.append(Step("abbreviations", expand(mention, abbreviations)))
-    parts = split_by_names(steps[-1].text, is_name)
-    if len(parts) > 1:
-        steps.append(Step("composite", " | ".join(parts)))
-    return steps, parts
-
-
-def trace_cleaning(
-    mention: str, *, abbreviations: Mapping[str, str] | None = None, typos: Mapping[str, str] | None = None
-) -> list[Step]:
-    """Return the mention as typed and after each step that is made; the last text is what is embedded.
-
-    Parameters
-    ----------
-    abbreviations
-        Short form -> long form in the mention's document; None leaves the step out.
-    typos
-        Misspelled token -> right spelling; None leaves the step out.
-
-    Examples
-    --------
-    >>> [step.text for step in trace_cleaning("AT-like tumour", typos={"tumour": "tumor"})]
-    ['AT-like tumour', 'at-like tumour', 'at-like tumor', 'at like tumor']
-    """
-    steps = [Step("as typed", mention)]
-    if abbreviations is not None:
-        steps.append(Step("abbreviations", expand(mention, abbreviations)))
-    lowered, mended, cleaned = TextPreprocess(typos).stages(steps[-1].text)
-    steps.append(Step("lower case", lowered))
-    if typos is not None:
-        steps.append(Step("spelling", mended))
-    return [*steps, Step("punctuation", cleaned)]
+def _expanded(mention: str, abbreviations: Mapping[str, str]) -> str:
+    return expand(mention, abbreviations) if abbreviations else mention

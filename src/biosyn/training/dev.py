@@ -2,10 +2,13 @@
 
 from typing import NamedTuple
 
+from torch import Tensor
+
 from biosyn.data.dictionary import DictionaryDataset
 from biosyn.data.queries import QueryDataset
 from biosyn.evaluation.protocols import accuracy_at_k
-from biosyn.model.linker import Model, predict
+from biosyn.model.biosyn import BioSyn
+from biosyn.model.linker import predict
 from biosyn.records import Query
 from biosyn.retrieval.vectors import Vectors
 
@@ -20,13 +23,23 @@ class DevSet(NamedTuple):
     queries: list[Query]
     dictionary: DictionaryDataset
 
-    def accuracy(self, biosyn: Model, names: Vectors) -> Accuracy:
-        """Return Acc@1 and Acc@5 of the hybrid, the dense and the sparse score, from both halves of the vectors."""
+    def accuracy(self, biosyn: BioSyn, names: Vectors, *, held: Tensor | None = None) -> Accuracy:
+        """Return Acc@1 and Acc@5 of the hybrid, the dense and the sparse score.
+
+        Parameters
+        ----------
+        held
+            The dictionary rows of ``names``, (n,) int64, ascending, if each rank holds a part of the names and all
+            ranks search together. None: the names are all there.
+        """
         modes = {"hybrid": names, "dense": Vectors(names.dense, None), "sparse": Vectors(None, names.sparse)}
         topk = min(DEV_TOPK, len(self.dictionary))
         figures: Accuracy = {}
         for mode, vectors in modes.items():
-            accuracy = accuracy_at_k(predict(biosyn, self.queries, self.dictionary, vectors, topk=topk), topk)
+            predictions = predict(
+                biosyn, self.queries, self.dictionary, vectors, topk=topk, together=held is not None, held=held
+            )
+            accuracy = accuracy_at_k(predictions, topk)
             figures[mode] = {"acc1": accuracy["acc1"], f"acc{topk}": accuracy[f"acc{topk}"]}
         return figures
 

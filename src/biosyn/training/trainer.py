@@ -18,7 +18,6 @@ from biosyn.errors import InputError
 from biosyn.model.biosyn import BioSyn
 from biosyn.model.losses import marginal_nll_sum
 from biosyn.model.rerank_net import RerankNet
-from biosyn.model.together import together
 from biosyn.records import Query
 from biosyn.retrieval.vectors import SparseRows, Vectors
 from biosyn.training.candidates import CandidateDataset, CandidateRetriever
@@ -193,8 +192,8 @@ class Trainer:
         if self.dev is None:
             return {}
         names = Vectors(self._name_vectors(_DEV), self.dev_sparse)
-        model = together(self.biosyn, torch.from_numpy(self.dev_rows).to(self.biosyn.device))
-        return {"dev": self.dev.accuracy(model, names)}
+        held = torch.from_numpy(self.dev_rows).to(self.biosyn.device)
+        return {"dev": self.dev.accuracy(self.biosyn, names, held=held)}
 
     def _name_vectors(self, dictionary: int) -> Tensor:
         """Return the vectors (n, H) of this rank's names; dev and the next epoch's retrieval share one embedding."""

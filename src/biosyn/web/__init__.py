@@ -1,5 +1,5 @@
 """The demo: HTTP in, JSON and a page out.
 
-In: a model on a dictionary. Out: the page, `/normalize/`, `/api/v1/` and file linking. Start with `app.py`, the
-routes; `service.py` is what is asked of the model, `backend.py` answers in batches.
+In: a model on a dictionary. Out: the page, `/normalize/`, `/api/v1/` and linked files. Start with `app.py`, the routes;
+`service.py` is all that is asked of the model, `backend.py` answers in batches.
 """

@@ -24,7 +24,7 @@ WEB_ROOT = Path(__file__).parent
 
 
 def make_app(backend: Backend) -> Application:
-    """Return the application; anything that is not listed here is a 404."""
+    """Return the application; any other path is a 404."""
     shared = {"backend": backend}
     return Application(
         [
@@ -48,13 +48,13 @@ def make_app(backend: Backend) -> Application:
 
 
 class FileHandler(Base, StaticFileHandler):
-    """The page and its static files: names of letters and digits, in one folder."""
+    """The page and its static files, whose names are of letters and digits, in one folder."""
 
     route = "/static/"
     methods = ("GET", "HEAD")
 
     def initialize(self, backend: Backend, path: Path, default_filename: str | None = None) -> None:  # type: ignore[override]
-        """Take what `make_app` gives."""
+        """Take the arguments of `make_app`."""
         Base.initialize(self, backend)
         StaticFileHandler.initialize(self, str(path), default_filename)
 

@@ -1,10 +1,10 @@
-"""What all requests share: the model when it is there, the queue before it, and the figures about both."""
+"""The state that all requests share: the model once it is loaded, the queue before it, recent answers, figures."""
 
 import asyncio
 from collections import OrderedDict, deque
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from biosyn.settings.verbs import DEMO_TOPK
 from biosyn.web.limits import Limits
@@ -15,19 +15,15 @@ if TYPE_CHECKING:
     from biosyn.web.service import Question, Service
 
 Answer = dict[str, Any]
-Asked = TypeVar("Asked")
-Answered = TypeVar("Answered")
-Key = TypeVar("Key", bound=Hashable)
-Value = TypeVar("Value")
 
 
 class Backend:
-    """Answer mentions from memory or through the queue; ``service`` is None until the model is loaded.
+    """Answers mentions from memory or through the queue; ``service`` is None until the model is loaded.
 
     Parameters
     ----------
     topk
-        Names or concepts given where a request does not say how many.
+        The number of names or concepts in an answer to a request that does not set it.
     log_queries
         Write the mentions to the access log.
     """
@@ -39,26 +35,26 @@ class Backend:
         self.loading = Loading()
         self.service: Service | None = None
         self.stopping = False
-        self.active = 0  # requests whose answer has not left yet
-        self.files = 0  # being linked, or waiting for it
+        self.active = 0  # requests whose answer has not been sent yet
+        self.files = 0  # files being linked, or waiting for it
         self.file_thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="files")
         self.metrics = Metrics(lambda: self.batcher.waiting, lambda: self.service is not None)
-        self.batcher: Batcher[Question, Answer] = Batcher(
+        self.batcher = Batcher(
             self._answer,
             size=self.limits.batch,
             window=self.limits.window,
             capacity=self.limits.queue,
             on_batch=self.metrics.batches.observe,
         )
-        self._recent: Recent[Question, Answer] = Recent(self.limits.recent)
+        self._recent: OrderedDict[Question, Answer] = OrderedDict()  # the answer used longest ago is the first
 
     async def ask(self, questions: Sequence["Question"], *, remember: bool = True) -> list[Answer]:
-        """Return the answers; those that were given lately come from memory.
+        """Return the answers; recent ones come from memory.
 
         Parameters
         ----------
         remember
-            Keep the answers; not where they are large.
+            Keep the answers in memory; False for large ones.
 
         Raises
         ------
@@ -66,17 +62,22 @@ class Backend:
             If too many mentions wait.
         """
         self.metrics.mentions.inc(len(questions))
-        known = {one: found for one in questions if (found := self._recent.get(one)) is not None}
-        self.metrics.recent.inc(sum(one in known for one in questions))
-        new = [one for one in dict.fromkeys(questions) if one not in known]
+        known = {question: self._recent[question] for question in questions if question in self._recent}
+        for question in known:
+            self._recent.move_to_end(question)
+        self.metrics.recent.inc(sum(question in known for question in questions))
+        new = [question for question in dict.fromkeys(questions) if question not in known]
         answers = dict(zip(new, await self.batcher.ask(new), strict=True)) if new else {}
         if remember:
             for question, answer in answers.items():
-                self._recent.put(question, answer)
-        return [known[one] if one in known else answers[one] for one in questions]
+                self._recent[question] = answer
+                self._recent.move_to_end(question)
+            while len(self._recent) > self.limits.recent:
+                self._recent.popitem(last=False)
+        return [known[question] if question in known else answers[question] for question in questions]
 
     def close(self) -> None:
-        """End the threads when they have done what they are at."""
+        """End the threads when they have finished their work."""
         self.batcher.thread.shutdown(wait=False, cancel_futures=True)
         self.file_thread.shutdown(wait=False, cancel_futures=True)
 
@@ -89,29 +90,29 @@ class QueueFullError(Exception):
     """Too much is waiting already: the question was not taken."""
 
 
-class Batcher(Generic[Asked, Answered]):
+class Batcher:
     """Collects questions and answers them batch by batch; for one event loop.
 
-    The first question of a quiet moment waits for others for a while. Under load no time is lost: what has come
-    while a batch was answered is the next one.
+    The first question of a quiet moment waits for others for a while. Under load no time is lost: the questions that
+    arrive while a batch is answered are the next batch.
 
     Parameters
     ----------
     answer
-        Called in the thread with 1 to ``size`` questions; gives as many answers, in their order.
+        Called in the thread with 1 to ``size`` questions; returns their answers, in order.
     size
-        Questions of a batch.
+        The number of questions in a batch.
     window
-        Seconds that the first waits.
+        The time that the first question waits, in seconds.
     capacity
-        Questions that may wait.
+        The number of questions that may wait.
     on_batch
-        Told the size of each batch.
+        Called with the size of each batch.
     """
 
     def __init__(
         self,
-        answer: Callable[[Sequence[Asked]], Sequence[Answered]],
+        answer: Callable[[Sequence["Question"]], Sequence[Answer]],
         *,
         size: int,
         window: float,
@@ -123,28 +124,28 @@ class Batcher(Generic[Asked, Answered]):
         self._window = window
         self._capacity = capacity
         self._on_batch = on_batch
-        self._waiting: deque[tuple[Asked, asyncio.Future[Answered]]] = deque()
+        self._waiting: deque[tuple[Question, asyncio.Future[Answer]]] = deque()
         self._task: asyncio.Task[None] | None = None
-        # One, as the encoder is not made for more; others may give it work of their own, which takes its turn.
+        # one thread, as the encoder does not allow more; others may submit work of their own, which waits its turn
         self.thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="model")
 
     @property
     def waiting(self) -> int:
-        """How many questions wait."""
+        """The number of questions that wait."""
         return len(self._waiting)
 
-    async def ask(self, questions: Sequence[Asked]) -> list[Answered]:
+    async def ask(self, questions: Sequence["Question"]) -> list[Answer]:
         """Return the answers, when they are there.
 
         Raises
         ------
         QueueFullError
-            If they do not fit into the queue: then none of them was taken.
+            If the questions do not fit into the queue: then none of them was taken.
         """
         if len(self._waiting) + len(questions) > self._capacity:
             raise QueueFullError
         loop = asyncio.get_running_loop()
-        futures: list[asyncio.Future[Answered]] = [loop.create_future() for _ in questions]
+        futures: list[asyncio.Future[Answer]] = [loop.create_future() for _ in questions]
         self._waiting.extend(zip(questions, futures, strict=True))
         if self._task is None or self._task.done():
             self._task = loop.create_task(self._work())
@@ -159,45 +160,15 @@ class Batcher(Generic[Asked, Answered]):
             self._on_batch(len(batch))
             await self._answer_batch([question for question, _ in batch], [future for _, future in batch])
 
-    async def _answer_batch(self, questions: list[Asked], futures: list["asyncio.Future[Answered]"]) -> None:
+    async def _answer_batch(self, questions: list["Question"], futures: list["asyncio.Future[Answer]"]) -> None:
         loop = asyncio.get_running_loop()
         try:
             answers = await loop.run_in_executor(self.thread, self._answer, questions)
-        except Exception as error:  # a bug of ours: whoever asked gets it, and the next batch is tried
+        except Exception as error:  # a bug of ours: each client of the batch gets it, and the next batch is tried
             for future in futures:
                 if not future.done():
                     future.set_exception(error)
             return
         for future, answer in zip(futures, answers, strict=True):
-            if not future.done():  # or else the one who asked has gone
+            if not future.done():  # its client may have gone
                 future.set_result(answer)
-
-
-class Recent(Generic[Key, Value]):
-    """Remembers the values of the keys used last.
-
-    Examples
-    --------
-    >>> recent = Recent(2)
-    >>> for key in "abab": _ = recent.get(key) or recent.put(key, key.upper())
-    >>> recent.put("c", "C"); recent.get("a"), recent.get("b")
-    (None, 'B')
-    """
-
-    def __init__(self, size: int):
-        self._size = size
-        self._values: OrderedDict[Key, Value] = OrderedDict()
-
-    def get(self, key: Key) -> Value | None:
-        """Return the value, and count it as used; None where it is not there."""
-        if key not in self._values:
-            return None
-        self._values.move_to_end(key)
-        return self._values[key]
-
-    def put(self, key: Key, value: Value) -> None:
-        """Remember a value; the one used longest ago makes room."""
-        self._values[key] = value
-        self._values.move_to_end(key)
-        while len(self._values) > self._size:
-            self._values.popitem(last=False)

@@ -1,4 +1,4 @@
-"""What all handlers share: strict headers, errors as JSON, bodies of a bounded size, a line in the log."""
+"""The base of all handlers: strict headers, errors as JSON, bodies of a bounded size, a line in the log."""
 
 import asyncio
 import json
@@ -33,7 +33,7 @@ FAILURE = ("internal_error", "the server failed: its log says why")
 
 
 class ProblemError(HTTPError):
-    """An answer that is an error, with its sentence."""
+    """An error as the answer, with its sentence."""
 
     def __init__(self, status: int, message: str = "", *, code: str = "", more: Mapping[str, Any] | None = None):
         super().__init__(status)
@@ -44,14 +44,14 @@ class ProblemError(HTTPError):
 
 @stream_request_body
 class Base(RequestHandler):
-    """A handler: its route's name, what it may be sent, and its answers."""
+    """A handler: the name of its route, the methods and body it accepts, and its answers."""
 
     route: ClassVar[str] = "other"  # for log and metrics: a path can hold anything
     methods: ClassVar[tuple[str, ...]] = ("GET",)
     body_type: ClassVar[str | None] = None
 
     def initialize(self, backend: Backend, **_: Any) -> None:
-        """Take what `make_app` gives."""
+        """Take the arguments of `make_app`."""
         self.backend = backend
         self.asked: list[str] = []  # the mentions, for the log
         self._parts = bytearray()
@@ -67,7 +67,7 @@ class Base(RequestHandler):
             self.set_header(name, value)
 
     def prepare(self) -> None:
-        """Refuse what can be refused before the body comes."""
+        """Refuse what can be refused before the body arrives."""
         if self.request.method not in self.methods:
             raise ProblemError(405)
         if self.request.method != "POST":
@@ -83,23 +83,23 @@ class Base(RequestHandler):
 
     @property
     def longest(self) -> int:
-        """Bytes of a body at most."""
+        """The most bytes that a body may have."""
         return self.backend.limits.body
 
     def data_received(self, chunk: bytes) -> None:
-        """Keep the body, unless it grows too large: one in chunks does not say before how large it is."""
+        """Keep the body, unless it grows too large: a chunked body does not announce its size."""
         self._received += len(chunk)
         if self._received <= self.longest:
             self._parts += chunk
 
     def body(self) -> bytes:
-        """Return the body; a 413 where it was too large."""
+        """Return the body, or answer 413 if it was too large."""
         if self._received > self.longest:
             raise ProblemError(413, f"the body is too large: give {self.longest:,} bytes at most")
         return bytes(self._parts)
 
     def json_body(self) -> dict[str, Any]:
-        """Return the JSON object that the body holds; a 400 where it is none."""
+        """Return the JSON object in the body, or answer 400 if there is none."""
         try:
             found = json.loads(self.body(), parse_constant=_refuse)
         except (ValueError, RecursionError) as error:
@@ -109,13 +109,13 @@ class Base(RequestHandler):
         return found
 
     def finish(self, chunk: str | bytes | dict[Any, Any] | None = None) -> "asyncio.Future[None]":
-        """Answer; the request counts as active until the answer has left."""
+        """Answer; the request counts as active until the answer has been sent."""
         sent = super().finish(chunk)
         sent.add_done_callback(lambda _: self._leave())
         return sent
 
     def on_connection_close(self) -> None:
-        """Count out a request whose client has gone before its answer."""
+        """End the count of a request whose client has left before its answer."""
         self._leave()
 
     def _leave(self) -> None:
@@ -124,7 +124,7 @@ class Base(RequestHandler):
             self.backend.active -= 1
 
     def on_finish(self) -> None:
-        """Count and log."""
+        """Count and log the request."""
         seconds = self.request.request_time()
         self.backend.metrics.answered(self.route, self.get_status(), seconds)
         facts: dict[str, Any] = {
@@ -149,7 +149,7 @@ class Base(RequestHandler):
         self.finish({"error": {"code": problem.code, "message": problem.message}, **problem.more})
 
     def log_exception(self, kind: Any, error: BaseException | None, trace: Any) -> None:
-        """Log our own failures only, and by route only: what people type stays out of the log."""
+        """Log only our own failures, and by route: what people type stays out of the log."""
         if not isinstance(error, HTTPError | InputError | QueueFullError):
             logger.error("%s %s failed", self.request.method, self.route, exc_info=error)
 
@@ -165,7 +165,7 @@ class NotFound(Base):
 
 
 def _problem(error: BaseException | None, status: int) -> ProblemError:
-    """Return the answer to an error: what a user can mend, and a full queue, are no failures of ours."""
+    """Return the answer to an error: bad input and a full queue are not failures of ours."""
     if isinstance(error, ProblemError):
         return error
     if isinstance(error, InputError):
@@ -180,8 +180,8 @@ def _refuse(constant: str) -> None:
 def log_request(facts: Mapping[str, Any]) -> None:
     """Write a line with the time and the facts.
 
-    The caller leaves out the path, which anyone can fill with anything, the client's address, and, unless the user has
-    asked for them, the mentions.
+    The caller leaves out the path, which may hold anything, the client's address, and the mentions, unless the operator
+    has asked for them.
     """
     if logger.isEnabledFor(logging.INFO):
         now = datetime.now(UTC).isoformat(timespec="milliseconds")
@@ -190,7 +190,7 @@ def log_request(facts: Mapping[str, Any]) -> None:
 
 @contextmanager
 def bare_lines() -> Iterator[None]:
-    """Write the lines to stderr as they are: without the time of day that other lines begin with."""
+    """Write the access log to stderr as it is: without the time of day that other lines begin with."""
     handler = logging.StreamHandler(sys.stderr)
     before = logger.propagate
     logger.addHandler(handler)

@@ -1,10 +1,9 @@
-"""Mentions in, names, concepts or embeddings out."""
+"""The routes of the API but for files: names, concepts and embeddings of mentions, the card, health and figures."""
 
 import asyncio
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from biosyn.concept_ids import NO_CONCEPT
 from biosyn.web.base import Base, ProblemError
 
 if TYPE_CHECKING:
@@ -17,16 +16,27 @@ class ReadyBase(Base):
     """A handler that needs the model."""
 
     def prepare(self) -> None:
-        """Refuse while it is not there."""
+        """Refuse while the model is not loaded."""
         super().prepare()
         require_ready(self)
 
     def question(self, mention: str, *, what: str, topk: int) -> "Question":
-        """Return the question for a mention as it was typed, and note it for the log."""
-        from biosyn.web.service import to_question  # loaded when this is called
+        """Return the question for a mention as it was typed, and note the mention for the log."""
+        from biosyn.web.service import to_question  # here, so that the page is there before torch
 
         self.asked.append(mention)
         return to_question(mention, what=what, topk=topk, longest=self.backend.limits.mention)
+
+
+def require_ready(handler: Base) -> None:
+    """Answer 503 with the progress while the model is being loaded."""
+    loading = handler.backend.loading
+    if handler.backend.service is None:
+        progress = {"stage": loading.stage, "done": loading.done, "total": loading.total}
+        raise ProblemError(503, loading.sentence(), code="not_ready", more={"progress": progress})
+
+
+# -- mentions
 
 
 class UpstreamHandler(ReadyBase):
@@ -49,15 +59,16 @@ class NormalizeHandler(ReadyBase):
     body_type = "application/json"
 
     async def post(self) -> None:
-        """Answer."""
+        """Answer the mentions of the body."""
         body = Body(self.json_body(), ("mentions", "topk", "threshold", "group_by_concept"))
         mentions = body.mentions(self.backend.limits.mentions)
         topk = body.whole_number("topk", self.backend.topk, most=self.backend.limits.topk)
-        threshold = body.share("threshold")
+        threshold = body.fraction("threshold")
         what = "concepts" if body.flag("group_by_concept") else "names"
         answers = await self.backend.ask([self.question(mention, what=what, topk=topk) for mention in mentions])
+        assert self.backend.service is not None  # it has answered
         results = [
-            {"mention": mention, **decided(answer, threshold)}
+            {"mention": mention, **self.backend.service.decided(answer, threshold)}
             for mention, answer in zip(mentions, answers, strict=True)
         ]
         self.finish({"results": results})
@@ -71,7 +82,7 @@ class EmbedHandler(ReadyBase):
     body_type = "application/json"
 
     async def post(self) -> None:
-        """Answer."""
+        """Answer the mentions of the body."""
         mentions = Body(self.json_body(), ("mentions",)).mentions(self.backend.limits.mentions)
         questions = [self.question(mention, what="embedding", topk=1) for mention in mentions]
         answers = await self.backend.ask(questions, remember=False)
@@ -79,30 +90,8 @@ class EmbedHandler(ReadyBase):
         self.finish({"results": results})
 
 
-def decided(answer: dict[str, Any], threshold: float) -> dict[str, Any]:
-    """Return the answer, or no match where its probability is below the threshold: as inference.py --threshold.
-
-    Examples
-    --------
-    >>> decided({"predictions": [{"name": "ataxia", "id": "D001259"}], "probability": 0.4}, 0.5)
-    {'predictions': [{'name': '', 'id': '-1'}], 'probability': 0.4}
-    """
-    if not threshold:
-        return answer
-    if "probability" not in answer:
-        raise ProblemError(400, "threshold is a probability, and the model is not calibrated: run biosyn calibrate")
-    if answer["probability"] >= threshold:
-        return answer
-    if "concepts" in answer:
-        return {
-            **answer,
-            "concepts": [{"ids": [{"id": NO_CONCEPT}], "preferred_name": None, "name": "", "id": NO_CONCEPT}],
-        }
-    return {**answer, "predictions": [{"name": "", "id": NO_CONCEPT}]}
-
-
 class Body:
-    """The members of a JSON body; each that is not what it should be is a 400 that says so."""
+    """The members of a JSON body; a bad one is a 400 that says so."""
 
     def __init__(self, members: dict[str, Any], known: tuple[str, ...]):
         unknown = [key for key in members if key not in known]
@@ -126,7 +115,7 @@ class Body:
             raise ProblemError(400, f"{key} must be a whole number from 1 to {most}")
         return found
 
-    def share(self, key: str) -> float:
+    def fraction(self, key: str) -> float:
         """Return a number from 0 to 1; 0 where it is absent."""
         found = self._members.get(key, 0)
         if isinstance(found, bool) or not isinstance(found, int | float) or not 0 <= found <= 1:
@@ -141,53 +130,29 @@ class Body:
         return found
 
 
-class HealthHandler(Base):
-    """``GET /healthz``: the process answers."""
-
-    route = "/healthz"
-
-    def get(self) -> None:
-        """Answer."""
-        self.finish({"status": "ok"})
+# -- what the page shows next to the answers
 
 
-class ReadyHandler(Base):
-    """``GET /readyz``: 200 when mentions are answered, a 503 with the progress before."""
+class NamesHandler(ReadyBase):
+    """``GET /api/v1/names?name=...&id=...``: the concepts of a dictionary's name, each with its other names."""
 
-    route = "/readyz"
+    route = "/api/v1/names"
 
-    def get(self) -> None:
-        """Answer."""
-        require_ready(self)
-        self.finish({"status": "ready"})
-
-
-class MetricsHandler(Base):
-    """``GET /metrics``: Prometheus' text format."""
-
-    route = "/metrics"
-
-    def get(self) -> None:
-        """Answer."""
-        self.set_header("Content-Type", "text/plain; version=0.0.4; charset=utf-8")
-        self.finish(self.backend.metrics.text())
-
-
-def require_ready(handler: Base) -> None:
-    """Answer 503 with the progress while the model is loaded."""
-    loading = handler.backend.loading
-    if handler.backend.service is None:
-        progress = {"stage": loading.stage, "done": loading.done, "total": loading.total}
-        raise ProblemError(503, loading.sentence(), code="not_ready", more={"progress": progress})
+    async def get(self) -> None:
+        """Answer; the list of names is empty if the dictionary has no such name."""
+        assert self.backend.service is not None  # it is ready
+        name, cui = self.get_query_argument("name"), self.get_query_argument("id")
+        loop = asyncio.get_running_loop()
+        self.finish({"concepts": await loop.run_in_executor(None, self.backend.service.other_names, name, cui)})
 
 
 class InfoHandler(ReadyBase):
-    """``GET /api/v1/info``: the card."""
+    """``GET /api/v1/info``: the card of model and dictionary."""
 
     route = "/api/v1/info"
 
     def get(self) -> None:
-        """Answer."""
+        """Answer with the service's facts and the server's limits."""
         assert self.backend.service is not None  # it is ready
         limits = self.backend.limits
         served = {
@@ -203,25 +168,47 @@ class InfoHandler(ReadyBase):
         self.finish({**self.backend.service.info, **served})
 
 
-class NamesHandler(ReadyBase):
-    """``GET /api/v1/names?name=...&id=...``: the concepts of a dictionary's name, each with its other names."""
-
-    route = "/api/v1/names"
-
-    async def get(self) -> None:
-        """Answer; an empty list of names where the dictionary has no such name."""
-        assert self.backend.service is not None  # it is ready
-        name, cui = self.get_query_argument("name"), self.get_query_argument("id")
-        loop = asyncio.get_running_loop()
-        self.finish({"concepts": await loop.run_in_executor(None, self.backend.service.other_names, name, cui)})
-
-
 class OpenApiHandler(Base):
-    """``GET /api/v1/openapi.json``: this API, for machines."""
+    """``GET /api/v1/openapi.json``: the description of this API for machines."""
 
     route = "/api/v1/openapi.json"
 
     def get(self) -> None:
-        """Answer."""
+        """Answer with the file."""
         self.set_header("Content-Type", "application/json; charset=UTF-8")
         self.finish(OPENAPI.read_bytes())
+
+
+# -- what an operator asks
+
+
+class HealthHandler(Base):
+    """``GET /healthz``: the process answers."""
+
+    route = "/healthz"
+
+    def get(self) -> None:
+        """Answer at any time."""
+        self.finish({"status": "ok"})
+
+
+class ReadyHandler(Base):
+    """``GET /readyz``: 200 when mentions are answered, a 503 with the progress before."""
+
+    route = "/readyz"
+
+    def get(self) -> None:
+        """Answer once the model is loaded."""
+        require_ready(self)
+        self.finish({"status": "ready"})
+
+
+class MetricsHandler(Base):
+    """``GET /metrics``: Prometheus' text format."""
+
+    route = "/metrics"
+
+    def get(self) -> None:
+        """Answer with all figures."""
+        self.set_header("Content-Type", "text/plain; version=0.0.4; charset=utf-8")
+        self.finish(self.backend.metrics.text())

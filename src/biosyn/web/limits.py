@@ -1,6 +1,8 @@
-"""What one request, and all that wait together, may ask for."""
+"""The limits of one request, and of all requests that wait."""
 
 from dataclasses import dataclass
+
+from biosyn.text.cleaning import LONGEST
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -10,30 +12,30 @@ class Limits:
     Parameters
     ----------
     mention
-        Characters of a mention.
+        The characters of a mention.
     mentions
-        Mentions of a request.
+        The mentions of a request.
     topk
-        Names or concepts asked for.
+        The names or concepts of an answer.
     body, file
-        Bytes of a JSON body and of a file to link.
+        The bytes of a JSON body and of a file to link.
     file_mentions
-        Mentions of a file.
+        The mentions of a file.
     files
-        Files being linked or waiting for it.
+        The files being linked or waiting for it.
     batch
-        Mentions encoded and searched together; what a CPU does best at (see `encoders.dense`).
+        The mentions encoded and searched together; the best size for a CPU (see `encoders.dense`).
     window
-        Seconds that the first of a batch waits for others.
+        The time that the first mention of a batch waits for others, in seconds.
     queue
-        Mentions waiting; a request that does not fit is told to come back.
+        The mentions waiting; a request that does not fit gets a 503.
     recent
-        Answers kept.
+        The answers kept in memory.
     grace
-        Seconds for what is in flight when the server is told to stop.
+        The time for open requests when the server is told to stop, in seconds.
     """
 
-    mention: int = 1_000
+    mention: int = LONGEST
     mentions: int = 100
     topk: int = 100
     body: int = 1_000_000

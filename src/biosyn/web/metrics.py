@@ -1,4 +1,4 @@
-"""What /metrics tells Prometheus: counts and times, never a mention."""
+"""The figures that /metrics gives Prometheus: counts and times, never a mention."""
 
 from collections.abc import Callable
 
@@ -14,9 +14,9 @@ class Metrics:
     Parameters
     ----------
     waiting
-        Gives the number of mentions that wait.
+        Returns the number of mentions that wait.
     ready
-        Says whether the model is there.
+        Returns whether the model is loaded.
     """
 
     def __init__(self, waiting: Callable[[], int], ready: Callable[[], bool]):

@@ -1,4 +1,4 @@
-"""demo.py: listen at once, load the model and embed the dictionary meanwhile, serve until told to stop."""
+"""The verb of demo.py: listen at once, load the model meanwhile, serve until told to stop."""
 
 import asyncio
 import logging
@@ -24,19 +24,13 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-QUIET = 0.2  # seconds without a request in flight, after which a stopping server ends
-LOOKS = 10  # in that time
-SLACK = 1 << 20  # bytes of a body that is too large and still read, so that its sender sees why
+QUIET = 0.2  # seconds without an open request, after which a stopping server ends
+LOOKS = 10  # checks in that time
+SLACK = 1 << 20  # bytes of a too large body that are still read, so that its sender gets the reason
 
 
 def demo(config: DemoConfig, *, limits: Limits | None = None) -> None:
-    """Run demo.py: serve the page until Ctrl-C or SIGTERM.
-
-    Raises
-    ------
-    InputError
-        If the address cannot be listened on, or a file is missing or bad.
-    """
+    """Run demo.py: serve the page until Ctrl-C or SIGTERM."""
     sockets = open_sockets(config.host, config.port)
     backend = Backend(topk=config.topk, limits=limits, log_queries=config.log_queries)
     with bare_lines():
@@ -44,13 +38,7 @@ def demo(config: DemoConfig, *, limits: Limits | None = None) -> None:
 
 
 def open_sockets(host: str, port: int) -> list[socket]:
-    """Listen on the address; port 0 takes a free one.
-
-    Raises
-    ------
-    InputError
-        If the port is in use, or the address is not one of this machine.
-    """
+    """Listen on the address; port 0 takes a free one. A port in use, or a foreign address, is an InputError."""
     if not host:  # tornado would take it for every address of this machine
         raise InputError("--host is empty: give 127.0.0.1, or 0.0.0.0 to let other machines in")
     try:
@@ -61,7 +49,7 @@ def open_sockets(host: str, port: int) -> list[socket]:
 
 
 async def _load_and_serve(config: DemoConfig, backend: Backend, sockets: Sequence[socket]) -> None:
-    """Serve, and load beside it; a file that is bad ends both."""
+    """Serve and load at the same time; a bad file ends both."""
     stopped = asyncio.Event()
     loading = asyncio.create_task(_load(config, backend, stopped))
     try:
@@ -83,7 +71,7 @@ async def _load(config: DemoConfig, backend: Backend, stopped: asyncio.Event) ->
 
 
 def _service(config: DemoConfig, backend: Backend) -> "Service":
-    from biosyn.web.loading import load_service  # here, so that the page is there before torch
+    from biosyn.web.service import load_service  # here, so that the page is there before torch
 
     return load_service(config, backend.loading)
 
@@ -91,9 +79,9 @@ def _service(config: DemoConfig, backend: Backend) -> "Service":
 async def serve(
     backend: Backend, sockets: Sequence[socket], *, host: str, stopped: asyncio.Event | None = None
 ) -> None:
-    """Answer requests until SIGINT or SIGTERM, or ``stopped``; the log tells the URL, with the port really taken.
+    """Answer requests until SIGINT or SIGTERM, or ``stopped``; open requests are answered before it ends.
 
-    What is in flight then is answered first.
+    The log has the URL, with the port that was taken.
     """
     server = http_server(backend)
     server.add_sockets(sockets)
@@ -105,20 +93,20 @@ async def serve(
 
 
 def http_server(backend: Backend) -> HTTPServer:
-    """Return the server; a handler refuses a body that is too large before the server would, and with a reason."""
+    """Return the server; a handler refuses a too large body before the server would, and with a reason."""
     return HTTPServer(make_app(backend), max_body_size=max(backend.limits.body, backend.limits.file) + SLACK)
 
 
 async def _finish(server: HTTPServer, backend: Backend) -> None:
-    """Take no new connection, answer what has been asked, close."""
-    await asyncio.sleep(QUIET / LOOKS)  # who has a connection that is not taken yet: it is, before this goes on
+    """Accept no new connection, answer the open requests, close."""
+    await asyncio.sleep(QUIET / LOOKS)  # the connections that are open by now are accepted meanwhile
     server.stop()
-    # from here on each answer closes its connection; any sooner, and a client would come back by a new one, which the
-    # system resets if it is not taken by the time that nobody listens any more
+    # From here on each answer closes its connection. Any sooner, and a client would open a new one, which the system
+    # resets if it is not accepted before the server stops listening.
     backend.stopping = True
     loop = asyncio.get_running_loop()
     deadline = loop.time() + backend.limits.grace
-    quiet = 0  # looks in a row that saw no request; not time, which passes for a process that stands still, too
+    quiet = 0  # checks in a row without a request; not a time, which also passes while the process is suspended
     while loop.time() < deadline and quiet < LOOKS:
         await asyncio.sleep(QUIET / LOOKS)
         quiet = 0 if backend.active else quiet + 1
@@ -130,17 +118,17 @@ async def _finish(server: HTTPServer, backend: Backend) -> None:
 
 @contextmanager
 def _stop_signals(stopped: asyncio.Event) -> Iterator[asyncio.Event]:
-    """Turn SIGINT and SIGTERM into an event of the running loop; their old handlers come back afterwards.
+    """Turn SIGINT and SIGTERM into an event of the running loop; their old handlers are restored afterwards.
 
-    They are back while requests are finished: a second signal ends the program at once.
+    They are restored before the open requests are answered: a second signal ends the program at once.
     """
     loop = asyncio.get_running_loop()
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     for number in before:
         try:
-            # the loop's own way: a plain handler that is set off just before the loop goes to sleep does not wake it
+            # the loop's own way: a plain handler that runs just before the loop goes to sleep does not wake it
             loop.add_signal_handler(number, stopped.set)
-        except NotImplementedError:  # Windows, whose loop watches for signals by itself
+        except NotImplementedError:  # Windows, whose loop watches for signals itself
             signal.signal(number, lambda *_: loop.call_soon_threadsafe(stopped.set))
     try:
         yield stopped

@@ -1,29 +1,76 @@
-"""All that the server asks of the model; the handlers know no other part of the project."""
+"""All that the server asks of the model, and loading it; the other modules here import neither the model nor torch."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import cached_property
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from biosyn import __version__
-from biosyn.concept_ids import holds_genes, ontology_link, split_name_ids
+from biosyn.concept_ids import NO_CONCEPT, holds_genes, ontology_link, split_name_ids
 from biosyn.errors import InputError
 from biosyn.files import sha256_of
-from biosyn.linking.file import best_links
+from biosyn.linking.file import abbreviation_method, best_links, file_cleaner, open_source, survey
+from biosyn.linking.loading import linker_settings, load_linker
+from biosyn.linking.steps import Prepared, link_at_once
 from biosyn.mention_files.units import Link
-from biosyn.model.answers import answer_json, concept_answer_json, concepts_json, embeddings_json
+from biosyn.model.answers import (
+    NO_CONCEPT_JSON,
+    answer_json,
+    concept_answer_json,
+    concept_names_json,
+    decided,
+    embeddings_json,
+)
 from biosyn.model.explain import OtherNames
-from biosyn.model.linker import Linker, clean_mention
+from biosyn.model.linker import Linker
 from biosyn.records import Candidate, ConceptPrediction
+from biosyn.settings.verbs import DemoConfig
+from biosyn.text.abbreviations import abbreviation_finder, no_abbreviations
+from biosyn.text.cleaning import MentionCleaner
+from biosyn.web.loading import Loading
 
 NAMES, CONCEPTS, EMBEDDING = "names", "concepts", "embedding"
 
 
 class Question(NamedTuple):
-    """A clean mention and what is wanted of it: its best names, its best concepts, or its embedding."""
+    """A clean mention and what is wanted for it: its best names, its best concepts, or its embedding."""
 
     mention: str
     what: str = NAMES
     topk: int = 0
+
+
+def to_question(mention: str, *, what: str, topk: int, longest: int) -> Question:
+    """Return the question for a mention as it was typed; an InputError if it is no mention, or longer than that."""
+    return Question(MentionCleaner(longest=longest).clean(mention), what, topk)
+
+
+def load_service(config: DemoConfig, loading: Loading) -> "Service":
+    """Read the dictionary and the model and embed the names, unless ``loading`` is stopped meanwhile."""
+    linker = load_linker(
+        config.model_name_or_path,
+        config.dictionary_path,
+        topk=config.topk,
+        on_stage=loading.step,
+        on_names=loading.add,
+        **linker_settings(config),
+    )
+    loading.step("reading the concepts")
+    service = Service(linker, model_name=shown_name(config.model_name_or_path))
+    _ = service.info  # hashes the dictionary's file: not while someone waits
+    service.answer([Question("ataxia", CONCEPTS, config.topk)])  # the first answer is slow: its pages are not in memory
+    return service
+
+
+def shown_name(model_name_or_path: str) -> str:
+    """Return the name of a model for the page: a Hub id, or the name of the folder without its path.
+
+    Examples
+    --------
+    >>> shown_name("dmis-lab/biosyn-sapbert-bc2gn"), shown_name("/usr/")
+    ('dmis-lab/biosyn-sapbert-bc2gn', 'usr')
+    """
+    return Path(model_name_or_path).name if Path(model_name_or_path).exists() else model_name_or_path
 
 
 class Service:
@@ -32,23 +79,20 @@ class Service:
     Parameters
     ----------
     linker
-        Its dictionary was read from a file.
+        The linker; its dictionary was read from a file.
     model_name
-        What the page calls the model.
-    figures
-        Its accuracy by data set, where known.
+        The name of the model on the page.
     """
 
-    def __init__(self, linker: Linker, *, model_name: str, figures: Mapping[str, Any] | None = None):
+    def __init__(self, linker: Linker, *, model_name: str):
         self.linker = linker
         self.model_name = model_name
-        self._figures = dict(figures or {})
         self._other_names = OtherNames(linker.dictionary, linker.concepts)
         self._ids = {one for cui in linker.dictionary.cuis for one in split_name_ids(cui)}
         self._genes = holds_genes(self._ids)
 
     def answer(self, questions: Sequence[Question]) -> list[dict[str, Any]]:
-        """Return the answer to each question; a repeated one is worked out once."""
+        """Return the answer to each question; the model is asked once for a repeated one."""
         found: dict[Question, dict[str, Any]] = {}
         for what, method in ((NAMES, self._names), (CONCEPTS, self._concepts), (EMBEDDING, self._embeddings)):
             wanted = list(dict.fromkeys(question for question in questions if question.what == what))
@@ -59,42 +103,121 @@ class Service:
                 found |= {question: _cut(by_mention[question.mention], question.topk) for question in wanted}
         return [found[question] for question in questions]
 
-    def other_names(self, name: str, cui: str) -> list[dict[str, Any]]:
-        """Return the concepts of a dictionary's name, each with its other names there."""
-        return [
-            {
-                "ids": self.linked_ids(found.ids),
-                "preferred_name": found.preferred_name,
-                "other_names": list(found.other_names),
-            }
-            for found in self._other_names.of(Candidate(name, cui, 0.0, 0.0, 0.0))
-        ]
+    def _names(self, mentions: Sequence[str], topk: int) -> list[dict[str, Any]]:
+        return [answer_json(prediction) for prediction in self.linker.link(mentions, topk=topk)]
 
-    def linked_ids(self, ids: Iterable[str]) -> list[dict[str, str]]:
-        """Return the ids, each with the page about it in its ontology, where its form tells one."""
+    def _concepts(self, mentions: Sequence[str], topk: int) -> list[dict[str, Any]]:
+        return [self._with_pages(prediction) for prediction in self.linker.link_to_concepts(mentions, topk=topk)]
+
+    def _with_pages(self, prediction: ConceptPrediction) -> dict[str, Any]:
+        answer = concept_answer_json(prediction)
+        rows = [
+            {**row, "id": concept.best.cui, "ids": self._linked_ids(concept.ids)}
+            for row, concept in zip(answer["concepts"], prediction.concepts, strict=True)
+        ]
+        return {**answer, "concepts": rows}
+
+    def _embeddings(self, mentions: Sequence[str], topk: int) -> list[dict[str, Any]]:
+        return embeddings_json(self.linker.biosyn.embed(mentions, what="mentions"))
+
+    def decided(self, answer: dict[str, Any], threshold: float) -> dict[str, Any]:
+        """Return the answer, or "no concept" if its probability is below the threshold, as inference.py --threshold."""
+        if not threshold:
+            return answer
+        if "probability" not in answer:
+            raise InputError("threshold is a probability, and the model is not calibrated: run biosyn calibrate")
+        no_concept = {**NO_CONCEPT_JSON, "ids": self._linked_ids([NO_CONCEPT]), "id": NO_CONCEPT}
+        return decided(answer, threshold, no_concept=no_concept)
+
+    def other_names(self, name: str, cui: str) -> list[dict[str, Any]]:
+        """Return the concepts of a dictionary's name, each with its other names in the dictionary."""
+        concepts = self._other_names.of(Candidate(name, cui, 0.0, 0.0, 0.0))
+        return [concept_names_json(concept, self._linked_ids(concept.ids)) for concept in concepts]
+
+    def _linked_ids(self, ids: Iterable[str]) -> list[dict[str, str]]:
+        """Return the ids, each with its page in its ontology, if the ontology is known by the form of the id."""
         links = ((cui, ontology_link(cui, genes=self._genes)) for cui in ids)
         return [{"id": cui, **(link._asdict() if link else {})} for cui, link in links]
+
+    # -- files
 
     def best_links(self, texts: Sequence[str]) -> list[Link]:
         """Return the best link of each clean text, for files."""
         return best_links(self.linker, texts)
 
+    def link_file(
+        self,
+        path: Path,
+        *,
+        file_format: str | None,
+        column: str,
+        most: int,
+        link: Callable[[Sequence[str]], Sequence[Link]] | None = None,
+    ) -> dict[str, Any]:
+        """Link a file; a bad record stays as it is, and its row says why.
+
+        Parameters
+        ----------
+        file_format
+            None finds it by the content.
+        column
+            The mentions' column of a table.
+        most
+            The number of mentions that the file may have; more are an InputError.
+        link
+            Calls `best_links`, in whatever thread and portions; None calls it here.
+
+        Returns
+        -------
+        dict
+            ``format``, ``abbreviations`` (the method that found them); ``mentions``, ``linked``, ``skipped``; ``rows``,
+            one for each mention; ``file``: the file's bytes with its links.
+        """
+        source = open_source(path, file_format=file_format, column=column)
+        method = abbreviation_method(None, source.file_format)
+        try:
+            find_abbreviations = abbreviation_finder(method)
+        except InputError:  # its package is not installed
+            method, find_abbreviations = "none", no_abbreviations
+        mentions = survey(source)
+        if mentions > most:
+            raise InputError(f"the file has {mentions:,} mentions: give {most:,} at most, or use inference.py --input")
+        with source.units() as units:
+            step = link_at_once(units, file_cleaner(find_abbreviations), link or self.best_links)
+        return {
+            "format": source.file_format,
+            "abbreviations": method,
+            "mentions": mentions,
+            "linked": mentions - len(step.bad),
+            "skipped": len(step.bad),
+            "rows": list(map(self._row, step.mentions, step.links)),
+            "file": step.output,
+        }
+
+    def _row(self, one: Prepared, link: Link | None) -> dict[str, Any]:
+        if link is None:
+            return {"mention": one.mention.text[:200], "problem": one.problem}
+        ids = self._linked_ids(split_name_ids(link.cui))
+        return {"mention": one.mention.text, "name": link.name, "id": link.cui, "ids": ids, "score": link.score}
+
+    # -- the card
+
     @cached_property
     def info(self) -> dict[str, Any]:
-        """What the model and the dictionary are, for the page's card."""
-        biosyn, dictionary = self.linker.biosyn, self.linker.dictionary
-        pooling, similarity = self.linker.index_key.pooling.split()
+        """The facts about the model and the dictionary for the page's card."""
+        biosyn, dictionary, key = self.linker.biosyn, self.linker.dictionary, self.linker.index_key
+        pooling, similarity = key.pooling.split()
         return {
             "version": __version__,
             "model": {
                 "name": self.model_name,
-                "encoder_sha256": self.linker.index_key.encoder,
+                "encoder_sha256": key.encoder,
                 "pooling": pooling,
                 "similarity": similarity,
                 "sparse_weight": biosyn.sparse_weight,
                 "ngrams": len(biosyn.get_sparse_encoder().vocabulary),
-                "max_length": self.linker.index_key.max_length,
-                "figures": self._figures,
+                "max_length": key.max_length,
+                "figures": dict(biosyn.manifest.figures) if biosyn.manifest else {},
                 "device": str(biosyn.device),
             },
             "dictionary": {
@@ -109,42 +232,6 @@ class Service:
     def _search_info(self) -> dict[str, Any]:
         approximate = self.linker.approximate
         return {"kind": "exact"} if approximate is None else approximate.header.summary()
-
-    def _names(self, mentions: Sequence[str], topk: int) -> list[dict[str, Any]]:
-        predictions = self.linker.normalize(mentions, topk=topk)
-        return [answer_json(prediction) for prediction in predictions]
-
-    def _concepts(self, mentions: Sequence[str], topk: int) -> list[dict[str, Any]]:
-        predictions = self.linker.normalize_to_concepts(mentions, topk=topk)
-        return [
-            {**concept_answer_json(prediction), "concepts": self._with_pages(prediction)} for prediction in predictions
-        ]
-
-    def _with_pages(self, prediction: ConceptPrediction) -> list[dict[str, Any]]:
-        return [
-            {**row, "id": concept.best.cui, "ids": self.linked_ids(concept.ids)}
-            for row, concept in zip(concepts_json(prediction), prediction.concepts, strict=True)
-        ]
-
-    def _embeddings(self, mentions: Sequence[str], topk: int) -> list[dict[str, Any]]:
-        return embeddings_json(self.linker.biosyn.embed(mentions, what="mentions"))
-
-
-def to_question(mention: str, *, what: str, topk: int, longest: int) -> Question:
-    """Return the question for a mention as it was typed.
-
-    Raises
-    ------
-    InputError
-        If it is no mention: too long, half a character, or without a letter or digit.
-    """
-    if len(mention) > longest:
-        raise InputError(f"the mention has {len(mention)} characters: give {longest} at most")
-    try:
-        mention.encode()
-    except UnicodeEncodeError as error:
-        raise InputError("the mention holds half a surrogate pair: is it cut or escaped wrongly?") from error
-    return Question(clean_mention(mention), what, topk)
 
 
 def _cut(answer: dict[str, Any], topk: int) -> dict[str, Any]:
