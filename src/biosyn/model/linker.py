@@ -1,7 +1,7 @@
 """From mentions to candidates: the one path that inference.py, the demo, the Python API and spaCy share."""
 
-from collections.abc import Mapping, Sequence
-from functools import cached_property
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache, cached_property
 from pathlib import Path
 
 import torch
@@ -18,6 +18,7 @@ from biosyn.records import (
     ConceptCandidate,
     ConceptPrediction,
     MentionPrediction,
+    Name,
     Query,
     QueryPrediction,
     split_mention,
@@ -124,22 +125,25 @@ class Linker:
             return []
         calibration = self.biosyn.calibrations.get(self.names.score_mode)
         vectors = self.biosyn.embed(texts, what="mentions")
+        name_at = _names_of(self.dictionary)
         found, best_names = top_concepts(
             vectors,
             len(self.dictionary),
             topk=topk,
             search=self._search,
-            concepts_of=lambda row: self.concepts.concepts_of(self.dictionary[row]),
+            concepts_of=lambda row: self.concepts.concepts_of(name_at(row)),
             best_names=0 if calibration is None else DEPTH,
         )
-        probabilities = _probabilities(calibration, texts, best_names, self.dictionary)
+        probabilities = _probabilities(calibration, texts, best_names, name_at)
         return [
             ConceptPrediction(text, concepts, probability)
-            for text, concepts, probability in zip(texts, self._to_concepts(vectors, found), probabilities, strict=True)
+            for text, concepts, probability in zip(
+                texts, self._to_concepts(vectors, found, name_at), probabilities, strict=True
+            )
         ]
 
     def _to_concepts(
-        self, mentions: Vectors, found: Sequence[Sequence[ConceptHit[Concept]]]
+        self, mentions: Vectors, found: Sequence[Sequence[ConceptHit[Concept]]], name_at: Callable[[int], Name]
     ) -> list[tuple[ConceptCandidate, ...]]:
         rows = torch.tensor([[hit.row for hit in hits] for hits in found], device=self.names.device)  # (M, K)
         scores = torch.tensor([[hit.score for hit in hits] for hits in found])  # (M, K)
@@ -149,7 +153,7 @@ class Linker:
                 ConceptCandidate(hit.concept.ids, hit.concept.preferred_name, candidate, hit.homonym)
                 for hit, candidate in zip(hits, candidates, strict=True)
             )
-            for hits, candidates in zip(found, _candidates(TopNames(rows, scores), parts, self.dictionary), strict=True)
+            for hits, candidates in zip(found, _candidates(TopNames(rows, scores), parts, name_at), strict=True)
         ]
 
     def explain(
@@ -283,37 +287,35 @@ def link_texts(
         found = biosyn.search(vectors, names, topk=depth, together=together, held=held)
     else:
         found = search(vectors, depth)
-    probabilities = _probabilities(calibration, texts, found, dictionary)
+    name_at = _names_of(dictionary)
+    probabilities = _probabilities(calibration, texts, found, name_at)
     best = TopNames(found.rows[:, :topk], found.scores[:, :topk])
     parts = biosyn.score_parts(vectors, names, best.rows, held=held)
     return [
         MentionPrediction(text, candidates, probability)
-        for text, candidates, probability in zip(
-            texts, _candidates(best, parts, dictionary), probabilities, strict=True
-        )
+        for text, candidates, probability in zip(texts, _candidates(best, parts, name_at), probabilities, strict=True)
     ]
 
 
-def _candidates(found: TopNames, parts: ScoreParts, dictionary: DictionaryDataset) -> list[tuple[Candidate, ...]]:
+def _names_of(dictionary: DictionaryDataset) -> Callable[[int], Name]:
+    """Return the function row -> name for one call: a name that is found several times is read from disk once."""
+    return cache(dictionary.__getitem__)
+
+
+def _candidates(found: TopNames, parts: ScoreParts, name_at: Callable[[int], Name]) -> list[tuple[Candidate, ...]]:
     """Return the K candidates of each of M mentions, best first."""
     table = zip(*(part.tolist() for part in (*found, *parts)), strict=True)  # M times four lists of K
-    return [
-        tuple(
-            Candidate(dictionary.names[row], dictionary.cuis[row], *numbers)
-            for row, *numbers in zip(*lists, strict=True)
-        )
-        for lists in table
-    ]
+    return [tuple(Candidate(*name_at(row), *numbers) for row, *numbers in zip(*lists, strict=True)) for lists in table]
 
 
 def _probabilities(
-    calibration: Calibration | None, texts: Sequence[str], found: TopNames, dictionary: DictionaryDataset
+    calibration: Calibration | None, texts: Sequence[str], found: TopNames, name_at: Callable[[int], Name]
 ) -> list[float | None]:
     """Return the probability of each text, from its best names and their scores alone; None without calibration."""
     if calibration is None:
         return [None] * len(texts)
     nothing = torch.zeros(found.scores.shape)  # no feature is made of the score's two parts
-    candidates = _candidates(found, ScoreParts(nothing, nothing), dictionary)
+    candidates = _candidates(found, ScoreParts(nothing, nothing), name_at)
     return [calibration.probability(text, names) for text, names in zip(texts, candidates, strict=True)]
 
 
