@@ -123,15 +123,10 @@ def is_trained_as(folder: str | Path, trained: dict[str, Any], *, but: Collectio
         return False
 
 
-def verify_files(folder: str | Path, manifest: Manifest) -> None:
-    """Check that every file is the one that was saved with the manifest.
+def verify_files(folder: str | Path, manifest: Manifest) -> dict[str, str]:
+    """Check that every file is the one that was saved with the manifest; return path inside the folder -> sha256.
 
-    A file cut short, or taken from another model, is found here; a second or less for a gigabyte.
-
-    Raises
-    ------
-    InputError
-        If a file is missing or another one.
+    A file cut short, or taken from another model, is found here; it takes a second or less for a gigabyte.
     """
     for name, digest in manifest.files.items():
         if sha256_of(require(folder, name)) != digest:
@@ -140,6 +135,7 @@ def verify_files(folder: str | Path, manifest: Manifest) -> None:
                 "copy or download the model again",
                 path=Path(folder, name),
             )
+    return manifest.files
 
 
 def _stays_inside(name: str) -> bool:

@@ -1,4 +1,4 @@
-"""A model folder or Hub id opened, whichever kind it is: ours, or a published one of upstream's."""
+"""Opening a model folder or Hub id, whichever kind it is: ours, or one that upstream published."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,11 +15,18 @@ from biosyn.settings.verbs import MAX_LENGTH
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """All of a checkpoint but its encoder, which lies in the folder."""
+    """All of a checkpoint but its encoder, which is still in the folder.
+
+    Parameters
+    ----------
+    hashes
+        Path inside the folder -> sha256, of the files that have been compared with the manifest.
+    """
 
     folder: Path
     manifest: Manifest
     sparse_encoder: SparseEncoder
+    hashes: dict[str, str]
 
 
 def open_checkpoint(name_or_path: str | Path, *, revision: str | None = None) -> Checkpoint:
@@ -35,33 +42,26 @@ def open_checkpoint(name_or_path: str | Path, *, revision: str | None = None) ->
     Raises
     ------
     InputError
-        If there is no such folder or id, a file is missing, damaged or not the one that was saved, or the folder
-        holds an encoder alone.
+        If a file is missing, damaged or not the one that was saved, or the folder holds an encoder alone.
     """
     folder = resolve_folder(name_or_path, revision=revision)
     if (folder / FILES.manifest).is_file():
         manifest = load_manifest(folder)
-        verify_files(folder, manifest)
-        return Checkpoint(folder, manifest, load_sparse_encoder(folder))
+        hashes = verify_files(folder, manifest)
+        return Checkpoint(folder, manifest, load_sparse_encoder(folder), hashes)
     if is_published(folder):
         # upstream keeps no max_length: its examples and its default are 25
         manifest = Manifest(load_published_sparse_weight(folder), MAX_LENGTH)
-        return Checkpoint(folder, manifest, load_published_sparse_encoder(folder))
+        return Checkpoint(folder, manifest, load_published_sparse_encoder(folder), {})
     raise InputError(_why_not(folder), path=name_or_path)
 
 
-def open_encoder(name_or_path: str | Path, *, revision: str | None = None) -> Path:
-    """Return the folder of an encoder, plain or a checkpoint's; ours is checked against its manifest.
-
-    Raises
-    ------
-    InputError
-        If there is no such folder or id, or a file of a checkpoint is missing or not the one that was saved.
-    """
+def open_encoder(name_or_path: str | Path, *, revision: str | None = None) -> tuple[Path, dict[str, str]]:
+    """Return the folder of an encoder, plain or a checkpoint's, and the hashes of files as `Checkpoint` has them."""
     folder = resolve_folder(name_or_path, revision=revision)
-    if (folder / FILES.manifest).is_file():
-        verify_files(folder, load_manifest(folder))
-    return folder
+    if not (folder / FILES.manifest).is_file():
+        return folder, {}
+    return folder, verify_files(folder, load_manifest(folder))
 
 
 def _why_not(folder: Path) -> str:

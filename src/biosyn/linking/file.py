@@ -245,7 +245,7 @@ def identity(config: LinkConfig, job: Job, linker: Linker) -> dict[str, Any]:
     settings |= {"threshold": config.threshold, "calibration": calibration and calibration.to_json()}
     settings |= {"composites": job.split_composites, "packed": config.output.endswith(".gz")}
     if linker.approximate is not None:
-        settings["approximate"] = linker.approximate.header.key.folder_name()
+        settings["approximate"] = linker.approximate.key.folder_name()
     return {
         "input": sha256_of(config.input),
         "dictionary": sha256_of(config.dictionary_path),

@@ -6,7 +6,7 @@ from typing import Any, Protocol
 
 from biosyn.checkpoint.manifest import is_trained_as
 from biosyn.distributed.ranks import is_first
-from biosyn.files import remove_stages
+from biosyn.files import remove_partial
 from biosyn.model.biosyn import BioSyn
 from biosyn.training.identity import MAY_CHANGE, AnyTraining, describe_dev, describe_training, identity
 from biosyn.training.log import DevSet, TrainLog
@@ -63,7 +63,8 @@ def train_epochs(
     states = KeptStates(output_dir, identity(config, trained, dev_data), keep=config.keep_last)
     state = state_of_first(states.begin(resume=config.resume, epochs=config.epoch) if is_first() else None)
     if is_first():
-        remove_stages(output_dir, *output_dir.glob("checkpoint_*"))
+        for folder in (output_dir, *output_dir.glob("checkpoint_*")):
+            remove_partial(folder)
     log = TrainLog(output_dir, state.values["log"] if state else ())
     save = _saver(biosyn, trained, dev_data)
     if config.epoch == 0:

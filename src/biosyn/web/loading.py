@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from biosyn.data.dictionary import require_names
 from biosyn.devices import resolve_device
-from biosyn.index.known_dictionaries import open_dictionary
 from biosyn.model.biosyn import BioSyn
+from biosyn.model.embedded_dictionary import open_dictionary
 from biosyn.settings.verbs import DemoConfig
 from biosyn.web.service import CONCEPTS, Question, Service
 

@@ -8,6 +8,7 @@ from biosyn import __version__
 from biosyn.concept_ids import holds_genes, ontology_link, split_name_ids
 from biosyn.errors import InputError
 from biosyn.files import sha256_of
+from biosyn.index.header import ann_summary
 from biosyn.linking.file import best_links
 from biosyn.mention_files.units import Link
 from biosyn.model.answers import answer_json, concept_answer_json, concepts_json, embeddings_json
@@ -108,7 +109,7 @@ class Service:
 
     def _search_info(self) -> dict[str, Any]:
         approximate = self.linker.approximate
-        return {"kind": "exact"} if approximate is None else approximate.header.summary()
+        return {"kind": "exact"} if approximate is None else ann_summary(approximate.key, approximate.measured)
 
     def _names(self, mentions: Sequence[str], topk: int) -> list[dict[str, Any]]:
         predictions = self.linker.normalize(mentions, topk=topk)
