@@ -1,6 +1,6 @@
 """A dictionary of millions of names: building its index, the exact search from disk, the approximate search.
 
-The names are the dictionary's, again and again, changed as `held_queries` changes them; their vectors are the
+The names are the dictionary's, again and again, changed as `perturbed_names` changes them; their vectors are the
 dictionary's plus seeded noise that is distributed as the differences between two names of one concept are. So the
 index is built without the hours of embedding. The queries are changed names, embedded by the model, and the mentions
 of `--data_dir`. Each step runs in a process of its own, which tells its peak memory.
@@ -29,9 +29,10 @@ from biosyn.index.approximate_build import build_ann, changed, recall_at
 from biosyn.index.build import open_or_build
 from biosyn.index.cache import index_folders
 from biosyn.index.dictionary_index import DictionaryIndex
+from biosyn.index.header import ann_summary
 from biosyn.index.key import IndexKey, dictionary_sha256, tfidf_sha256
-from biosyn.index.known_dictionaries import open_dictionary
 from biosyn.model.biosyn import BioSyn
+from biosyn.model.embedded_dictionary import open_dictionary
 from biosyn.records import split_mention
 from biosyn.retrieval.search import TopNames, top_names
 from biosyn.retrieval.vectors import Vectors
@@ -98,11 +99,10 @@ def build_exact(args: argparse.Namespace) -> dict[str, Any]:
     sparse = biosyn.get_sparse_encoder()
     key = IndexKey(
         encoder=f"{real.key.encoder} and noise",
-        tokenizer=real.key.tokenizer,
         tfidf=tfidf_sha256(sparse.vocabulary, sparse.idf),
         max_length=real.key.max_length,
         precision="float16",
-        dictionary=dictionary.content_sha256 or dictionary_sha256(names, cuis),
+        dictionary=dictionary.sha256 or dictionary_sha256(names, cuis),
     )
     copies = Copies(real)
     index = open_or_build(args.work_dir, key, names=names, cuis=cuis, embed=copies, tfidf=sparse.transform)
@@ -117,7 +117,7 @@ def build_approximate(args: argparse.Namespace) -> dict[str, Any]:
     index = opened_index(args)
     header = build_ann(index, sparse_weight=biosyn.sparse_weight, embed=biosyn.embed, memory=biosyn.search_memory)
     n_bytes = sum(entry["bytes"] for entry in header.files.values())
-    return {**header.summary(), "GB": n_bytes / 1e9}
+    return {**ann_summary(header.key, header.measured), "GB": n_bytes / 1e9}
 
 
 def search_held(args: argparse.Namespace) -> dict[str, Any]:

@@ -28,8 +28,8 @@ from biosyn.index.dictionary_index import (
     OFFSETS,
     VALUES,
     DictionaryIndex,
-    write_header,
 )
+from biosyn.index.header import write_header
 from biosyn.index.key import IndexKey
 from biosyn.retrieval.search import top_names
 from biosyn.retrieval.vectors import SparseRows, Vectors
@@ -41,8 +41,8 @@ BLOCK = 100_000
 
 def write_index(work_dir: Path) -> Path:
     """Write the index, or find it written; return its folder."""
-    key = IndexKey("random", "none", "none", 25, "float16", "ten million numbers")
-    folder = work_dir / key.digest()
+    key = IndexKey("random", "none", 25, "float16", "ten million numbers")
+    folder = work_dir / key.folder_name()
     if folder.exists():
         return folder
     folder.mkdir(parents=True)

@@ -1,4 +1,5 @@
 import gzip
+import hashlib
 import json
 
 import pytest
@@ -7,9 +8,9 @@ from biosyn.errors import InputError
 from biosyn.files import (
     open_binary,
     read_lines,
-    remove_stages,
     require_folder,
     require_writable,
+    sha256_of,
     staged_folder,
     write_json,
     write_lines,
@@ -61,7 +62,7 @@ def test_gzip_that_is_damaged_is_named(tmp_path, damaged):
 
 
 @pytest.mark.parametrize("name", ["a", "a.gz"])
-def test_the_bytes_that_are_read_are_told_as_they_lie_on_disk(tmp_path, name):
+def test_the_bytes_that_are_read_are_counted_as_they_are_on_disk(tmp_path, name):
     path, counts = tmp_path / name, []
     path.write_bytes(gzip.compress(bytes(3_000_000)) if name == "a.gz" else bytes(3_000_000))
     with open_binary(path, tick=counts.append) as file:
@@ -73,6 +74,15 @@ def test_an_error_of_the_caller_keeps_its_own_name(tmp_path):
     (tmp_path / "a.gz").write_bytes(gzip.compress(b"x"))
     with pytest.raises(PermissionError), open_binary(tmp_path / "a.gz"):
         raise PermissionError("of something else")
+
+
+@pytest.mark.parametrize("name", ["a", "a.gz"])
+def test_the_lines_are_hashed_as_they_are_on_disk(tmp_path, name):
+    content = "".join(f"{number} {'é' * 99}\r\n" for number in range(10_000)).encode()  # more than one piece
+    (tmp_path / name).write_bytes(gzip.compress(content) if name == "a.gz" else content)
+    digest = hashlib.sha256()
+    assert len(list(read_lines(tmp_path / name, digest=digest))) == 10_000
+    assert digest.hexdigest() == sha256_of(tmp_path / name)
 
 
 def test_a_missing_file_is_named(tmp_path):
@@ -147,7 +157,7 @@ def test_json_reads_back_as_it_was(tmp_path):
     assert json.loads((tmp_path / "a.json").read_text(encoding="utf-8")) == value
 
 
-def test_a_stage_lies_inside_its_target_and_is_gone_afterwards(tmp_path):
+def test_a_stage_is_inside_its_target_and_is_gone_afterwards(tmp_path):
     with staged_folder(tmp_path / "out") as stage:
         assert stage.parent == tmp_path / "out"
         (stage / "kept").touch()
@@ -165,12 +175,3 @@ def test_a_stage_is_gone_after_an_error(tmp_path):
     with pytest.raises(KeyError):
         fail_half_way()
     assert list(tmp_path.iterdir()) == []
-
-
-def test_stages_of_killed_processes_are_removed(tmp_path):
-    with staged_folder(tmp_path / "a") as left:
-        (left / "file").write_text("1")
-        left.rename(tmp_path / "a" / ".partial-of-a-killed-one")
-    (tmp_path / "a" / "kept").mkdir()
-    remove_stages(tmp_path / "a", tmp_path / "missing")
-    assert [path.name for path in (tmp_path / "a").iterdir()] == ["kept"]

@@ -2,7 +2,7 @@ import os
 
 import pytest
 
-from biosyn.files import discard, partial_folder, remove_partial, sync, whole_folder
+from biosyn.files import discard, remove_partial, staged_folder, sync, whole_folder
 
 
 def test_the_folder_appears_at_the_end_of_the_block(tmp_path):
@@ -28,32 +28,53 @@ def test_a_folder_that_is_there_is_not_replaced(tmp_path):
     assert [path.name for path in tmp_path.rglob("*")] == ["target", "old"]
 
 
-def test_the_folder_is_on_disk_before_it_has_its_name(tmp_path, monkeypatch):
+def test_its_files_are_on_disk_before_it_has_its_name(tmp_path, monkeypatch):
     order, rename = [], os.rename
-    monkeypatch.setattr("biosyn.files.sync", lambda path: order.append(("sync", path)))
-    monkeypatch.setattr("os.rename", lambda source, target: order.append(("rename", target)) or rename(source, target))
-    target = tmp_path / "target"
-    with whole_folder(target) as stage:
+    monkeypatch.setattr("biosyn.files.sync", lambda path: order.append(("sync", path.name)))
+    monkeypatch.setattr(
+        "os.rename", lambda source, target: order.append(("rename", target.name)) or rename(source, target)
+    )
+    with whole_folder(tmp_path / "target") as stage:
+        (stage / "a").mkdir()
+        (stage / "a" / "b").write_text("1")
+    assert order == [("sync", "a"), ("sync", "b"), ("sync", "target"), ("rename", "target"), ("sync", tmp_path.name)]
+
+
+def test_it_is_as_readable_to_others_as_any_folder(tmp_path):
+    with whole_folder(tmp_path / "target"):
         pass
-    assert order == [("sync", stage), ("rename", target), ("sync", tmp_path)]
+    (tmp_path / "plain").mkdir()
+    assert (tmp_path / "target").stat().st_mode == (tmp_path / "plain").stat().st_mode
 
 
 def test_a_discarded_folder_loses_its_name_first(tmp_path, monkeypatch):
     (tmp_path / "target").mkdir()
     with monkeypatch.context() as patched:
-        patched.setattr("shutil.rmtree", lambda path: None)  # as if it were killed here
+        patched.setattr("shutil.rmtree", lambda path, **settings: None)  # as if it were killed here
         discard(tmp_path / "target")
-    (left,) = tmp_path.iterdir()
-    assert left == partial_folder(tmp_path / "target", "old")
+    assert not (tmp_path / "target").exists()
+    assert len(list(tmp_path.iterdir())) == 1
+    remove_partial(tmp_path, "target")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_killed_processes_left_of_any_kind_is_removed(tmp_path, monkeypatch):
+    with monkeypatch.context() as patched:
+        patched.setattr("shutil.rmtree", lambda path, **settings: None)
+        with staged_folder(tmp_path) as stage:
+            (stage / "file").write_text("1")
+        with pytest.raises(KeyError), whole_folder(tmp_path / "target"):
+            raise KeyError
+    assert len(list(tmp_path.iterdir())) == 2
     remove_partial(tmp_path)
     assert list(tmp_path.iterdir()) == []
 
 
-def test_what_dead_processes_left_is_removed_by_name(tmp_path):
-    for name in (".a.partial-new-1", ".b.partial-old-2", "a", ".a"):
+def test_what_killed_processes_left_is_removed_by_name(tmp_path):
+    for name in (".a.partial-x1", ".b.partial-x2", "a", ".a"):
         (tmp_path / name).mkdir()
     remove_partial(tmp_path, "a")
-    assert {path.name for path in tmp_path.iterdir()} == {".b.partial-old-2", "a", ".a"}
+    assert {path.name for path in tmp_path.iterdir()} == {".b.partial-x2", "a", ".a"}
     remove_partial(tmp_path / "missing")
 
 

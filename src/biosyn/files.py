@@ -1,4 +1,4 @@
-"""Reading and writing text files so that bad input is named and nothing is ever half-written."""
+"""Reading and writing files: bad input is named with its place, and nothing is ever half-written."""
 
 import gzip
 import hashlib
@@ -14,49 +14,38 @@ from contextlib import contextmanager, suppress
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from platform import python_version
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from biosyn import __version__
 from biosyn.errors import InputError
 
+if TYPE_CHECKING:
+    from hashlib import _Hash as Hash
+
 logger = logging.getLogger(__name__)
-# what a vector depends on
-LIBRARIES = ("torch", "transformers", "tokenizers", "scikit-learn", "numpy")
+LIBRARIES = ("torch", "transformers", "tokenizers", "scikit-learn", "numpy")  # what a vector depends on
 
 
-class _Watched(io.FileIO):
-    """A file that is read in pieces, tells how many bytes each had on disk, and says which file cannot be read."""
-
-    def __init__(self, path: Path, tick: Callable[[int], object]):
-        self._path, self._tick = path, tick
-        with self._named():
-            super().__init__(path)
-
-    def readinto(self, buffer: Any) -> int | None:
-        with self._named():
-            count = super().readinto(buffer)
-        self._tick(count or 0)
-        return count
-
-    @contextmanager
-    def _named(self) -> Iterator[None]:
-        try:
-            yield
-        except OSError as error:  # here, and not around the whole block that reads: other files fail there, too
-            raise InputError(f"cannot be read: {error.strerror}", path=self._path) from error
+# -- reading
 
 
 @contextmanager
-def open_binary(path: str | Path, *, tick: Callable[[int], object] = lambda count: None) -> Iterator[io.BufferedReader]:
-    """Open a file to read its bytes, unpacked if it ends in ``.gz``; ``tick`` is told each number of bytes on disk.
+def open_binary(
+    path: str | Path, *, tick: Callable[[int], object] = lambda count: None, digest: "Hash | None" = None
+) -> Iterator[io.BufferedReader]:
+    """Open a file to read its bytes, unpacked if its name ends in ``.gz``.
 
-    Raises
-    ------
-    InputError
-        If the file cannot be opened, read or unpacked, also where a read inside the block fails.
+    A file that cannot be opened, read or unpacked is an InputError, also where a read inside the block fails.
+
+    Parameters
+    ----------
+    tick
+        Called with the number of bytes of each piece that is read from disk.
+    digest
+        Updated with the bytes as they are on disk.
     """
     path = Path(path)
-    with io.BufferedReader(_Watched(path, tick), buffer_size=1 << 20) as file:
+    with io.BufferedReader(_Watched(path, tick, digest), buffer_size=1 << 20) as file:
         if path.suffix != ".gz":
             yield cast(io.BufferedReader, file)
             return
@@ -67,17 +56,41 @@ def open_binary(path: str | Path, *, tick: Callable[[int], object] = lambda coun
             raise InputError(f"is damaged, or no gzip file: {error}", path=path) from error
 
 
-def read_lines(path: str | Path) -> Iterator[tuple[int, str]]:
+class _Watched(io.FileIO):
+    """A file that reports each piece that is read of it, and is named where it cannot be read."""
+
+    def __init__(self, path: Path, tick: Callable[[int], object], digest: "Hash | None"):
+        self._path, self._tick, self._digest = path, tick, digest
+        with self._named():
+            super().__init__(path)
+
+    def readinto(self, buffer: Any) -> int | None:
+        with self._named():
+            count = super().readinto(buffer) or 0
+        self._tick(count)
+        if self._digest is not None:
+            self._digest.update(memoryview(buffer)[:count])
+        return count
+
+    @contextmanager
+    def _named(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:  # here, and not around the whole block that reads: other files fail there, too
+            raise InputError(f"cannot be read: {error.strerror}", path=self._path) from error
+
+
+def read_lines(path: str | Path, *, digest: "Hash | None" = None) -> Iterator[tuple[int, str]]:
     """Yield ``(line number from 1, line without its end)``; a BOM and CRLF are accepted, and gzip under ``.gz``.
 
     Only LF and CRLF end a line, so that a form feed or U+2028 inside a name does not cut it.
 
-    Raises
-    ------
-    InputError
-        If the file cannot be opened or unpacked, or a line is not UTF-8 (the line is named).
+    Parameters
+    ----------
+    digest
+        Updated with the bytes as they are on disk; it is that of the file after the last line.
     """
-    with open_binary(path) as file:
+    with open_binary(path, digest=digest) as file:
         for number, raw in enumerate(file, 1):
             yield number, decode_line(raw, path, number)
 
@@ -85,10 +98,10 @@ def read_lines(path: str | Path) -> Iterator[tuple[int, str]]:
 def decode_line(raw: bytes, path: str | Path, number: int) -> str:
     r"""Return a line of a file without its end, and without a BOM where it is the first.
 
-    Raises
-    ------
-    InputError
-        If it is not UTF-8; path and line number are for this message.
+    Parameters
+    ----------
+    path, number
+        Where the line is, for the InputError about bytes that are not UTF-8.
 
     Examples
     --------
@@ -103,14 +116,26 @@ def decode_line(raw: bytes, path: str | Path, number: int) -> str:
     return line.removesuffix("\n").removesuffix("\r")
 
 
-def sha256_of(path: str | Path) -> str:
-    """Return the sha256 of a file's bytes, in hexadecimal.
+def read_json(path: Path) -> dict[str, Any]:
+    """Return the JSON object of the file; anything else is an InputError."""
+    try:
+        values = json.loads("\n".join(line for _, line in read_lines(path)))
+    except json.JSONDecodeError as error:
+        raise InputError(f"is not valid JSON ({error.msg})", path=path, line=error.lineno) from error
+    except RecursionError as error:
+        raise InputError("is not JSON of ours: it is nested too deeply", path=path) from error
+    if not isinstance(values, dict):
+        raise InputError("is not a JSON object", path=path)
+    return values
 
-    Raises
-    ------
-    InputError
-        If the file cannot be read.
-    """
+
+def canonical_json(value: Any) -> bytes:
+    """Return the one way to write a JSON value that is hashed: sorted keys, no blanks, ASCII."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True).encode()
+
+
+def sha256_of(path: str | Path) -> str:
+    """Return the sha256 of a file's bytes, in hexadecimal."""
     try:
         with Path(path).open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
@@ -124,30 +149,18 @@ def sha256_of_files(paths: Iterable[Path]) -> str:
     return hashlib.sha256("".join(lines).encode()).hexdigest()
 
 
-def require_folder(path: str | Path) -> Path:
-    """Return the folder as a Path, or raise an InputError that says it is missing."""
-    path = Path(path)
-    if not path.is_dir():
-        raise InputError("no such folder" if not path.exists() else "is not a folder", path=path)
-    return path
+def library_versions() -> dict[str, str]:
+    """Return the versions of this program, of Python and of the libraries that the vectors depend on."""
+    found = {"biosyn": __version__, "python": python_version()}
+    for name in LIBRARIES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:  # a vendored or renamed build
+            found[name] = "unknown"
+    return found
 
 
-def require_writable(folder: str | Path) -> Path:
-    """Make the folder where needed and prove that a file can be written there, before hours are spent.
-
-    Raises
-    ------
-    InputError
-        If the folder cannot be made or written to.
-    """
-    folder = Path(folder)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder):
-            pass
-    except OSError as error:
-        raise InputError(f"cannot be written to ({error.strerror}): choose another folder", path=folder) from error
-    return folder
+# -- writing a file
 
 
 def write_text(path: str | Path, text: str) -> None:
@@ -169,6 +182,11 @@ def write_lines(path: str | Path, lines: Iterable[str]) -> int:
     return count
 
 
+def write_json(path: str | Path, value: Any) -> None:
+    """Write one JSON document, indented by two blanks, whole or not at all."""
+    write_text(path, json.dumps(value, ensure_ascii=False, indent=2) + "\n")
+
+
 def _write_whole(path: str | Path, parts: Iterable[str]) -> None:
     path = Path(path)
     partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
@@ -185,45 +203,95 @@ def _write_whole(path: str | Path, parts: Iterable[str]) -> None:
             partial.unlink(missing_ok=True)
 
 
-def write_json(path: str | Path, value: Any) -> None:
-    """Write one JSON document, indented by two blanks, whole or not at all."""
-    write_text(path, json.dumps(value, ensure_ascii=False, indent=2) + "\n")
+# -- folders
+
+
+def require_folder(path: str | Path) -> Path:
+    """Return the folder as a Path, or raise an InputError that says it is missing."""
+    path = Path(path)
+    if not path.is_dir():
+        raise InputError("no such folder" if not path.exists() else "is not a folder", path=path)
+    return path
+
+
+def require_writable(folder: str | Path) -> Path:
+    """Make the folder where needed and prove that a file can be written there, before hours are spent."""
+    folder = Path(folder)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise InputError(f"cannot be written to ({error.strerror}): choose another folder", path=folder) from error
+    return folder
+
+
+@contextmanager
+def whole_folder(folder: Path) -> Iterator[Path]:
+    """Give an empty folder that becomes ``folder`` at the end of the block, safe on disk; after an error none is.
+
+    Raises
+    ------
+    OSError
+        If it cannot be made or renamed: ``folder`` is there already, the disk is full.
+    """
+    with _stage(folder.parent, folder.name) as outer:
+        inner = outer / folder.name
+        inner.mkdir()  # unlike the stage, as readable to others as the user's files are
+        yield inner
+        finish_folder(inner, folder)
+
+
+def finish_folder(stage: Path, folder: Path) -> None:
+    """Rename a finished folder to its name; what is in it is on disk before, and its name afterwards."""
+    for path in (*sorted(stage.rglob("*")), stage):
+        sync(path)
+    os.rename(stage, folder)  # noqa: PTH104 (not replace: a folder that is there stays)
+    sync(folder.parent)
 
 
 @contextmanager
 def staged_folder(target: str | Path) -> Iterator[Path]:
-    """Give an empty folder beside the files of ``target``; the caller moves out what it wants, the rest is deleted.
+    """Give an empty folder inside ``target`` for new files of it; the caller moves them out, the rest is removed.
 
-    It lies inside ``target``, so that moving a file out is a rename on one file system.
+    It is inside ``target``, so that moving a file out is a rename on one file system.
     """
-    target = require_writable(target)
-    stage = Path(tempfile.mkdtemp(prefix=".partial-", dir=target))
+    with _stage(require_writable(target), "files") as stage:
+        yield stage
+
+
+@contextmanager
+def _stage(parent: Path, name: str) -> Iterator[Path]:
+    """Give an empty folder in ``parent``, removed at the end; what a kill leaves of it is for `remove_partial`."""
+    parent.mkdir(parents=True, exist_ok=True)
+    stage = Path(tempfile.mkdtemp(prefix=f".{name}.partial-", dir=parent))
     try:
         yield stage
     finally:
         shutil.rmtree(stage, ignore_errors=True)
 
 
-def remove_stages(*targets: Path) -> None:
-    """Remove the staged folders that killed processes have left in these folders."""
-    for target in targets:
-        for stage in target.glob(".partial-*"):
-            shutil.rmtree(stage, ignore_errors=True)
+def discard(folder: Path) -> None:
+    """Remove a folder so that nobody sees half of it."""
+    with _stage(folder.parent, folder.name) as stage:
+        os.rename(folder, stage / folder.name)  # noqa: PTH104
+        shutil.rmtree(stage / folder.name)
+
+
+def remove_partial(parent: Path, name: str = "*") -> None:
+    """Remove what killed processes have left in ``parent`` of folders of this name, which may have wildcards."""
+    for path in parent.glob(f".{name}.partial-*"):
+        shutil.rmtree(path)
 
 
 def move_into_place(stage: Path, output_dir: Path, *, names: Iterable[str]) -> None:
-    """Move the stage's files and folders to the output folder that it lies in; where one cannot be moved, undo all.
+    """Move the stage's files and folders into the output folder, which it is in; where one cannot be moved, undo all.
 
     Parameters
     ----------
     names
-        Of what is moved. What bears such a name there is replaced, or taken away where the stage has none of it, such
-        as a split of an earlier run: a folder holds one run.
-
-    Raises
-    ------
-    InputError
-        If one cannot be moved.
+        The names of what is moved. Anything of such a name in the output folder is replaced, or taken away where the
+        stage has none of it, such as a split of an earlier run: a folder holds one run.
     """
     replaced = stage / "replaced"
     replaced.mkdir()
@@ -243,81 +311,12 @@ def move_into_place(stage: Path, output_dir: Path, *, names: Iterable[str]) -> N
             raise InputError(f"cannot be written to ({error.strerror})", path=output_dir) from error
         raise
     if stale:
-        logger.info("%s: taken away, an earlier run left them: %s", output_dir, ", ".join(stale))
+        logger.info("%s: removed what an earlier run had left: %s", output_dir, ", ".join(stale))
 
 
 def _move(source: Path, target: Path) -> Path:
     os.rename(source, target)
     return target
-
-
-def read_json(path: Path) -> dict[str, Any]:
-    """Return the JSON object of the file; anything else is an InputError."""
-    try:
-        values = json.loads("\n".join(line for _, line in read_lines(path)))
-    except json.JSONDecodeError as error:
-        raise InputError(f"is not valid JSON ({error.msg})", path=path, line=error.lineno) from error
-    except RecursionError as error:
-        raise InputError("is not JSON of ours: it is nested too deeply", path=path) from error
-    if not isinstance(values, dict):
-        raise InputError("is not a JSON object", path=path)
-    return values
-
-
-def library_versions() -> dict[str, str]:
-    """Return the versions of this program, of Python and of what the vectors depend on."""
-    found = {"biosyn": __version__, "python": python_version()}
-    for name in LIBRARIES:
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:  # a vendored or renamed build
-            found[name] = "unknown"
-    return found
-
-
-def canonical_json(value: Any) -> bytes:
-    """Return the one way to write a JSON value: sorted keys, no blanks, ASCII."""
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True).encode()
-
-
-def partial_folder(folder: Path, what: str) -> Path:
-    """Return this process's own place beside a folder for what is not whole."""
-    return folder.with_name(f".{folder.name}.partial-{what}-{os.getpid()}")
-
-
-@contextmanager
-def whole_folder(folder: Path) -> Iterator[Path]:
-    """Give an empty folder that is renamed to ``folder`` at the end of the block, safe on disk; after an error none is.
-
-    The caller syncs the files that it writes. A kill leaves the folder under its other name (`remove_partial`).
-
-    Raises
-    ------
-    OSError
-        If it cannot be made or renamed: ``folder`` is there already, the disk is full.
-    """
-    stage = partial_folder(folder, "new")
-    try:
-        stage.mkdir(parents=True)  # unlike mkdtemp's, as readable to others as the user's files are
-        yield stage
-        sync(stage)
-        os.rename(stage, folder)  # noqa: PTH104 (as the docstring says)
-        sync(folder.parent)
-    finally:
-        shutil.rmtree(stage, ignore_errors=True)
-
-
-def discard(folder: Path) -> None:
-    """Remove a folder so that nobody sees half of it."""
-    gone = partial_folder(folder, "old")
-    os.rename(folder, gone)  # noqa: PTH104
-    shutil.rmtree(gone)
-
-
-def remove_partial(parent: Path, name: str = "*") -> None:
-    """Remove what processes that died have left of the folders of that name, which may have wildcards."""
-    for path in parent.glob(f".{name}.partial-*"):
-        shutil.rmtree(path)
 
 
 def sync(path: Path) -> None:

@@ -5,14 +5,15 @@ from hypothesis import strategies as st
 from biosyn.data.concepts import Concept
 from biosyn.data.dictionary import DictionaryDataset, NameTable, name_table, require_names
 from biosyn.errors import InputError
+from biosyn.files import sha256_of
 from biosyn.records import Name
 from biosyn.text.preprocess import TextPreprocess
 
 
 def test_the_names_stand_in_file_order(write_dictionary):
     dictionary = DictionaryDataset(write_dictionary("D2||b", "D1|D3||a", "D2||b"))
-    assert dictionary.names == ["b", "a", "b"]
-    assert dictionary.cuis == ["D2", "D1|D3", "D2"]
+    assert dictionary.names == ("b", "a", "b")
+    assert dictionary.cuis == ("D2", "D1|D3", "D2")
     assert len(dictionary) == 3
     assert dictionary[1] == Name("a", "D1|D3")
     assert list(dictionary) == [Name("b", "D2"), Name("a", "D1|D3"), Name("b", "D2")]
@@ -55,7 +56,13 @@ def test_a_missing_file_is_named(tmp_path):
 
 def test_draft_keeps_a_hundred_names(write_dictionary):
     path = write_dictionary(*(f"D{row}||name {row}" for row in range(150)))
-    assert DictionaryDataset(path, draft=True).names == [f"name {row}" for row in range(100)]
+    assert DictionaryDataset(path, draft=True).names == tuple(f"name {row}" for row in range(100))
+
+
+def test_a_dictionary_has_the_sha256_of_its_file(write_dictionary):
+    path = write_dictionary("D1||ataxia", "", "D2||Ménière")
+    assert DictionaryDataset(path).sha256 == sha256_of(path)
+    assert DictionaryDataset(path, draft=True).sha256 is None
 
 
 def test_topk_may_be_the_size_of_the_dictionary_but_not_larger(write_dictionary):

@@ -188,7 +188,7 @@ def test_a_training_goes_on_from_its_last_state_when_torchrun_starts_it_again(to
         assert (one["loss"], one["w"]) == (other["loss"], other["w"])  # to the last bit
     model = "model.safetensors"
     assert (tmp_path / "killed" / model).read_bytes() == (tmp_path / "peaceful" / model).read_bytes()
-    assert not list((tmp_path / "killed").glob(".partial*"))
+    assert not list((tmp_path / "killed").glob("*.partial-*"))
 
 
 @pytest.mark.skipif(torch.cuda.device_count() < 2, reason="no two CUDA devices")

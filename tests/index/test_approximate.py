@@ -8,15 +8,14 @@ import torch
 
 from biosyn.encoders.sparse import SparseEncoder
 from biosyn.errors import InputError
-from biosyn.index import approximate as ann
-from biosyn.index import approximate as ann_files
-from biosyn.index import approximate_build as ann_build
-from biosyn.index.approximate import AnnKey, ann_folders, faiss_settings, open_ann, read_ann_header
+from biosyn.index import approximate, approximate_build
+from biosyn.index.approximate import FILES, faiss_settings, open_ann
 from biosyn.index.approximate_build import build_ann
 from biosyn.index.build import open_or_build
 from biosyn.index.cache import list_indexes, remove_index
 from biosyn.index.faiss_index import FaissSettings
-from biosyn.index.key import IndexKey, dictionary_sha256
+from biosyn.index.header import ann_folders, read_header, write_header
+from biosyn.index.key import AnnKey, IndexKey, dictionary_sha256
 from biosyn.retrieval.search import top_names
 from biosyn.retrieval.vectors import SparseRows, Vectors
 
@@ -39,7 +38,7 @@ def embed(texts):
 
 
 def build_index(cache_dir, names=NAMES):
-    key = IndexKey("e", "t", "s", 25, "float32", dictionary_sha256(names, names))
+    key = IndexKey("e", "s", 25, "float32", dictionary_sha256(names, names))
     return open_or_build(cache_dir, key, names=names, cuis=names, embed=dense_of, tfidf=TFIDF.transform)
 
 
@@ -86,10 +85,9 @@ def test_it_finds_what_the_exact_search_does_and_scores_it_exactly(fresh, weight
 
 def test_its_recall_is_that_of_its_own_search(fresh, monkeypatch):
     """With every list read, and every name a candidate, nothing is missed."""
-    monkeypatch.setattr(ann_build, "QUERIES", 40)
-    everything = AnnKey(fresh.key.digest(), 4.0, FaissSettings("ivf", 4, 5, 4), candidates=len(NAMES))
-    monkeypatch.setattr(ann_build, "AnnKey", lambda *parts, **others: everything)
-    measured = build(fresh).measured
+    monkeypatch.setattr(approximate_build, "QUERIES", 40)
+    monkeypatch.setitem(approximate_build.CANDIDATES, "ivf", len(NAMES))
+    measured = build(fresh, settings=FaissSettings("ivf", 4, 5, 4)).measured
     assert (measured["queries"], measured["recall@1"], measured["recall@20"]) == (40, 1.0, 1.0)
 
 
@@ -108,7 +106,7 @@ def test_what_it_cannot_find_enough_of_is_searched_exactly(fresh, monkeypatch):
     search, mentions = opened(fresh), embed(NAMES[:30])
     found, expected = search.search(mentions, 50), exact_search(fresh.vectors(), 4.0)(mentions, 50)
     assert torch.equal(found.rows, expected.rows)
-    monkeypatch.setattr(ann, "DEEPEST", 10)  # deeper than it ever looks
+    monkeypatch.setattr(approximate, "DEEPEST", 10)  # deeper than it ever looks
     assert torch.equal(search.search(mentions, 11).rows, expected.rows[:, :11])
     assert search.search(mentions.slice(0, 0), 3).rows.shape == (0, 3)
 
@@ -126,36 +124,23 @@ def test_it_belongs_to_one_model_dictionary_and_weight(fresh, tmp_path):
     with pytest.raises(InputError, match="biosyn index build --ann"):
         opened(fresh, 4.5)
     other = build_index(tmp_path, NAMES[:500])
-    shutil.copytree(ann_folders(fresh)[0], other.folder / ann_folders(fresh)[0].name)
+    shutil.copytree(ann_folders(fresh.folder)[0], other.folder / ann_folders(fresh.folder)[0].name)
     with pytest.raises(InputError, match="biosyn index build --ann"):
         opened(other)
     build(fresh, 4.5)
-    assert len(ann_folders(fresh)) == 2
-    assert opened(fresh, 4.5).header.key.sparse_weight == 4.5
-    assert opened(fresh).header.key.sparse_weight == 4.0
-
-
-def test_each_part_changes_the_key():
-    key = AnnKey("i", 1.0, GRAPH)
-    others = [
-        AnnKey("j", 1.0, GRAPH),
-        AnnKey("i", 1.5, GRAPH),
-        AnnKey("i", 1.0, LISTS),
-        AnnKey("i", 1.0, GRAPH, dimensions=3),
-        AnnKey("i", 1.0, GRAPH, candidates=3),
-        AnnKey("i", 1.0, GRAPH, seed=3),
-    ]
-    assert len({one.folder_name() for one in [key, *others]}) == 7
+    assert len(ann_folders(fresh.folder)) == 2
+    assert opened(fresh, 4.5).key.sparse_weight == 4.5
+    assert opened(fresh).key.sparse_weight == 4.0
 
 
 def test_it_is_built_once(fresh, monkeypatch):
     header = build(fresh)
-    monkeypatch.setattr(ann_build, "_build", None)
+    monkeypatch.setattr(approximate_build, "_build", None)
     assert build(fresh) == header
 
 
 def test_what_a_builder_that_died_left_is_removed(fresh):
-    (fresh.folder / ".ann-0.partial-7").mkdir()
+    (fresh.folder / ".ann-0.partial-abc").mkdir()
     build(fresh)
     assert not list(fresh.folder.glob(".ann*"))
 
@@ -164,7 +149,7 @@ def test_a_build_that_fails_leaves_nothing(fresh, monkeypatch):
     def fail(*args):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(ann_build.FaissIndex, "save", fail)
+    monkeypatch.setattr(approximate_build.FaissIndex, "save", fail)
     with pytest.raises(InputError, match="No space left"):
         build(fresh)
     assert not list(fresh.folder.glob("*ann*"))
@@ -173,24 +158,24 @@ def test_a_build_that_fails_leaves_nothing(fresh, monkeypatch):
 @pytest.mark.parametrize("name", ["names.faiss", "projection.npy"])
 def test_a_damaged_file_never_reaches_faiss(fresh, name, monkeypatch):
     build(fresh)
-    path = ann_folders(fresh)[0] / name
+    path = ann_folders(fresh.folder)[0] / name
     raw = bytearray(path.read_bytes())
     raw[len(raw) // 2] ^= 1
     path.write_bytes(raw)
-    monkeypatch.setattr(ann.FaissIndex, "load", None)
-    with pytest.raises(InputError, match=f"{name}.*sha256"):
+    monkeypatch.setattr(approximate.FaissIndex, "load", None)
+    with pytest.raises(InputError, match=f"{name}.*damaged"):
         opened(fresh)
 
 
 @pytest.mark.parametrize("damage", ["version", "content", "key", "missing"])
 def test_a_damaged_header_is_named(fresh, damage):
     build(fresh)
-    folder = ann_folders(fresh)[0]
+    folder = ann_folders(fresh.folder)[0]
     values = json.loads((folder / "header.json").read_text())
     if damage == "version":
         (folder / "header.json").write_text(json.dumps({**values, "format_version": 0}))
     elif damage == "content":
-        (folder / "header.json").write_text(json.dumps({**values, "shape": [1, 2]}))
+        (folder / "header.json").write_text(json.dumps({**values, "counts": {"names": 1, "width": 2}}))
     elif damage == "key":
         folder = folder.rename(folder.with_name("ann-0"))
     else:
@@ -202,7 +187,7 @@ def test_a_damaged_header_is_named(fresh, damage):
 @pytest.mark.parametrize("name", ["header.json", "names.faiss"])
 def test_a_damaged_one_is_built_again(fresh, name, caplog):
     header = build(fresh)
-    (ann_folders(fresh)[0] / name).write_text("{}")
+    (ann_folders(fresh.folder)[0] / name).write_text("{}")
     assert build(fresh).key == header.key
     assert name in caplog.text
     opened(fresh)
@@ -211,15 +196,15 @@ def test_a_damaged_one_is_built_again(fresh, name, caplog):
 def test_a_damaged_one_does_not_hide_another(fresh):
     build(fresh)
     (fresh.folder / "ann-0").mkdir()
-    assert opened(fresh).header.key.sparse_weight == 4.0
+    assert opened(fresh).key.sparse_weight == 4.0
 
 
 def test_another_index_under_a_true_sha256_is_refused(fresh, monkeypatch):
     """Not damage, but a header that somebody wrote: its numbers are compared with what FAISS read."""
     build(fresh)
-    folder = ann_folders(fresh)[0]
-    header = read_ann_header(folder)
-    ann_files.write_ann_header(folder, header.key, (999, header.shape[1]), header.measured)
+    folder = ann_folders(fresh.folder)[0]
+    header = read_header(folder, AnnKey)
+    write_header(folder, header.key, {**header.counts, "names": 999}, FILES, measured=header.measured)
     with pytest.raises(InputError, match="holds 1000 vectors"):
         opened(fresh)
 
@@ -233,7 +218,7 @@ def test_without_the_package_the_command_to_type_is_told(fresh, monkeypatch):
 def test_an_index_in_memory_has_none(tmp_path):
     (tmp_path / "file").write_text("")
     index = build_index(tmp_path / "file" / "cache", NAMES[:9])
-    with pytest.raises(InputError, match="on disk"):
+    with pytest.raises(InputError, match="--cache_dir"):
         build(index)
     with pytest.raises(InputError, match="no approximate index"):
         opened(index)

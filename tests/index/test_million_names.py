@@ -10,7 +10,7 @@ import pytest
 
 from biosyn.cli.quickstart import packaged_encoder
 from biosyn.corpora.hpo import default_obo, read_hpo
-from biosyn.index.approximate_build import held_queries
+from biosyn.index.approximate_build import perturbed_names
 from biosyn.model.biosyn import BioSyn
 
 ROOT = Path(__file__).parents[2]
@@ -29,7 +29,7 @@ def hpo(tmp_path):
     biosyn.load_dense_encoder(packaged_encoder())
     biosyn.init_sparse_encoder([name for name, _ in names])
     biosyn.save_model(tmp_path / "model")
-    mentions = held_queries([name for name, _ in names], 200, seed=5)
+    mentions = perturbed_names([name for name, _ in names], 200, seed=5)
     (tmp_path / "queries").mkdir()
     lines = "".join(f"1||0|9||Disease||{mention.replace('|', ' ')}||HP:0\n" for mention in mentions)
     (tmp_path / "queries" / "1.concept").write_text(lines, encoding="utf-8")

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from biosyn.errors import InputError
-from biosyn.index import arrays as packed_texts
+from biosyn.index import arrays
 from biosyn.index.arrays import PackedTexts
 
 
@@ -28,7 +28,7 @@ def test_they_are_the_texts(texts, start, stop):
 
 
 def test_reading_them_all_in_blocks(monkeypatch):
-    monkeypatch.setattr(packed_texts, "BLOCK", 3)
+    monkeypatch.setattr(arrays, "TEXT_BLOCK", 3)
     assert list(packed("abcdefgh")) == list("abcdefgh")
 
 

@@ -1,11 +1,10 @@
-"""A build of an index that is killed, stopped or out of disk goes on where it was, to the same bytes."""
+"""A build of an index that is killed, stopped or out of disk is resumed, and ends with the same bytes."""
 
 import json
 import os
 import signal
 import subprocess
 import sys
-import time
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -16,9 +15,7 @@ import pytest
 from biosyn.data.dictionary import DictionaryDataset
 from biosyn.encoders.sparse import SparseEncoder
 from biosyn.errors import InputError
-from biosyn.index import build as build_progress
-from biosyn.index import build as index_build
-from biosyn.index import build as index_writing
+from biosyn.index import build as build_module
 from biosyn.index.build import open_or_build
 from biosyn.index.cache import list_indexes, list_unfinished, remove_index
 from biosyn.index.key import IndexKey, dictionary_sha256
@@ -43,7 +40,7 @@ class Embed:
 
 
 def build(cache_dir, embed, names=NAMES, **parts):
-    key = replace(IndexKey("encoder", "tokenizer", "tfidf", 25, "float32", ""), **parts)
+    key = replace(IndexKey("encoder", "tfidf", 25, "float32", ""), **parts)
     key = replace(key, dictionary=dictionary_sha256(names, CUIS[: len(names)]))
     return open_or_build(
         cache_dir, key, names=names, cuis=CUIS[: len(names)], embed=embed, tfidf=TFIDF.transform, embed_block=7
@@ -65,9 +62,11 @@ def whole(tmp_path):
     return content(build(tmp_path / "whole", embed).folder), embed.asked
 
 
-@pytest.mark.parametrize("fail_at", [0, 1, 4, 7])
-@pytest.mark.parametrize("error", [KeyboardInterrupt, RuntimeError("out of memory")])
-def test_a_stopped_build_goes_on_to_the_same_bytes(tmp_path, whole, fail_at, error):
+@pytest.mark.parametrize(
+    ("fail_at", "error"),
+    [(0, KeyboardInterrupt), (1, RuntimeError("out of memory")), (4, KeyboardInterrupt), (7, RuntimeError("no"))],
+)
+def test_a_stopped_build_is_resumed_to_the_same_bytes(tmp_path, whole, fail_at, error):
     first, second = Embed(fail_at, error), Embed()
     with pytest.raises(type(error) if isinstance(error, RuntimeError) else error):
         build(tmp_path / "cache", first)
@@ -93,7 +92,7 @@ def test_vectors_of_another_index_are_taken_once(tmp_path):
     assert content(index.folder) == content(whole.folder)
 
 
-def test_without_the_index_that_vectors_came_from_it_begins_anew(tmp_path):
+def test_without_the_index_that_vectors_came_from_it_begins_again(tmp_path):
     known = build(tmp_path, Embed(), NAMES[:20])
     with pytest.raises(KeyboardInterrupt):
         build(tmp_path, Embed(fail_at=2))
@@ -104,7 +103,7 @@ def test_without_the_index_that_vectors_came_from_it_begins_anew(tmp_path):
 
 
 @pytest.mark.parametrize("change", ["block", "library", "progress", "array"])
-def test_what_cannot_be_gone_on_with_is_begun_anew(tmp_path, whole, change, monkeypatch):
+def test_what_cannot_be_resumed_is_begun_again(tmp_path, whole, change, monkeypatch):
     with pytest.raises(KeyboardInterrupt):
         build(tmp_path / "cache", Embed(fail_at=3))
     (stage,) = hidden_folders(tmp_path / "cache")
@@ -136,18 +135,18 @@ def test_what_is_left_of_a_build_is_removed(tmp_path, digits):
 
 @pytest.mark.parametrize("where", ["dense.npy", "progress.json"])
 def test_a_full_disk_is_one_line_and_what_is_done_stays(tmp_path, monkeypatch, whole, where):
-    monkeypatch.setattr(index_build, "IN_MEMORY_NAMES", 10)
+    monkeypatch.setattr(build_module, "TEMPORARY_NAMES", 10)
 
     def full(*args):
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as patched:
         if where == "dense.npy":
-            patched.setattr(index_writing, "allocate", full)
+            patched.setattr(build_module, "allocate", full)
         else:
-            real, calls = build_progress.write_json, []
+            real, calls = build_module.write_json, []
             patched.setattr(
-                build_progress,
+                build_module,
                 "write_json",
                 lambda *args: calls.append(args) or (full() if len(calls) == 3 else real(*args)),
             )
@@ -159,79 +158,65 @@ def test_a_full_disk_is_one_line_and_what_is_done_stays(tmp_path, monkeypatch, w
     assert len(embed.asked) == (8 if where == "dense.npy" else 6)
 
 
-PROGRAM = """
-import sys, time
-sys.path.insert(0, {tests!r})
-import test_index_resumed as t
-def embed(names):
-    with open({marker!r}, "a") as file:
-        file.write(names[0] + "\\n")
-    with open({marker!r}) as file:
-        if len(file.readlines()) >= int(sys.argv[1]):
-            time.sleep(300)  # here it is killed
-    return t.Embed()(names)
-t.build({cache!r}, embed)
+KILLED = """
+import os, runpy, signal, sys
+tests = runpy.run_path(sys.argv[1])
+class Embed(tests["Embed"]):
+    def __call__(self, names):
+        if len(self.asked) == int(sys.argv[3]):
+            os.kill(os.getpid(), signal.SIGKILL)
+        return super().__call__(names)
+tests["build"](sys.argv[2], Embed())
 """
 
 
-def test_killed_again_and_again_it_ends_with_the_same_bytes(tmp_path, whole):
-    marker, cache_dir = tmp_path / "marker", tmp_path / "cache"
-    program = PROGRAM.format(tests=str(Path(__file__).parent), marker=str(marker), cache=str(cache_dir))
+def run_until_killed(program, *arguments):
+    command = [sys.executable, "-c", program, __file__, *map(str, arguments)]
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2] / "src")}
+    assert subprocess.run(command, env=environment, timeout=300).returncode == -signal.SIGKILL
 
-    def begun():
-        return marker.read_text().splitlines() if marker.exists() else []
 
-    for blocks in (3, 6):
-        process = subprocess.Popen([sys.executable, "-c", program, str(blocks)], env=environment)
-        deadline = time.monotonic() + 300
-        while len(begun()) < blocks and time.monotonic() < deadline and process.poll() is None:
-            time.sleep(0.02)
-        process.send_signal(signal.SIGKILL)
-        process.wait()
+def test_a_killed_build_is_resumed_to_the_same_bytes(tmp_path, whole):
+    run_until_killed(KILLED, tmp_path / "cache", 3)
+    assert list_indexes(tmp_path / "cache") == []
+    assert len(hidden_folders(tmp_path / "cache")) == 1
     embed = Embed()
-    index = build(cache_dir, embed)
-    assert content(index.folder) == whole[0]
-    assert 0 < len(embed.asked) <= 8 - 3  # at most the block in hand was lost each time
-    assert len(begun()) + len(embed.asked) <= 8 + 2
+    assert content(build(tmp_path / "cache", embed).folder) == whole[0]
+    assert embed.asked == whole[1][3:]
+    assert hidden_folders(tmp_path / "cache") == []
 
 
-KILLED = """
-import os, signal, sys
-import test_index_resumed as t
+KILLED_MODEL = """
+import os, runpy, signal, sys
 from biosyn.encoders.dense import DenseEncoder
 real, calls = DenseEncoder.encode, []
 def encode(self, *arguments, **settings):
     calls.append(1)
-    if len(calls) == int(sys.argv[3]):
+    if len(calls) == int(sys.argv[4]):
         os.kill(os.getpid(), signal.SIGKILL)
     return real(self, *arguments, **settings)
 DenseEncoder.encode = encode
-t.build_by_model(sys.argv[1], sys.argv[2])
+runpy.run_path(sys.argv[1])["build_by_model"](sys.argv[2], sys.argv[3])
 """
 
 
 def build_by_model(checkpoint, cache_dir):
-    from biosyn.model import embedded_dictionary as dictionary_index
+    from biosyn.model import embedded_dictionary
     from biosyn.model.biosyn import BioSyn
 
-    dictionary_index.open_or_build = partial(open_or_build, embed_block=7)
+    embedded_dictionary.open_or_build = partial(open_or_build, embed_block=7)
     try:
         names = [f"{name} {'syndrome ' * (row % 3)}" for row, name in enumerate(NAMES)]  # of several lengths
         dictionary = DictionaryDataset.of_texts(Path("names.txt"), names, CUIS)
         return BioSyn.from_pretrained(checkpoint).index(dictionary, cache_dir=cache_dir)
     finally:
-        dictionary_index.open_or_build = open_or_build
+        embedded_dictionary.open_or_build = open_or_build
 
 
+@pytest.mark.slow
 def test_a_real_encoder_killed_twice_gives_the_same_bytes(tmp_path, tiny_checkpoint):
-    environment = {
-        **os.environ,
-        "PYTHONPATH": f"{Path(__file__).parents[2] / 'src'}{os.pathsep}{Path(__file__).parent}",
-    }
     for call in (3, 2):  # two blocks are done, and then one more
-        command = [sys.executable, "-c", KILLED, str(tiny_checkpoint), str(tmp_path / "cache"), str(call)]
-        assert subprocess.run(command, env=environment, timeout=300).returncode == -signal.SIGKILL
+        run_until_killed(KILLED_MODEL, tiny_checkpoint, tmp_path / "cache", call)
     (stage,) = hidden_folders(tmp_path / "cache")
     assert json.loads((stage / "progress.json").read_text())["done"] == 3 * 7
     index = build_by_model(tiny_checkpoint, tmp_path / "cache")

@@ -28,7 +28,7 @@ MENTIONS = Vectors(
 
 
 def build(cache_dir, precision="float32"):
-    key = IndexKey("e", "t", "s", 25, precision, dictionary_sha256(NAMES, NAMES))
+    key = IndexKey("e", "s", 25, precision, dictionary_sha256(NAMES, NAMES))
     rows = dict(zip(NAMES, DENSE, strict=True))
     embed = lambda names: np.stack([rows[name] for name in names])  # noqa: E731
     return open_or_build(cache_dir, key, names=NAMES, cuis=NAMES, embed=embed, tfidf=TFIDF.transform)
@@ -36,11 +36,8 @@ def build(cache_dir, precision="float32"):
 
 @pytest.mark.parametrize("precision", ["float32", "float16"])
 @pytest.mark.parametrize("mode", ["hybrid", "dense", "sparse"])
-@pytest.mark.parametrize("in_memory", [False, True])
-def test_a_streamed_search_gives_the_same_names_scores_and_shares(tmp_path, precision, mode, in_memory):
-    cache_dir = tmp_path / "file" / "cache" if in_memory else tmp_path
-    (tmp_path / "file").write_text("")
-    index = build(cache_dir, precision)
+def test_a_streamed_search_gives_the_same_names_scores_and_shares(tmp_path, precision, mode):
+    index = build(tmp_path, precision)
     streamed, held = index.vectors(score_mode=mode, streamed_above=0), index.vectors(score_mode=mode)
     assert isinstance(streamed, StreamedVectors)
     assert isinstance(held, Vectors)
@@ -97,7 +94,7 @@ PEAK = """
 import sys
 from pathlib import Path
 import numpy as np, torch
-from biosyn.retrieval.index import DictionaryIndex
+from biosyn.index.dictionary_index import DictionaryIndex
 from biosyn.retrieval.search import top_names
 from biosyn.retrieval.vectors import Vectors
 
@@ -119,7 +116,7 @@ print(status("VmHWM") - before)
 @pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason="the peak of memory is read from Linux")
 def test_memory_does_not_grow_with_the_file(tmp_path):
     names = [str(number) for number in range(150_000)]
-    key = IndexKey("e", "t", "s", 25, "float32", dictionary_sha256(names, names))
+    key = IndexKey("e", "s", 25, "float32", dictionary_sha256(names, names))
     ones = np.ones((len(names), 256), dtype=np.float32)  # 154 MB
     index = open_or_build(
         tmp_path, key, names=names, cuis=names, embed=lambda some: ones[: len(some)], tfidf=TFIDF.transform

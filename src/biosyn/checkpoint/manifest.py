@@ -110,8 +110,8 @@ def _stays_inside(name: str) -> bool:
     return bool(path.parts) and not path.is_absolute() and ".." not in path.parts and "\\" not in name
 
 
-def verify_files(folder: str | Path, manifest: Manifest) -> None:
-    """Check that every file is the one that was saved with the manifest.
+def verify_files(folder: str | Path, manifest: Manifest) -> dict[str, str]:
+    """Check that every file is the one that was saved with the manifest; return path inside the folder -> sha256.
 
     This finds files that were cut short or come from another model, and takes a second or less for a gigabyte.
     """
@@ -122,6 +122,7 @@ def verify_files(folder: str | Path, manifest: Manifest) -> None:
                 "copy or download the model again",
                 path=Path(folder, name),
             )
+    return manifest.files
 
 
 # -- what a model was trained on, and a figure measured on

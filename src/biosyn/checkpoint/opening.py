@@ -15,11 +15,18 @@ from biosyn.settings.groups import MAX_LENGTH
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A checkpoint without its encoder, which `load_encoder` reads from the folder."""
+    """A checkpoint without its encoder, which `load_encoder` reads from the folder.
+
+    Parameters
+    ----------
+    hashes
+        The sha256 of each file that was compared with the manifest, by its path inside the folder.
+    """
 
     folder: Path
     manifest: Manifest
     sparse_encoder: SparseEncoder
+    hashes: dict[str, str]
 
 
 def open_checkpoint(name_or_path: str | Path, *, revision: str | None = None) -> Checkpoint:
@@ -37,21 +44,21 @@ def open_checkpoint(name_or_path: str | Path, *, revision: str | None = None) ->
     folder = resolve_folder(name_or_path, revision=revision)
     if (folder / FILES.manifest).is_file():
         manifest = load_manifest(folder)
-        verify_files(folder, manifest)
-        return Checkpoint(folder, manifest, load_sparse_encoder(folder))
+        hashes = verify_files(folder, manifest)
+        return Checkpoint(folder, manifest, load_sparse_encoder(folder), hashes)
     if is_published(folder):
         # upstream saves no max_length: 25 is its default, and used in its examples
         manifest = Manifest(load_published_sparse_weight(folder), MAX_LENGTH)
-        return Checkpoint(folder, manifest, load_published_sparse_encoder(folder))
+        return Checkpoint(folder, manifest, load_published_sparse_encoder(folder), {})
     raise InputError(_why_not(folder), path=name_or_path)
 
 
-def open_encoder(name_or_path: str | Path, *, revision: str | None = None) -> Path:
-    """Return the folder of a plain encoder or of a checkpoint; one in our format is checked against its manifest."""
+def open_encoder(name_or_path: str | Path, *, revision: str | None = None) -> tuple[Path, dict[str, str]]:
+    """Return the folder of a plain encoder or of a checkpoint, and the hashes of its files as in `Checkpoint`."""
     folder = resolve_folder(name_or_path, revision=revision)
-    if (folder / FILES.manifest).is_file():
-        verify_files(folder, load_manifest(folder))
-    return folder
+    if not (folder / FILES.manifest).is_file():
+        return folder, {}
+    return folder, verify_files(folder, load_manifest(folder))
 
 
 def _why_not(folder: Path) -> str:

@@ -34,13 +34,13 @@ def _parser() -> argparse.ArgumentParser:
 
 def _cache(args: argparse.Namespace) -> dict[str, Any]:
     # here, so that --help does not wait for numpy
-    from biosyn.index.cache import default_cache_dir, find_indexes, list_indexes, list_unfinished, remove_index
+    from biosyn.index.cache import default_cache_dir, list_indexes, list_unfinished, remove_index, verify_indexes
 
     folder = Path(args.cache_dir) if args.cache_dir else default_cache_dir()
     if args.action == "rm":
         return {"cache_dir": str(folder), "removed": remove_index(folder, args.key)}
     if args.action == "verify":
-        return {"cache_dir": str(folder), "sound": [_verified(index) for index in find_indexes(folder, args.key)]}
+        return {"cache_dir": str(folder), "sound": verify_indexes(folder, args.key)}
     return {
         "cache_dir": str(folder),
         "indexes": [
@@ -56,14 +56,3 @@ def _cache(args: argparse.Namespace) -> dict[str, Any]:
         ],
         "unfinished": list_unfinished(folder),
     }
-
-
-def _verified(folder: Path) -> str:
-    from biosyn.index.approximate import ann_folders, read_ann_header, verify_ann
-    from biosyn.index.dictionary_index import DictionaryIndex
-
-    index = DictionaryIndex.open(folder)
-    index.verify()
-    for approximate in ann_folders(index):
-        verify_ann(approximate, read_ann_header(approximate))
-    return folder.name

@@ -1,5 +1,6 @@
 """The dictionary: the names a mention can be mapped to, and their concept ids."""
 
+import hashlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
@@ -26,8 +27,8 @@ class DictionaryDataset:
     ----------
     names, cuis
         Two sequences of equal length N.
-    content_sha256
-        The hash of the names and ids, if it is known.
+    sha256
+        The sha256 of the file's bytes; None where the names are not those of the whole file.
     """
 
     def __init__(self, dictionary_path: str | Path, draft: bool = False):
@@ -35,7 +36,8 @@ class DictionaryDataset:
         names: list[str] = []
         cuis: list[str] = []
         same: dict[str, str] = {}  # names of one concept share one id string
-        for number, line in read_lines(dictionary_path):
+        digest = hashlib.sha256()
+        for number, line in read_lines(dictionary_path, digest=digest):
             if line.strip():
                 name, cui = _parse_name(line, self.path, number)
                 names.append(name)
@@ -44,18 +46,18 @@ class DictionaryDataset:
                 break
         if not names:
             raise InputError("the dictionary is empty: expected lines 'cui||name'", path=dictionary_path)
-        self.names: Sequence[str] = names
-        self.cuis: Sequence[str] = cuis
-        self.content_sha256: str | None = None
+        self.names: Sequence[str] = tuple(names)
+        self.cuis: Sequence[str] = tuple(cuis)
+        self.sha256 = None if draft else digest.hexdigest()
 
     @classmethod
     def of_texts(
-        cls, path: Path, names: Sequence[str], cuis: Sequence[str], *, content_sha256: str | None = None
+        cls, path: Path, names: Sequence[str], cuis: Sequence[str], *, sha256: str | None = None
     ) -> "DictionaryDataset":
         """Return the dictionary of a file whose names and ids are known already."""
         dictionary = cls.__new__(cls)
         dictionary.path, dictionary.names, dictionary.cuis = path, names, cuis
-        dictionary.content_sha256 = content_sha256
+        dictionary.sha256 = sha256
         return dictionary
 
     def with_names(self, names: Iterable[Name]) -> "DictionaryDataset":

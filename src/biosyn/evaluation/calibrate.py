@@ -14,8 +14,8 @@ from biosyn.devices import resolve_device
 from biosyn.errors import InputError
 from biosyn.evaluation.hidden import Hidden, embed_searched, open_hidden
 from biosyn.evaluation.reliability import area_under_risk, expected_calibration_error, reliability_table
-from biosyn.index.known_dictionaries import open_dictionary
 from biosyn.linking.loading import load_model, model_settings
+from biosyn.model.embedded_dictionary import open_dictionary
 from biosyn.model.linker import predict
 from biosyn.records import QueryPrediction
 from biosyn.retrieval.confidence import DEPTH, Calibration, Features, features_of, sigmoid

@@ -20,8 +20,8 @@ from biosyn.evaluation.reliability import confidence_json
 from biosyn.evaluation.report.charts import require_matplotlib
 from biosyn.evaluation.report.page import Subject, read_train_log, write_report
 from biosyn.files import require_writable, write_json
-from biosyn.index.known_dictionaries import open_dictionary
 from biosyn.linking.loading import load_model, model_settings
+from biosyn.model.embedded_dictionary import open_dictionary
 from biosyn.model.linker import predict
 from biosyn.records import QueryPrediction
 from biosyn.settings.verbs import EvalConfig

@@ -1,10 +1,7 @@
 """The approximate search: names that an inner product of joint vectors finds, scored exactly, and the best of these."""
 
-import hashlib
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -13,86 +10,20 @@ from scipy import sparse
 from torch import Tensor
 
 from biosyn.errors import InputError
-from biosyn.files import canonical_json, library_versions, read_json, sha256_of, write_json
-from biosyn.index.dictionary_index import HEADER, DictionaryIndex
-from biosyn.index.faiss_index import GRAPH, LISTS, FaissIndex, FaissSettings, require_faiss
-from biosyn.index.key import DIGEST_LENGTH
+from biosyn.index.dictionary_index import DictionaryIndex
+from biosyn.index.faiss_index import GRAPH, LISTS, FaissIndex, FaissSettings
+from biosyn.index.header import Header, ann_folders, read_header
+from biosyn.index.key import AnnKey
 from biosyn.retrieval.score_parts import score_parts
 from biosyn.retrieval.search import TopNames, best_of
 from biosyn.retrieval.vectors import NameVectors, SparseRows, Vectors
 
-DEEPEST = 1_000  # names of a mention that are looked for so; more are searched exactly
-Search = Callable[[Vectors, int], TopNames]  # mentions and K -> their K best names
-FORMAT = "biosyn approximate index"
-FORMAT_VERSION = 1
+DEEPEST = 1_000  # a search for more names of a mention is exact
 FAISS_FILE, PROJECTION = "names.faiss", "projection.npy"  # (N, H + D) in FAISS's own format, and (V, D) float32
 FILES = (FAISS_FILE, PROJECTION)
-PREFIX = "ann-"
-DIMENSIONS = 128  # D: of the TF-IDF in a joint vector
-CANDIDATES = {GRAPH: 200, LISTS: 500}  # names of a mention that are scored exactly: the short codes of lists need more
-MANY_NAMES = 1_000_000  # with more, a search keeps twice as many of the graph in sight
+MANY_NAMES = 1_000_000  # with more, a search keeps twice as many names of the graph in sight
 GRAPH_NAMES = 4_000_000  # with more, lists: a tenth of the memory
-
-
-@dataclass(frozen=True)
-class AnnKey:
-    """All that an approximate index depends on.
-
-    Parameters
-    ----------
-    index
-        Key of the dictionary index.
-    sparse_weight
-        w, which is inside the joint vectors.
-    faiss
-        How they are held and searched.
-    dimensions, candidates, seed
-        D; the names of a mention that are scored exactly; of everything that is drawn.
-    """
-
-    index: str
-    sparse_weight: float
-    faiss: FaissSettings
-    dimensions: int = DIMENSIONS
-    candidates: int = CANDIDATES[GRAPH]
-    seed: int = 0
-
-    def folder_name(self) -> str:
-        """Return the name of its folder, inside that of the dictionary index."""
-        parts = canonical_json({"format_version": FORMAT_VERSION, **asdict(self)})
-        return PREFIX + hashlib.sha256(parts).hexdigest()[:DIGEST_LENGTH]
-
-
-@dataclass(frozen=True)
-class AnnHeader:
-    """``header.json``: what an approximate index holds, and how well it finds.
-
-    Parameters
-    ----------
-    key
-        What it was made of.
-    shape
-        N and the numbers of a joint vector.
-    measured
-        Its recall against the exact search, and how that was measured.
-    files
-        File name -> ``{"bytes", "sha256"}``.
-    """
-
-    key: AnnKey
-    shape: tuple[int, int]
-    measured: dict[str, float]
-    files: dict[str, dict[str, Any]]
-
-    def summary(self) -> dict[str, Any]:
-        """Return what users are told of it, as JSON: what it is, and how well it finds."""
-        key = self.key
-        return {
-            "kind": key.faiss.kind,
-            "candidates": key.candidates,
-            "sparse_weight": key.sparse_weight,
-            **self.measured,
-        }
+Search = Callable[[Vectors, int], TopNames]  # mentions and K -> their K best names
 
 
 class JointVectors:
@@ -103,7 +34,7 @@ class JointVectors:
     projection
         (V, D).
     sparse_weight
-        w; its root goes into both sides, its sign into the mentions'. With 0 the dense half stands alone.
+        w; its root is a factor of both sides, its sign of the mentions. With 0 there is only the dense half.
 
     Examples
     --------
@@ -147,27 +78,39 @@ class ApproximateSearch:
         What finds names, and makes the vectors that it takes.
     names
         The dictionary's vectors, with both halves.
-    header
-        Of the approximate index.
+    key
+        The key of the approximate index.
     exact
-        For mentions that the approximate one finds too few names for.
+        The search for mentions that the approximate one finds too few names for.
+    measured
+        Its recall, as it was measured when it was built.
     """
 
-    def __init__(self, faiss: FaissIndex, joint: JointVectors, names: NameVectors, header: AnnHeader, exact: Search):
+    def __init__(
+        self,
+        faiss: FaissIndex,
+        joint: JointVectors,
+        names: NameVectors,
+        key: AnnKey,
+        exact: Search,
+        *,
+        measured: Mapping[str, float] | None = None,
+    ):
         self._faiss = faiss
         self._joint = joint
         self._names = names
         self._exact = exact
-        self.header = header
+        self.key = key
+        self.measured = dict(measured or {})
 
     def search(self, mentions: Vectors, topk: int) -> TopNames:
         """Return the ``topk`` best names among those found, best first, ties by row; scores are exact."""
-        depth = min(max(self.header.key.candidates, 2 * topk), self._names.count)
+        depth = min(max(self.key.candidates, 2 * topk), self._names.count)
         if topk > DEEPEST or mentions.count == 0:
             return self._exact(mentions, topk)
         rows = torch.from_numpy(self._faiss.search(self._joint.of_mentions(mentions), depth)).to(self._names.device)
-        shares = score_parts(mentions, self._names, rows.clamp(min=0), sparse_weight=self.header.key.sparse_weight)
-        scores = (shares.dense + shares.sparse).masked_fill(rows < 0, -torch.inf)  # (M, depth)
+        parts = score_parts(mentions, self._names, rows.clamp(min=0), sparse_weight=self.key.sparse_weight)
+        scores = (parts.dense + parts.sparse).masked_fill(rows < 0, -torch.inf)  # (M, depth)
         found = best_of(rows, scores, topk)
         few = ((rows >= 0).sum(dim=1) < topk).nonzero().squeeze(1)
         if len(few):
@@ -176,116 +119,30 @@ class ApproximateSearch:
 
 
 def open_ann(index: DictionaryIndex, names: NameVectors, *, sparse_weight: float, exact: Search) -> ApproximateSearch:
-    """Open the approximate index that belongs to a dictionary index and to w; its files are compared with their sha256.
-
-    Raises
-    ------
-    InputError
-        If there is none, or it is damaged.
-    """
+    """Open the approximate index that belongs to a dictionary index and to w; an InputError if there is none."""
     problem = InputError(
         "there is no approximate index of this model and dictionary: make one by biosyn index build --ann",
         path=index.folder,
     )
-    for folder in ann_folders(index):
+    for folder in [] if index.folder is None else ann_folders(index.folder):
         try:
-            header = read_ann_header(folder)
+            header = read_header(folder, AnnKey)
         except InputError as error:
-            problem = error  # told if no other fits
+            problem = error  # raised if no other fits
             continue
-        if (header.key.index, header.key.sparse_weight) == (index.key.digest(), sparse_weight):
+        if (header.key.index, header.key.sparse_weight) == (index.key.folder_name(), sparse_weight):
             return load_ann(folder, header, names, exact=exact)
     raise problem
 
 
-def load_ann(folder: Path, header: AnnHeader, names: NameVectors, *, exact: Search) -> ApproximateSearch:
-    """Read the files of an approximate index whose header fits; an InputError where they are damaged."""
-    verify_ann(folder, header)
-    faiss = FaissIndex.load(folder / FAISS_FILE, header.key.faiss, shape=header.shape)
-    joint = JointVectors(read_projection(folder), header.key.sparse_weight)
-    return ApproximateSearch(faiss, joint, names, header, exact)
-
-
-def faiss_settings(n_names: int) -> FaissSettings:
-    """Return what suits a dictionary of so many names; docs/scale.md has the measurements.
-
-    Examples
-    --------
-    >>> faiss_settings(70_000).kind, faiss_settings(10_000_000)
-    ('hnsw', FaissSettings(kind='ivf', size=12649, build_effort=10, effort=256))
-    """
-    if n_names <= GRAPH_NAMES:
-        return FaissSettings(GRAPH, size=32, build_effort=80, effort=400 if n_names <= MANY_NAMES else 800)
-    return FaissSettings(LISTS, size=int(4 * n_names**0.5), build_effort=10, effort=256)
-
-
-def ann_folders(index: DictionaryIndex) -> list[Path]:
-    """Return the folders of the approximate indexes of a dictionary index, sorted."""
-    return [] if index.folder is None else sorted(index.folder.glob(f"{PREFIX}*"))
-
-
-def ann_summaries(index: DictionaryIndex) -> list[dict[str, Any]]:
-    """Return the summary of each approximate index of a dictionary index, or its problem."""
-    summaries: list[dict[str, Any]] = []
-    for folder in ann_folders(index):
-        try:
-            summaries.append(read_ann_header(folder).summary())
-        except InputError as error:
-            summaries.append({"problem": str(error)})
-    return summaries
-
-
-def write_ann_header(folder: Path, key: AnnKey, shape: tuple[int, int], measured: dict[str, float]) -> None:
-    """Write ``header.json`` over the files of the folder, which are complete by now."""
-    values = {
-        "format": FORMAT,
-        "format_version": FORMAT_VERSION,
-        "key": asdict(key),
-        "shape": list(shape),
-        "measured": measured,
-        "files": {
-            name: {"bytes": (folder / name).stat().st_size, "sha256": sha256_of(folder / name)} for name in FILES
-        },
-        "libraries": {**library_versions(), "faiss": require_faiss().__version__},
-    }
-    write_json(folder / HEADER, {**values, "sha256": hashlib.sha256(canonical_json(values)).hexdigest()})
-
-
-def read_ann_header(folder: Path) -> AnnHeader:
-    """Read ``header.json`` of an approximate index.
-
-    Raises
-    ------
-    InputError
-        If it is missing, damaged, of another format, or not that of its folder.
-    """
-    path = folder / HEADER
-    values = read_json(path)
-    if (values.get("format"), values.get("format_version")) != (FORMAT, FORMAT_VERSION):
-        raise InputError("is not the header of an approximate index of this version: build it again", path=path)
-    if values.pop("sha256", None) != hashlib.sha256(canonical_json(values)).hexdigest():
-        raise InputError("is damaged (its own sha256 differs): build it again", path=path)
-    try:
-        key = AnnKey(**{**values["key"], "faiss": FaissSettings(**values["key"]["faiss"])})
-        shape = int(values["shape"][0]), int(values["shape"][1])
-        header = AnnHeader(key, shape, dict(values["measured"]), {name: dict(values["files"][name]) for name in FILES})
-    except (KeyError, TypeError, ValueError, IndexError) as error:
-        raise InputError(f"is damaged ({error!r}): build it again", path=path) from error
-    if folder.name != header.key.folder_name():
-        raise InputError(f"is not that of its key, {header.key.folder_name()}: build it again", path=folder)
-    return header
-
-
-def verify_ann(folder: Path, header: AnnHeader) -> None:
-    """Compare the files with their sha256; an InputError names the one that differs."""
-    for name, entry in header.files.items():
-        if sha256_of(folder / name) != entry["sha256"]:
-            raise InputError("is damaged (its sha256 differs): build the approximate index again", path=folder / name)
-
-
-def read_projection(folder: Path) -> NDArray[np.float32]:
-    """Return the (V, D) axes of the TF-IDF; `verify_ann` comes first."""
-    return np.asarray(np.load(folder / PROJECTION, allow_pickle=False), dtype=np.float32)
+def load_ann(folder: Path, header: Header[AnnKey], names: NameVectors, *, exact: Search) -> ApproximateSearch:
+    """Read the files of an approximate index, which are compared with their checksums first."""
+    header.verify(folder, FILES)  # FAISS's reader trusts its file
+    shape = header.counts["names"], header.counts["width"]
+    faiss = FaissIndex.load(folder / FAISS_FILE, header.key.faiss, shape=shape)
+    projection = np.asarray(np.load(folder / PROJECTION, allow_pickle=False), dtype=np.float32)  # (V, D)
+    joint = JointVectors(projection, header.key.sparse_weight)
+    return ApproximateSearch(faiss, joint, names, header.key, exact, measured=header.measured)
 
 
 def fit_projection(rows: sparse.csr_matrix, *, dimensions: int, seed: int) -> NDArray[np.float32]:
@@ -296,9 +153,9 @@ def fit_projection(rows: sparse.csr_matrix, *, dimensions: int, seed: int) -> ND
     Parameters
     ----------
     rows
-        A sample of the dictionary's, (n, V).
+        A sample of the dictionary's TF-IDF rows, (n, V).
     dimensions
-        D; where V is not larger, the rows are kept as they are.
+        D; if V is not larger, the rows are kept as they are.
 
     Examples
     --------
@@ -312,3 +169,16 @@ def fit_projection(rows: sparse.csr_matrix, *, dimensions: int, seed: int) -> ND
 
     found = TruncatedSVD(dimensions, random_state=seed).fit(rows)
     return np.ascontiguousarray(found.components_.T, dtype=np.float32)
+
+
+def faiss_settings(n_names: int) -> FaissSettings:
+    """Return the settings for a dictionary of so many names; docs/scale.md has the measurements.
+
+    Examples
+    --------
+    >>> faiss_settings(70_000).kind, faiss_settings(10_000_000)
+    ('hnsw', FaissSettings(kind='ivf', size=12649, build_effort=10, effort=256))
+    """
+    if n_names <= GRAPH_NAMES:
+        return FaissSettings(GRAPH, size=32, build_effort=80, effort=400 if n_names <= MANY_NAMES else 800)
+    return FaissSettings(LISTS, size=int(4 * n_names**0.5), build_effort=10, effort=256)

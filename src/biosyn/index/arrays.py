@@ -1,4 +1,4 @@
-"""Array files mapped into memory: checked when opened, and given back when a part has been read."""
+"""The array files of an index: written piece by piece, checked when mapped, and released when read; packed texts."""
 
 import hashlib
 import mmap
@@ -15,95 +15,16 @@ from numpy.typing import DTypeLike, NDArray
 
 from biosyn.errors import InputError
 
+TEXT_BLOCK = 16_384  # texts encoded or decoded at a time
 OFFSETS_BLOCK = 1 << 20  # offsets checked at a time
 CHECKSUM_BLOCK = 4 << 20  # bytes
-TEXT_BLOCK = 16_384  # names turned to bytes at a time
-BLOCK = 16_384  # strings read at a time when all are gone through
 
 
-def map_array(path: Path, size: int | None, dtype: np.dtype[Any], shape: Iterable[int | None]) -> NDArray[Any]:
-    """Map an array file whose size, type and shape are known, private to this process, so that torch may take it.
-
-    Parameters
-    ----------
-    size
-        Of the whole file, in bytes.
-    shape
-        None stands for a length that nothing tells.
-
-    Raises
-    ------
-    InputError
-        If the file is another one.
-    """
-    expected = list(shape)
-    try:
-        found = path.stat().st_size
-        if found != size:
-            raise InputError(f"is damaged ({found} bytes, not {size}): remove the index", path=path)
-        array = np.lib.format.open_memmap(path, mode="c")  # never a pickle: an object array is a ValueError
-    except OSError as error:
-        raise InputError(f"cannot be read: {error.strerror}", path=path) from error
-    except InputError:
-        raise
-    except (ValueError, TypeError, KeyError, EOFError, SyntaxError, OverflowError, MemoryError, TokenError) as error:
-        raise InputError(f"is damaged ({str(error).partition(chr(10))[0]}): remove the index", path=path) from error
-    fits = len(array.shape) == len(expected) and all(
-        length in (None, found_length) for length, found_length in zip(expected, array.shape, strict=True)
-    )
-    if array.dtype != dtype or not fits or np.isfortran(array):
-        raise InputError(f"is damaged ({array.dtype} of shape {array.shape}): remove the index", path=path)
-    return array
-
-
-def release(*arrays: NDArray[Any]) -> None:
-    """Give back the memory of what has been read of mapped arrays; it is read from the file again when needed.
-
-    Pages that were read count as memory of the process until the system is short of it. Arrays that are not mapped stay
-    as they are, and so does everything on a system without ``madvise``.
-    """
-    for array in arrays:
-        mapping: Any = array.base  # of a memmap: the mapping itself
-        if isinstance(mapping, mmap.mmap) and hasattr(mapping, "madvise"):
-            mapping.madvise(mmap.MADV_DONTNEED)
-
-
-def offsets_fit(offsets: NDArray[np.int64], end: int) -> bool:
-    """Say whether offsets begin at 0, never fall, and stop at the end of their array; read a block at a time.
-
-    Examples
-    --------
-    >>> offsets_fit(np.array([0, 2, 2, 5]), 5), offsets_fit(np.array([0, 3, 2, 5]), 5)
-    (True, False)
-    """
-    last = 0
-    for start in range(0, len(offsets), OFFSETS_BLOCK):
-        block = offsets[start : start + OFFSETS_BLOCK]
-        if block[0] < last or np.any(block[1:] < block[:-1]):
-            return False
-        last = int(block[-1])
-        release(offsets)
-    return len(offsets) > 0 and offsets[0] == 0 and last == end
-
-
-# -- texts as one blob
-
-
-def text_blocks(texts: Sequence[str]) -> Iterator[tuple[bytes, NDArray[np.int64]]]:
-    """Yield the UTF-8 of some texts after another and where each ends, counted from the start of the first block."""
-    total = 0
-    for start in range(0, len(texts), TEXT_BLOCK):
-        encoded = [text.encode() for text in texts[start : start + TEXT_BLOCK]]
-        ends = total + np.cumsum([len(text) for text in encoded], dtype=np.int64)
-        total = int(ends[-1])
-        yield b"".join(encoded), ends
-
-
-# -- array files
+# -- writing
 
 
 class ArrayWriter:
-    """Writes a one-dimensional ``.npy`` file piece by piece, its length not known before the end."""
+    """Writes a one-dimensional ``.npy`` file piece by piece; its length is not known before the end."""
 
     def __init__(self, path: Path, dtype: DTypeLike):
         self._dtype = np.dtype(dtype)
@@ -140,8 +61,8 @@ class ArrayWriter:
 def allocate(path: Path, shape: tuple[int, int], dtype: DTypeLike) -> "np.memmap[Any, np.dtype[Any]]":
     """Make a ``.npy`` file of zeros and map it for writing.
 
-    The zeros are really written: a full disk is an OSError here, and not the death of the process at the first
-    touch of a page that has no place.
+    The zeros are really written: a full disk is an OSError here, and not a signal that ends the process at the first
+    write to a page without room.
     """
     dtype = np.dtype(dtype)
     with path.open("wb") as file:
@@ -153,6 +74,11 @@ def allocate(path: Path, shape: tuple[int, int], dtype: DTypeLike) -> "np.memmap
             left -= file.write(zeros[:left])
         file.flush()
         os.fsync(file.fileno())
+    return map_for_writing(path)
+
+
+def map_for_writing(path: Path) -> "np.memmap[Any, np.dtype[Any]]":
+    """Map a ``.npy`` file that `allocate` made; one of another size would grow, so check that first."""
     return np.lib.format.open_memmap(path, mode="r+")  # type: ignore[no-any-return, no-untyped-call, unused-ignore]
 
 
@@ -165,17 +91,85 @@ def checksums(path: Path) -> list[str]:
     return sums
 
 
-class PackedTexts(Sequence[str]):
-    """N strings in two arrays, made into a Python object only when one is asked for.
+# -- reading
 
-    A sequence like a list of them, so that a dictionary's names may be either; there is no counting from the end.
+
+def map_array(path: Path, size: int | None, dtype: np.dtype[Any], shape: Iterable[int | None]) -> NDArray[Any]:
+    """Map an array file whose size, type and shape are known; an InputError if they are others.
+
+    The mapping is private to this process and may be written to, as torch wants it; the file does not change.
+
+    Parameters
+    ----------
+    size
+        The bytes of the whole file.
+    shape
+        None for a length that is not known.
+    """
+    expected = list(shape)
+    try:
+        found = path.stat().st_size
+        if found != size:
+            raise InputError(f"is damaged ({found} bytes, not {size}): remove the index", path=path)
+        array = np.lib.format.open_memmap(path, mode="c")  # never a pickle: an object array is a ValueError
+    except OSError as error:
+        raise InputError(f"cannot be read: {error.strerror}", path=path) from error
+    except InputError:
+        raise
+    except (ValueError, TypeError, KeyError, EOFError, SyntaxError, OverflowError, MemoryError, TokenError) as error:
+        raise InputError(f"is damaged ({str(error).partition(chr(10))[0]}): remove the index", path=path) from error
+    fits = len(array.shape) == len(expected) and all(
+        length in (None, found_length) for length, found_length in zip(expected, array.shape, strict=True)
+    )
+    if array.dtype != dtype or not fits or np.isfortran(array):
+        raise InputError(f"is damaged ({array.dtype} of shape {array.shape}): remove the index", path=path)
+    return array
+
+
+def release(*arrays: NDArray[Any]) -> None:
+    """Free the memory of what has been read of mapped arrays; it is read from the file again when needed.
+
+    Pages that were read count as memory of the process until the system is short of it. Nothing is done about arrays
+    that are not mapped, and on systems without ``madvise``.
+    """
+    for array in arrays:
+        mapping: Any = array.base  # of a memmap: the mapping itself
+        if isinstance(mapping, mmap.mmap) and hasattr(mapping, "madvise"):
+            mapping.madvise(mmap.MADV_DONTNEED)
+
+
+def offsets_fit(offsets: NDArray[np.int64], end: int) -> bool:
+    """Return whether offsets begin at 0, never fall, and end with the length of their array; read a block at a time.
+
+    Examples
+    --------
+    >>> offsets_fit(np.array([0, 2, 2, 5]), 5), offsets_fit(np.array([0, 3, 2, 5]), 5)
+    (True, False)
+    """
+    last = 0
+    for start in range(0, len(offsets), OFFSETS_BLOCK):
+        block = offsets[start : start + OFFSETS_BLOCK]
+        if block[0] < last or np.any(block[1:] < block[:-1]):
+            return False
+        last = int(block[-1])
+        release(offsets)
+    return len(offsets) > 0 and offsets[0] == 0 and last == end
+
+
+# -- texts
+
+
+class PackedTexts(Sequence[str]):
+    """N strings in two arrays; a string becomes a Python object only when it is asked for.
+
+    A sequence like a list of strings, so that a dictionary's names may be either; without rows counted from the end.
 
     Parameters
     ----------
     blob
         The UTF-8 of all of them, uint8 of shape (bytes,).
     offsets
-        Where each begins, and the end: int64 of shape (N + 1,).
+        Where each begins, and where the last ends: int64 of shape (N + 1,).
 
     Examples
     --------
@@ -206,8 +200,8 @@ class PackedTexts(Sequence[str]):
         return self._block(row, row + 1)[0]
 
     def __iter__(self) -> Iterator[str]:
-        for start in range(0, len(self), BLOCK):
-            yield from self[start : start + BLOCK]
+        for start in range(0, len(self), TEXT_BLOCK):
+            yield from self[start : start + TEXT_BLOCK]
             release(self._blob, self._offsets)
 
     def _block(self, start: int, stop: int) -> list[str]:
@@ -218,3 +212,13 @@ class PackedTexts(Sequence[str]):
         except UnicodeDecodeError as error:
             message = f"rows {start} to {stop - 1} of a dictionary index are damaged: remove the index"
             raise InputError(message) from error
+
+
+def text_blocks(texts: Sequence[str]) -> Iterator[tuple[bytes, NDArray[np.int64]]]:
+    """Yield the UTF-8 of block after block of texts, and where each text ends, counted from the first block's start."""
+    total = 0
+    for start in range(0, len(texts), TEXT_BLOCK):
+        encoded = [text.encode() for text in texts[start : start + TEXT_BLOCK]]
+        ends = total + np.cumsum([len(text) for text in encoded], dtype=np.int64)
+        total = int(ends[-1])
+        yield b"".join(encoded), ends

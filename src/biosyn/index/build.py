@@ -1,8 +1,8 @@
-"""Making a dictionary index: once, by one process, whole or not at all."""
+"""Building a dictionary index: once, by one process, whole or not at all; a build that was killed is resumed."""
 
 import logging
-import os
 import shutil
+import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import asdict, dataclass, replace
@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from biosyn.errors import InputError
-from biosyn.files import discard, library_versions, read_json, remove_partial, write_json
-from biosyn.index.arrays import TEXT_BLOCK, ArrayWriter, allocate, map_array, release, text_blocks
+from biosyn.files import discard, finish_folder, library_versions, read_json, remove_partial, write_json
+from biosyn.index.arrays import TEXT_BLOCK, ArrayWriter, allocate, map_array, map_for_writing, release, text_blocks
 from biosyn.index.cache import building_folder, index_folders, locked
 from biosyn.index.dictionary_index import (
     ARRAYS,
@@ -29,52 +29,20 @@ from biosyn.index.dictionary_index import (
     TEXTS,
     VALUES,
     DictionaryIndex,
-    read_header,
-    write_header,
 )
-from biosyn.index.key import IndexKey, dictionary_sha256
+from biosyn.index.header import read_header, write_header
+from biosyn.index.key import IndexKey
 
 if TYPE_CHECKING:
     from scipy import sparse
 
 logger = logging.getLogger(__name__)
 EMBED_BLOCK = 32_768  # names embedded at a time: their vectors exist twice for a while, and are lost with the process
-IN_MEMORY_NAMES = 1_000_000  # with more, a folder that cannot be written to is an error: the vectors take gigabytes
+TEMPORARY_NAMES = 1_000_000  # with more, a cache that cannot be written to is an error: the vectors take gigabytes
 PROGRESS = "progress.json"
 COPY_BLOCK = 16_384  # rows copied at a time
 Embed = Callable[[list[str]], NDArray[np.float32]]  # (n,) names -> (n, H)
 Tfidf = Callable[[Sequence[str]], "sparse.csr_matrix"]  # (n,) names -> (n, V)
-
-
-@dataclass(frozen=True)
-class Progress:
-    """What is complete in the folder of an index that is being built.
-
-    All arrays but the dense one are, and in that one the vectors taken from another index and the first ``done`` names
-    of those that had to be embedded.
-
-    Parameters
-    ----------
-    known
-        Key of the index that vectors were taken from; None where there was none.
-    hidden, ngrams, nonzero
-        As in the header.
-    done
-        How many distinct names are embedded: whole blocks of ``block`` names, or all.
-    libraries
-        Versions that they were embedded with.
-    """
-
-    known: str | None
-    hidden: int
-    ngrams: int
-    nonzero: int
-    done: int
-    block: int
-    libraries: dict[str, str]
-
-
-_Begun = tuple[Progress, NDArray[Any] | None, DictionaryIndex | None]  # the dense array, the index vectors come from
 
 
 def open_or_build(
@@ -87,45 +55,178 @@ def open_or_build(
     tfidf: Tfidf,
     embed_block: int = EMBED_BLOCK,
 ) -> DictionaryIndex:
-    """Open the index of the key, or make it; several processes that ask at once make it once.
+    """Open the index of the key, or build it; of several processes that ask at once, one builds it.
 
-    Vectors of names which another index of the same encoders holds are taken from there. One that was killed goes on
-    after its last block, to the same bytes. Where the folder cannot be written, a warning says so and the index is made
-    in memory, with the same interface, unless it is too large for that.
+    Vectors of names that another index of the same encoders holds are copied from there. A build that was killed is
+    resumed after its last block and gives the same bytes. Where the cache cannot be written to, a warning says so and
+    the index is built in a temporary folder, unless it is too large for that.
 
     Parameters
     ----------
     names, cuis
         The N names and their ids, those of ``key.dictionary``.
     embed
-        Gives the dense vectors of n names, shape (n, H); asked for each distinct name at most once, in the order of the
-        dictionary, ``embed_block`` names at a time.
+        Gives the dense vectors of n names, shape (n, H); called with each distinct name at most once, in the order of
+        the dictionary, ``embed_block`` names at a time.
     tfidf
         Gives the TF-IDF rows of n names, CSR of shape (n, V).
 
     Raises
     ------
     InputError
-        If a vector is not finite in the key's precision, or a large index cannot be written.
+        If a vector is not finite in the key's precision, or the index cannot be written anywhere.
     """
     cache_dir = Path(cache_dir)
-    folder = cache_dir / key.digest()
-    with suppress(InputError, OSError):  # an OSError: a cache folder that may not even be looked into
+    folder = cache_dir / key.folder_name()
+    with suppress(InputError, OSError):  # OSError: a cache folder that must not be read
         return DictionaryIndex.open(folder)
-    if key.dictionary != dictionary_sha256(names, cuis):
-        raise ValueError("key.dictionary is not the hash of these names and ids")
     build = IndexBuild(key, names, cuis, embed, tfidf, embed_block)
     try:
         cache_dir.mkdir(parents=True, exist_ok=True)
         with locked(cache_dir, folder.name):
             return _open_or_build_locked(folder, build)
     except (OSError, NotImplementedError) as error:  # the latter: a file system without locks
-        reason = getattr(error, "strerror", None) or str(error)
-        if len(names) > IN_MEMORY_NAMES:
+        reason = _reason(error)
+        if len(names) > TEMPORARY_NAMES:
             message = f"cannot be written to ({reason}): free some space, or name another --cache_dir"
             raise InputError(f"{message}; the names embedded so far are kept", path=cache_dir) from error
         logger.warning("%s: cannot be written to (%s): the dictionary is embedded without a cache", cache_dir, reason)
-    return build.in_memory(_closest(cache_dir, key, names))
+    return _built_without_cache(cache_dir, build)
+
+
+def _open_or_build_locked(folder: Path, build: "IndexBuild") -> DictionaryIndex:
+    remove_partial(folder.parent, folder.name)
+    if folder.exists():
+        try:
+            return DictionaryIndex.open(folder)  # another process has built it meanwhile
+        except InputError as error:
+            logger.warning("%s; it is built again", error)
+            discard(folder)
+    stage = building_folder(folder)
+    try:
+        build.in_folder(stage, lambda: closest_index(folder.parent, build.key, build.names))
+    finally:
+        if not (stage / PROGRESS).exists():  # else the next build resumes it, also after Ctrl-C
+            shutil.rmtree(stage, ignore_errors=True)
+    finish_folder(stage, folder)
+    (folder / PROGRESS).unlink(missing_ok=True)
+    return _open_built(folder)
+
+
+def _built_without_cache(cache_dir: Path, build: "IndexBuild") -> DictionaryIndex:
+    """Build in a temporary folder that is removed at once: the mapped files need no name, and a kill leaves nothing."""
+    try:
+        with tempfile.TemporaryDirectory(prefix="biosyn-index-", ignore_cleanup_errors=True) as parent:
+            folder = Path(parent, build.key.folder_name())
+            build.in_folder(folder, lambda: closest_index(cache_dir, build.key, build.names))
+            index = _open_built(folder)
+    except OSError as error:
+        message = f"neither this nor the temporary folder can be written to ({_reason(error)})"
+        raise InputError(f"{message}: free some space, or name another --cache_dir", path=cache_dir) from error
+    index.folder = None
+    return index
+
+
+def _open_built(folder: Path) -> DictionaryIndex:
+    try:
+        return DictionaryIndex.open(folder)
+    except InputError as error:
+        raise RuntimeError(f"an index that was just built cannot be opened: {error}") from error
+
+
+def _reason(error: Exception) -> str:
+    return getattr(error, "strerror", None) or str(error)
+
+
+# -- the files of an index
+
+
+@dataclass(frozen=True)
+class IndexBuild:
+    """An index to build: its key, names and ids, and what embeds the names, ``block`` at a time."""
+
+    key: IndexKey
+    names: Sequence[str]
+    cuis: Sequence[str]
+    embed: Embed
+    tfidf: Tfidf
+    block: int
+
+    def __post_init__(self) -> None:
+        if not self.names:
+            raise ValueError("no names")
+
+    def in_folder(self, folder: Path, closest: Callable[[], DictionaryIndex | None]) -> None:
+        """Build it in the folder, or resume the build that is there.
+
+        Parameters
+        ----------
+        closest
+            Finds an index to copy vectors from; not called for a build that is resumed.
+        """
+        progress, known = self._resumed(folder) or self._begun(folder, closest())
+        fill = DenseFill(self.names, known)
+        dense: NDArray[Any] | None = map_for_writing(folder / DENSE) if progress.hidden else None
+        if known is not None and dense is None:
+            dense = allocate(folder / DENSE, (len(self.names), known.dense.shape[1]), self.key.precision)
+            fill.copy_known(dense)
+            progress = _saved(folder, progress, dense, done=0)
+        if progress.done:
+            logger.info("resuming after %d of %d names", progress.done, len(fill.missing))
+        for start in range(progress.done, len(fill.missing), self.block):
+            vectors = stored_vectors(self.embed, fill.missing[start : start + self.block], self.key.precision)
+            if dense is None:
+                dense = allocate(folder / DENSE, (len(self.names), vectors.shape[1]), self.key.precision)
+            fill.put(dense, vectors, start=start)
+            progress = _saved(folder, progress, dense, done=start + len(vectors))
+        write_header(folder, self.key, {"names": len(self.names), **asdict(progress)}, ARRAYS)
+
+    def _resumed(self, folder: Path) -> "tuple[Progress, DictionaryIndex | None] | None":
+        """Return how far a build that was killed has come, and the index that it copied vectors from."""
+        progress = read_progress(folder, block=self.block)
+        if progress is None:
+            return None
+        path, shape = folder / DENSE, (len(self.names), progress.hidden)
+        try:
+            known = None if progress.known is None else DictionaryIndex.open(folder.parent / progress.known)
+            if known is not None:
+                known.verify(TEXTS)
+            map_array(path, path.stat().st_size, np.dtype(self.key.precision), shape)
+        except (InputError, OSError) as error:
+            logger.warning("cannot resume the earlier build: %s", error)
+            return None
+        return progress, known
+
+    def _begun(self, folder: Path, known: DictionaryIndex | None) -> "tuple[Progress, DictionaryIndex | None]":
+        """Write all arrays but the dense one."""
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir()  # unlike mkdtemp's, as readable to others as the user's files are
+        with ExitStack() as stack:
+            files = {name: stack.enter_context(ArrayWriter(folder / name, DTYPES[name])) for name in DTYPES}
+            self._write_texts(files)
+            n_columns, nonzero = self._write_tfidf(files)
+        source = None if known is None or known.folder is None else known.folder.name
+        return Progress(source, 0, n_columns, nonzero, 0, self.block, library_versions()), known
+
+    def _write_texts(self, files: dict[str, ArrayWriter]) -> None:
+        for name, offsets, texts in ((NAMES, NAMES_OFFSETS, self.names), (CUIS, CUIS_OFFSETS, self.cuis)):
+            files[offsets].append(np.zeros(1, dtype=np.int64))
+            for blob, ends in text_blocks(texts):
+                files[name].append(np.frombuffer(blob, dtype=np.uint8))
+                files[offsets].append(ends)
+
+    def _write_tfidf(self, files: dict[str, ArrayWriter]) -> tuple[int, int]:
+        """Return V and the number of stored weights."""
+        files[OFFSETS].append(np.zeros(1, dtype=np.int64))
+        n_columns, nonzero = 0, 0
+        for start in range(0, len(self.names), TEXT_BLOCK):
+            rows = self.tfidf(self.names[start : start + TEXT_BLOCK])  # (n, V)
+            files[COLUMNS].append(rows.indices)
+            files[VALUES].append(rows.data)
+            files[OFFSETS].append(rows.indptr[1:].astype(np.int64) + nonzero)
+            nonzero += int(rows.indptr[-1])
+            n_columns = rows.shape[1]
+        return n_columns, nonzero
 
 
 class DenseFill:
@@ -136,7 +237,7 @@ class DenseFill:
     names
         N names.
     known
-        An index of the same encoders, whose vectors are taken where it has the name.
+        An index of the same encoders; the vectors of names that it holds are copied from it.
     """
 
     def __init__(self, names: Sequence[str], known: DictionaryIndex | None):
@@ -151,8 +252,8 @@ class DenseFill:
         self._missing_ids = np.flatnonzero(self._source < 0)
         self._place = np.full(len(id_of), -1, dtype=np.int64)  # distinct name -> row of the block, while it is copied
 
-    def take_known(self, dense: NDArray[Any]) -> None:
-        """Copy the vectors of the other index."""
+    def copy_known(self, dense: NDArray[Any]) -> None:
+        """Copy the vectors of the known index."""
         assert self._known is not None
         for start in range(0, len(self._ids), COPY_BLOCK):
             rows = self._source[self._ids[start : start + COPY_BLOCK]]
@@ -172,199 +273,64 @@ class DenseFill:
         self._place[block] = -1
 
 
+def stored_vectors(embed: Embed, names: list[str], precision: str) -> NDArray[Any]:
+    """Return the vectors of some names as they are stored; an InputError if one is not finite then."""
+    vectors = embed(names)
+    if vectors.ndim != 2 or len(vectors) != len(names):
+        raise ValueError(f"embed gave {vectors.shape} for {len(names)} names")
+    with np.errstate(over="ignore"):
+        rounded = vectors.astype(precision, copy=False)
+    if not np.isfinite(rounded).all():
+        what = "too large for float16: use float32" if np.isfinite(vectors).all() else "not finite"
+        raise InputError(f"some vectors of the dictionary's names are {what}")
+    return rounded
+
+
+# -- how far a build has come
+
+
 @dataclass(frozen=True)
-class IndexBuild:
-    """An index to be made: its key, names and ids, and what embeds the names, ``block`` at a time."""
+class Progress:
+    """What is complete in the folder of an index that is being built.
 
-    key: IndexKey
-    names: Sequence[str]
-    cuis: Sequence[str]
-    embed: Embed
-    tfidf: Tfidf
-    block: int
+    All arrays but the dense one are complete; the dense one has the vectors copied from another index and those of the
+    first ``done`` names that had to be embedded.
 
-    def __post_init__(self) -> None:
-        if not self.names:
-            raise ValueError("no names")
-
-    def in_folder(self, folder: Path, closest: Callable[[], DictionaryIndex | None]) -> None:
-        """Build it in the folder, or go on with what is there.
-
-        Parameters
-        ----------
-        closest
-            Finds an index in the folder's parent to take vectors from.
-        """
-        found = self._resumed(folder)
-        progress, dense, known = self._begun(folder, closest()) if found is None else found
-        fill = DenseFill(self.names, known)
-        if known is not None and dense is None:
-            dense = allocate(folder / DENSE, (len(self.names), known.dense.shape[1]), self.key.precision)
-            fill.take_known(dense)
-            progress = self._saved(folder, progress, dense, done=0)
-        if progress.done:
-            logger.info("going on after %d of %d names", progress.done, len(fill.missing))
-        for start, vectors in self._blocks(fill, progress.done):
-            if dense is None:
-                dense = allocate(folder / DENSE, (len(self.names), vectors.shape[1]), self.key.precision)
-            fill.put(dense, vectors, start=start)
-            progress = self._saved(folder, progress, dense, done=start + len(vectors))
-        counts = {name: getattr(progress, name) for name in ("hidden", "ngrams", "nonzero")}
-        write_header(folder, self.key, {"names": len(self.names), **counts}, ARRAYS)
-
-    def in_memory(self, known: DictionaryIndex | None) -> DictionaryIndex:
-        """Return it without a folder."""
-        pieces: dict[str, list[NDArray[Any]]] = {name: [] for name in DTYPES}
-        n_columns, _ = self._write_small(lambda name, values: pieces[name].append(values))
-        arrays = {name: np.concatenate(pieces.pop(name)).astype(DTYPES[name], copy=False) for name in DTYPES}
-        fill, dense = DenseFill(self.names, known), None
-        if known is not None:
-            dense = np.empty((len(self.names), known.dense.shape[1]), dtype=self.key.precision)
-            fill.take_known(dense)
-        for start, vectors in self._blocks(fill, 0):
-            if dense is None:
-                dense = np.empty((len(self.names), vectors.shape[1]), dtype=self.key.precision)
-            fill.put(dense, vectors, start=start)
-        assert dense is not None  # there is at least one name, known or missing
-        return DictionaryIndex(self.key, {**arrays, DENSE: dense}, n_columns)
-
-    def _resumed(self, folder: Path) -> "_Begun | None":
-        """Return how far a builder that died has come, its dense array and the index that it took vectors from."""
-        progress = read_progress(folder, block=self.block)
-        if progress is None:
-            return None
-        path, shape = folder / DENSE, (len(self.names), progress.hidden)
-        try:
-            known = None if progress.known is None else DictionaryIndex.open(folder.parent / progress.known)
-            if known is not None:
-                known.verify(TEXTS)
-            map_array(
-                path, path.stat().st_size, np.dtype(self.key.precision), shape
-            )  # opened to be written, it would grow
-            dense = np.lib.format.open_memmap(path, mode="r+")  # type: ignore[no-untyped-call, unused-ignore]
-        except (InputError, OSError) as error:
-            logger.warning("what was built before cannot be gone on with: %s", error)
-            return None
-        return progress, dense, known
-
-    def _begun(self, folder: Path, known: DictionaryIndex | None) -> "_Begun":
-        """Write all arrays but the dense one."""
-        shutil.rmtree(folder, ignore_errors=True)
-        folder.mkdir()  # unlike mkdtemp's, as readable to others as the user's files are
-        with ExitStack() as stack:
-            writers = {name: stack.enter_context(ArrayWriter(folder / name, DTYPES[name])) for name in DTYPES}
-            n_columns, nonzero = self._write_small(lambda name, values: writers[name].append(values))
-        source = None if known is None or known.folder is None else known.folder.name
-        return Progress(source, 0, n_columns, nonzero, 0, self.block, library_versions()), None, known
-
-    def _saved(self, folder: Path, progress: Progress, dense: NDArray[Any], *, done: int) -> Progress:
-        """Bring the vectors to the disk, and then write that they are there."""
-        if isinstance(dense, np.memmap):
-            dense.flush()
-        release(dense)
-        progress = replace(progress, hidden=dense.shape[1], done=done)
-        write_progress(folder, progress)
-        return progress
-
-    def _blocks(self, fill: DenseFill, done: int) -> Iterator[tuple[int, NDArray[Any]]]:
-        """Embed the missing names from ``done`` on: where each block begins, and its vectors (n, H) as stored."""
-        for start in range(done, len(fill.missing), self.block):
-            names = fill.missing[start : start + self.block]
-            yield start, stored_vectors(self.embed, names, self.key.precision)
-
-    def _write_small(self, append: Callable[[str, NDArray[Any]], None]) -> tuple[int, int]:
-        """Give all arrays but the dense one, piece by piece; return V and the number of stored weights."""
-        zero = np.zeros(1, dtype=np.int64)
-        for name, offsets, texts in ((NAMES, NAMES_OFFSETS, self.names), (CUIS, CUIS_OFFSETS, self.cuis)):
-            append(offsets, zero)
-            for blob, ends in text_blocks(texts):
-                append(name, np.frombuffer(blob, dtype=np.uint8))
-                append(offsets, ends)
-        append(OFFSETS, zero)
-        n_columns, nonzero = 0, 0
-        for start in range(0, len(self.names), TEXT_BLOCK):
-            rows = self.tfidf(self.names[start : start + TEXT_BLOCK])  # (n, V)
-            append(COLUMNS, rows.indices)
-            append(VALUES, rows.data)
-            append(OFFSETS, rows.indptr[1:].astype(np.int64) + nonzero)
-            nonzero += int(rows.indptr[-1])
-            n_columns = rows.shape[1]
-        return n_columns, nonzero
-
-
-def _open_or_build_locked(folder: Path, build: IndexBuild) -> DictionaryIndex:
-    remove_partial(folder.parent, folder.name)
-    if folder.exists():
-        try:
-            return DictionaryIndex.open(folder)  # another process has made it meanwhile
-        except InputError as error:
-            logger.warning("%s; it is made anew", error)
-            discard(folder)
-    stage = building_folder(folder)
-    try:
-        build.in_folder(stage, lambda: _closest(folder.parent, build.key, build.names))
-    finally:
-        if not (stage / PROGRESS).exists():  # or else what is embedded by now is gone on with: also after Ctrl-C
-            shutil.rmtree(stage, ignore_errors=True)
-    os.rename(stage, folder)  # noqa: PTH104 (the folder appears whole or not at all)
-    (folder / PROGRESS).unlink(missing_ok=True)
-    try:
-        return DictionaryIndex.open(folder)
-    except InputError as error:
-        raise RuntimeError(f"an index that was just made cannot be opened: {error}") from error
-
-
-def _closest(cache_dir: Path, key: IndexKey, names: Sequence[str]) -> DictionaryIndex | None:
-    """Return the sound index of the same encoders that shares most names, if any."""
-    indexes = list(_of_same_encoders(cache_dir, key))
-    wanted = set(names if indexes else ())  # millions of names are not looked through for nothing
-    shared = [(_shared(index, wanted), index.key.digest(), index) for index in indexes]
-    for count, _, index in sorted(shared, key=lambda found: (-found[0], found[1])):
-        if not count:
-            break
-        try:
-            index.verify()  # or else its damage would go on under a fresh checksum
-        except InputError as error:
-            logger.warning("%s", error)
-        else:
-            logger.info("%d names are taken from the index %s", count, index.folder)
-            return index
-    return None
-
-
-def _of_same_encoders(cache_dir: Path, key: IndexKey) -> Iterator[DictionaryIndex]:
-    for folder in index_folders(cache_dir):
-        try:
-            if folder.name != key.digest() and read_header(folder).key.same_encoders(key):
-                yield DictionaryIndex.open(folder)
-        except InputError as error:
-            logger.info("%s", error)
-
-
-def _shared(index: DictionaryIndex, wanted: set[str]) -> int:
-    """Return how many names of an index are wanted; none of one that is damaged."""
-    try:
-        return sum(name in wanted for name in index.names)
-    except InputError as error:
-        logger.info("%s: %s", index.folder, error)
-        return 0
-
-
-def write_progress(folder: Path, progress: Progress) -> None:
-    """Write it whole or not at all; what it speaks of must be on disk before.
-
-    Raises
-    ------
-    InputError
-        If it cannot be written.
+    Parameters
+    ----------
+    known
+        Folder name of the index that vectors were copied from; None if there was none.
+    hidden, ngrams, nonzero
+        As in the header; ``hidden`` is 0 as long as there is no dense array.
+    done
+        How many distinct names are embedded: whole blocks of ``block`` names, or all.
+    libraries
+        Versions that they were embedded with.
     """
+
+    known: str | None
+    hidden: int
+    ngrams: int
+    nonzero: int
+    done: int
+    block: int
+    libraries: dict[str, str]
+
+
+def _saved(folder: Path, progress: Progress, dense: NDArray[Any], *, done: int) -> Progress:
+    """Write the vectors to the disk first, and then that they are there."""
+    if isinstance(dense, np.memmap):
+        dense.flush()
+    release(dense)
+    progress = replace(progress, hidden=dense.shape[1], done=done)
     write_json(folder / PROGRESS, asdict(progress))
+    return progress
 
 
 def read_progress(folder: Path, *, block: int) -> Progress | None:
-    """Return the progress of a folder; None where there is none that a build of these blocks can go on from.
+    """Return the progress of a folder; None if there is none that a build with these blocks can resume.
 
-    Other versions of the libraries round otherwise: half of the vectors would be of one, half of the other.
+    Other versions of the libraries round differently: half of the vectors would be from one, half from the other.
     """
     try:
         progress = Progress(**read_json(folder / PROGRESS))
@@ -376,20 +342,40 @@ def read_progress(folder: Path, *, block: int) -> Progress | None:
     return progress if (progress.block, progress.libraries) == (block, library_versions()) else None
 
 
-def stored_vectors(embed: Embed, names: list[str], precision: str) -> NDArray[Any]:
-    """Return the vectors of some names as they are stored.
+# -- indexes to copy vectors from
 
-    Raises
-    ------
-    InputError
-        If a vector is not finite in the precision.
-    """
-    vectors = embed(names)
-    if vectors.ndim != 2 or len(vectors) != len(names):
-        raise ValueError(f"embed gave {vectors.shape} for {len(names)} names")
-    with np.errstate(over="ignore"):
-        rounded = vectors.astype(precision, copy=False)
-    if not np.isfinite(rounded).all():
-        what = "too large for float16: use float32" if np.isfinite(vectors).all() else "not finite"
-        raise InputError(f"some vectors of the dictionary's names are {what}")
-    return rounded
+
+def closest_index(cache_dir: Path, key: IndexKey, names: Sequence[str]) -> DictionaryIndex | None:
+    """Return the undamaged index of the same encoders that shares most names, if any."""
+    indexes = list(_of_same_encoders(cache_dir, key))
+    wanted = set(names if indexes else ())  # made only if needed: there may be millions of names
+    shared = [(_count_shared(index, wanted), index.key.folder_name(), index) for index in indexes]
+    for count, _, index in sorted(shared, key=lambda found: (-found[0], found[1])):
+        if not count:
+            break
+        try:
+            index.verify()  # or its damage would get a fresh checksum
+        except InputError as error:
+            logger.warning("%s", error)
+        else:
+            logger.info("the vectors of %d names are copied from the index %s", count, index.folder)
+            return index
+    return None
+
+
+def _of_same_encoders(cache_dir: Path, key: IndexKey) -> Iterator[DictionaryIndex]:
+    for folder in index_folders(cache_dir):
+        try:
+            if folder.name != key.folder_name() and read_header(folder, IndexKey).key.same_encoders(key):
+                yield DictionaryIndex.open(folder)
+        except InputError as error:
+            logger.info("%s", error)
+
+
+def _count_shared(index: DictionaryIndex, wanted: set[str]) -> int:
+    """Return how many names of an index are wanted; 0 if its names are damaged."""
+    try:
+        return sum(name in wanted for name in index.names)
+    except InputError as error:
+        logger.info("%s: %s", index.folder, error)
+        return 0

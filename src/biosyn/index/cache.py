@@ -1,4 +1,4 @@
-"""The folders of a cache of dictionary indexes: listed, removed, locked."""
+"""The cache of dictionary indexes: where it is, and its folders, listed, verified, removed and locked."""
 
 import logging
 import os
@@ -14,17 +14,33 @@ from filelock import FileLock, Timeout
 
 from biosyn.errors import InputError
 from biosyn.files import discard, remove_partial
-from biosyn.index.approximate import ann_summaries
 from biosyn.index.dictionary_index import DictionaryIndex
-from biosyn.index.key import DIGEST_LENGTH
+from biosyn.index.header import ann_folders, ann_summary, read_header
+from biosyn.index.key import DIGEST_LENGTH, AnnKey
 
 logger = logging.getLogger(__name__)
-BUILDING = ".building"  # how the name of a half-built index ends
+BUILDING = ".building"  # the end of the name of a half-built index
+
+
+def default_cache_dir() -> Path:
+    """Return $BIOSYN_CACHE, or else ``biosyn`` in the platform's folder for caches."""
+    chosen = os.environ.get("BIOSYN_CACHE")
+    if chosen:
+        return Path(chosen).expanduser()
+    if sys.platform == "win32":
+        local = os.environ.get("LOCALAPPDATA")
+        base = Path(local) if local else Path.home() / "AppData" / "Local"
+    elif sys.platform == "darwin":
+        base = Path.home() / "Library" / "Caches"
+    else:
+        xdg = os.environ.get("XDG_CACHE_HOME", "")
+        base = Path(xdg) if Path(xdg).is_absolute() else Path.home() / ".cache"  # the standard ignores a relative one
+    return base / "biosyn"
 
 
 @dataclass(frozen=True)
 class IndexEntry:
-    """One index of a cache folder; ``problem`` says why it cannot be opened, None where it can."""
+    """One index of a cache folder; ``problem`` says why it cannot be opened, and is None if it can."""
 
     key: str  # the folder's name
     folder: Path
@@ -32,11 +48,11 @@ class IndexEntry:
     n_names: int  # 0 where unknown
     precision: str  # "" where unknown
     problem: str | None = None
-    approximate: tuple[dict[str, Any], ...] = ()  # its approximate indexes, as `AnnHeader.summary` tells them
+    approximate: tuple[dict[str, Any], ...] = ()  # the summary of each of its approximate indexes, or its problem
 
 
 def list_indexes(cache_dir: str | Path) -> list[IndexEntry]:
-    """Return the indexes of a cache folder, sorted by key; none where there is no such folder."""
+    """Return the indexes of a cache folder, of any format, sorted by key; none if there is no such folder."""
     entries = []
     for folder in index_folders(Path(cache_dir)):
         try:
@@ -48,13 +64,21 @@ def list_indexes(cache_dir: str | Path) -> list[IndexEntry]:
         except InputError as error:
             entries.append(IndexEntry(folder.name, folder, n_bytes, 0, "", str(error)))
         else:
-            found = tuple(ann_summaries(index))
+            found = tuple(map(_summary, ann_folders(folder)))
             entries.append(IndexEntry(folder.name, folder, n_bytes, len(index), index.key.precision, approximate=found))
     return entries
 
 
+def _summary(folder: Path) -> dict[str, Any]:
+    try:
+        header = read_header(folder, AnnKey)
+    except InputError as error:
+        return {"problem": str(error)}
+    return ann_summary(header.key, header.measured)
+
+
 def list_unfinished(cache_dir: str | Path) -> dict[str, int]:
-    """Return key -> bytes of the indexes that are being built, or whose builders died."""
+    """Return key -> bytes of the indexes that are being built, or whose build was killed."""
     found = {}
     for folder in sorted(Path(cache_dir).glob(f".*{BUILDING}")):
         with suppress(OSError):  # finished meanwhile
@@ -66,34 +90,25 @@ def _bytes_in(folder: Path) -> int:
     return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
 
 
-def find_indexes(cache_dir: str | Path, key_prefix: str | None = None) -> list[Path]:
-    """Return the folder of the one index whose key begins so, or of every index, sorted by key.
+def verify_indexes(cache_dir: str | Path, key_prefix: str | None = None) -> list[str]:
+    """Compare every block of one index, or of all, and of their approximate indexes with its checksum; return the keys.
 
-    Raises
-    ------
-    InputError
-        If no index, or more than one, begins so.
+    Damage is an InputError, and so is a key that begins no index, or several.
     """
     folders = index_folders(Path(cache_dir))
     keys = _begun_with(key_prefix, {folder.name for folder in folders}, cache_dir)
-    return [folder for folder in folders if folder.name in keys]
-
-
-def _begun_with(key_prefix: str | None, keys: set[str], cache_dir: str | Path) -> set[str]:
-    """Return the one key that begins so, or all; an InputError where none begins so, or more than one."""
-    if key_prefix is None:
-        return keys
-    found = {key for key in keys if key.startswith(key_prefix)}
-    if len(found) != 1:
-        number = "several indexes begin" if found else "no index begins"
-        raise InputError(f"{number} with '{key_prefix}': see biosyn cache ls", path=cache_dir)
-    return found
+    for key in sorted(keys):
+        folder = Path(cache_dir, key)
+        DictionaryIndex.open(folder).verify()
+        for approximate in ann_folders(folder):
+            read_header(approximate, AnnKey).verify(approximate)
+    return sorted(keys)
 
 
 def remove_index(cache_dir: str | Path, key_prefix: str | None = None) -> list[str]:
-    """Remove one index, or all, and what builders that died have left; return the keys of both.
+    """Remove one index, or all, and what killed builds have left; return the keys of both.
 
-    The empty lock files stay: removing one under a process that waits for it would let two build at once.
+    The empty lock files stay: if one were removed while a process waits for it, two could build at once.
 
     Parameters
     ----------
@@ -103,10 +118,10 @@ def remove_index(cache_dir: str | Path, key_prefix: str | None = None) -> list[s
     Raises
     ------
     InputError
-        If no index, or more than one, begins so; if one is being built; or if the folder cannot be changed.
+        If no key, or more than one, begins so; if one is being built; or if the folder cannot be changed.
     """
     cache_dir = Path(cache_dir)
-    # a builder that died may have left its part only
+    # a killed build may have left a part only
     parts = [path for pattern in (".*.partial-*", f".*{BUILDING}") for path in cache_dir.glob(pattern)]
     known = {path.name[1:].partition(".")[0] for path in parts} | {folder.name for folder in index_folders(cache_dir)}
     keys = _begun_with(key_prefix, known, cache_dir)
@@ -125,8 +140,19 @@ def remove_index(cache_dir: str | Path, key_prefix: str | None = None) -> list[s
     return sorted(keys)
 
 
+def _begun_with(key_prefix: str | None, keys: set[str], cache_dir: str | Path) -> set[str]:
+    """Return the one key that begins so, or all; an InputError if none begins so, or more than one."""
+    if key_prefix is None:
+        return keys
+    found = {key for key in keys if key.startswith(key_prefix)}
+    if len(found) != 1:
+        number = "several indexes begin" if found else "no index begins"
+        raise InputError(f"{number} with '{key_prefix}': see biosyn cache ls", path=cache_dir)
+    return found
+
+
 def index_folders(cache_dir: Path) -> list[Path]:
-    """Return the folders that are named as indexes are, sorted."""
+    """Return the folders with names of indexes, sorted."""
     try:
         return sorted(path for path in cache_dir.iterdir() if _is_digest(path.name) and path.is_dir())
     except OSError:  # not there yet, or not ours to read
@@ -138,41 +164,22 @@ def _is_digest(name: str) -> bool:
 
 
 def building_folder(folder: Path) -> Path:
-    """Return the place beside an index where it is built; the next builder goes on with what one that died has left."""
+    """Return the place next to an index where it is built; the next build resumes what a killed one has left there."""
     return folder.with_name(f".{folder.name}{BUILDING}")
 
 
 @contextmanager
 def locked(cache_dir: Path, key: str, *, wait: bool = True) -> Iterator[None]:
-    """Hold the lock of a key; the system lets it go when a process dies. A Timeout where it is taken and no wait."""
+    """Hold the lock of a key, which the system releases if the process dies; a Timeout if it is held and no wait."""
     lock = FileLock(cache_dir / f"{key}.lock")
     try:
         lock.acquire(timeout=0)
     except Timeout:
         if not wait:
             raise
-        logger.info("another process is making the index %s: waiting for it", key)
+        logger.info("another process is building the index %s: waiting for it", key)
         lock.acquire()
     try:
         yield
     finally:
         lock.release()
-
-
-# -- the cache folder and what is remembered of encoders in it
-
-
-def default_cache_dir() -> Path:
-    """Return $BIOSYN_CACHE, or else ``biosyn`` in the platform's folder for caches."""
-    chosen = os.environ.get("BIOSYN_CACHE")
-    if chosen:
-        return Path(chosen).expanduser()
-    if sys.platform == "win32":
-        local = os.environ.get("LOCALAPPDATA")
-        base = Path(local) if local else Path.home() / "AppData" / "Local"
-    elif sys.platform == "darwin":
-        base = Path.home() / "Library" / "Caches"
-    else:
-        xdg = os.environ.get("XDG_CACHE_HOME", "")
-        base = Path(xdg) if Path(xdg).is_absolute() else Path.home() / ".cache"  # a relative one is to be ignored
-    return base / "biosyn"

@@ -1,8 +1,6 @@
 """The dictionary index: an embedded dictionary on disk, mapped into memory."""
 
-import hashlib
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,9 +8,9 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from biosyn.errors import InputError
-from biosyn.files import canonical_json, library_versions, read_json, require_folder, write_json
-from biosyn.index.arrays import CHECKSUM_BLOCK, PackedTexts, checksums, map_array, offsets_fit
-from biosyn.index.key import FORMAT_VERSION, IndexKey
+from biosyn.index.arrays import PackedTexts, map_array, offsets_fit
+from biosyn.index.header import Header, read_header
+from biosyn.index.key import IndexKey
 from biosyn.records import Name
 
 if TYPE_CHECKING:
@@ -36,57 +34,44 @@ DTYPES: dict[str, DTypeLike] = {
     CUIS: np.uint8,
     CUIS_OFFSETS: np.int64,
 }
-FORMAT = "biosyn dictionary index"
-HEADER = "header.json"
-_COUNTS = ("names", "hidden", "ngrams", "nonzero")  # N, H, V and the stored TF-IDF weights
 
 
 class DictionaryIndex:
-    """N names with their ids, dense vectors and TF-IDF rows; read only what is asked for.
+    """N names with their ids, dense vectors and TF-IDF rows; only what is asked for is read.
 
     Parameters
     ----------
-    key
-        What it was made of.
+    header
+        What it was made of, its sizes and checksums.
     arrays
-        Array by file name, as `ARRAYS` lists them: mapped ones, or ones in memory.
-    n_columns
-        V.
+        The mapped array of each file name of `ARRAYS`.
     folder
-        Where it lies; None for one in memory.
+        Where the files are; None once they have no name any more.
     """
 
-    def __init__(self, key: IndexKey, arrays: dict[str, NDArray[Any]], n_columns: int, folder: Path | None = None):
-        self.key = key
+    def __init__(self, header: Header[IndexKey], arrays: dict[str, NDArray[Any]], folder: Path | None):
+        self.key = header.key
         self.folder = folder
-        self.n_columns = n_columns
+        self.n_columns = header.counts["ngrams"]  # V
         self.names = PackedTexts(arrays[NAMES], arrays[NAMES_OFFSETS])
         self.cuis = PackedTexts(arrays[CUIS], arrays[CUIS_OFFSETS])
         self.dense = arrays[DENSE]  # (N, H) float32 or float16
+        self._header = header
         self._arrays = arrays
 
     @classmethod
     def open(cls, folder: str | Path) -> "DictionaryIndex":
-        """Map an index: the header, the key and the sizes are checked, the content is `verify`'s.
-
-        Raises
-        ------
-        InputError
-            If the folder is no index of ours, or it is damaged.
-        """
+        """Map an index; header, key, sizes and offsets are checked here, the content by `verify`."""
         folder = Path(folder)
-        header = read_header(folder)
-        if header.key.digest() != folder.absolute().name:
-            raise InputError(f"is not the index of its key, {header.key.digest()}: remove it", path=folder)
-        counts = header.counts
-        shapes = _shapes(counts)
+        header = read_header(folder, IndexKey)
+        shapes = _shapes(header.counts)
         arrays = {}
         for name in ARRAYS:
             dtype = np.dtype(DTYPES.get(name, header.key.precision))
             size = header.files.get(name, {}).get("bytes")
             arrays[name] = map_array(folder / name, size, dtype, shapes[name])
         for name, end in (
-            (OFFSETS, counts["nonzero"]),
+            (OFFSETS, header.counts["nonzero"]),
             (NAMES_OFFSETS, len(arrays[NAMES])),
             (CUIS_OFFSETS, len(arrays[CUIS])),
         ):
@@ -94,7 +79,12 @@ class DictionaryIndex:
                 raise InputError(
                     "is damaged (its offsets are not those of its array): remove the index", path=folder / name
                 )
-        return cls(header.key, arrays, counts["ngrams"], folder)
+        return cls(header, arrays, folder)
+
+    def verify(self, files: Sequence[str] = ARRAYS) -> None:
+        """Compare every block of every file, or of some, with its checksum; nothing to do for one without a folder."""
+        if self.folder is not None:
+            self._header.verify(self.folder, files)
 
     def __len__(self) -> int:
         return len(self.names)
@@ -104,14 +94,6 @@ class DictionaryIndex:
 
     def __iter__(self) -> Iterator[Name]:
         return map(Name, self.names, self.cuis)
-
-    def name(self, row: int) -> str:
-        """Return one name; an IndexError where there is no such row."""
-        return self.names[row]
-
-    def cui(self, row: int) -> str:
-        """Return one name's ids; an IndexError where there is no such row."""
-        return self.cuis[row]
 
     @property
     def sparse(self) -> "sparse.csr_matrix":
@@ -124,20 +106,20 @@ class DictionaryIndex:
     def vectors(
         self, device: "torch.device | str" = "cpu", *, score_mode: str = "hybrid", streamed_above: int | None = None
     ) -> "NameVectors":
-        """Return what retrieval works on; on a CPU it stays on disk until a row is touched.
+        """Return the vectors for a search; on a CPU they stay on disk until a row is read.
 
         Parameters
         ----------
         score_mode
             ``hybrid``, ``dense`` or ``sparse``: a half that is not needed is left out.
         streamed_above
-            So many bytes of vectors are held in memory; where there are more, a search reads them block by block and
-            keeps none. None takes what suits the device.
+            The most bytes of vectors that are held in memory; where there are more, a search reads them block by block
+            and keeps none. None takes what suits the device.
 
         Raises
         ------
         InputError
-            If a column of the TF-IDF rows lies outside the vocabulary.
+            If a column of the TF-IDF rows is outside the vocabulary, as damage can make it.
         """
         import torch
 
@@ -184,107 +166,9 @@ class DictionaryIndex:
             self.n_columns,
         )
 
-    def verify(self, files: Sequence[str] = ARRAYS) -> None:
-        """Compare every block of every file, or of some, with its checksum; nothing to do for an index in memory.
-
-        Raises
-        ------
-        InputError
-            If a block is not what was written: file and bytes are named.
-        """
-        if self.folder is None:
-            return
-        header = read_header(self.folder)
-        for name in files:
-            path = self.folder / name
-            expected = header.files[name]["blake2b"]
-            try:
-                found = checksums(path)
-            except OSError as error:
-                raise InputError(f"cannot be read: {error.strerror}", path=path) from error
-            for block in range(max(len(found), len(expected))):
-                if found[block : block + 1] != expected[block : block + 1]:
-                    first = block * CHECKSUM_BLOCK
-                    raise InputError(
-                        f"is damaged in block {block} (bytes {first} to {first + CHECKSUM_BLOCK - 1}): "
-                        "remove the index, it is made anew",
-                        path=path,
-                    )
-
 
 def _shapes(counts: dict[str, int]) -> dict[str, tuple[int | None, ...]]:
-    """Return the shape of each array; None for a length that the offsets tell."""
+    """Return the shape of each array; None for a length that only the offsets give."""
     names, hidden, nonzero = counts["names"], counts["hidden"], counts["nonzero"]
     shapes: dict[str, tuple[int | None, ...]] = dict.fromkeys((OFFSETS, NAMES_OFFSETS, CUIS_OFFSETS), (names + 1,))
     return shapes | {DENSE: (names, hidden), COLUMNS: (nonzero,), VALUES: (nonzero,), NAMES: (None,), CUIS: (None,)}
-
-
-# -- the header
-
-
-@dataclass(frozen=True)
-class Header:
-    """``header.json``: what an index holds.
-
-    Parameters
-    ----------
-    key
-        What it was made of.
-    counts
-        ``names`` N, ``hidden`` H, ``ngrams`` V and ``nonzero``, the stored TF-IDF weights.
-    files
-        File name -> ``{"bytes": ..., "blake2b": [one for each 4 MiB]}``.
-    libraries
-        Versions that it was made with.
-    """
-
-    key: IndexKey
-    counts: dict[str, int]
-    files: dict[str, dict[str, Any]]
-    libraries: dict[str, str]
-
-
-def write_header(folder: Path, key: IndexKey, counts: dict[str, int], names: Iterable[str]) -> None:
-    """Write ``header.json`` over the array files of the folder, which are complete by now."""
-    files = {name: {"bytes": (folder / name).stat().st_size, "blake2b": checksums(folder / name)} for name in names}
-    values = {
-        "format": FORMAT,
-        "format_version": FORMAT_VERSION,
-        "key": asdict(key),
-        "counts": counts,
-        "files": files,
-        "libraries": library_versions(),
-    }
-    write_json(folder / HEADER, {**values, "sha256": hashlib.sha256(canonical_json(values)).hexdigest()})
-
-
-def read_header(folder: Path) -> Header:
-    """Read ``header.json``.
-
-    Raises
-    ------
-    InputError
-        If the folder is no index of ours, one of another format, or its header is damaged.
-    """
-    path = require_folder(folder) / HEADER
-    if not path.is_file():
-        raise InputError(f"is no dictionary index: it lacks {HEADER}", path=folder)
-    values = read_json(path)
-    if values.get("format") != FORMAT:
-        raise InputError("is not the header of a dictionary index", path=path)
-    if values.get("format_version") != FORMAT_VERSION:
-        raise InputError(
-            f"format_version is {values.get('format_version')}, this program reads {FORMAT_VERSION}: remove the index",
-            path=path,
-        )
-    if values.pop("sha256", None) != hashlib.sha256(canonical_json(values)).hexdigest():
-        raise InputError("is damaged (its own sha256 differs): remove the index", path=path)
-    try:
-        return Header(
-            key=IndexKey(**values["key"]),
-            counts={name: int(values["counts"][name]) for name in _COUNTS},
-            files={str(name): dict(entry) for name, entry in values["files"].items()},
-            libraries=dict(values["libraries"]),
-        )
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise InputError(f"is damaged ({error!r}): remove the index", path=path) from error

@@ -280,7 +280,7 @@ def identity(
         "keys": list(source.wanted.keys),
     }
     if linker.approximate is not None:
-        settings["approximate"] = linker.approximate.header.key.folder_name()
+        settings["approximate"] = linker.approximate.key.folder_name()
     return {
         "input": sha256_of(config.input),
         "dictionary": sha256_of(config.dictionary_path),

@@ -13,8 +13,9 @@ from biosyn.devices import resolve_device
 from biosyn.errors import InputError
 from biosyn.index.approximate_build import build_ann
 from biosyn.index.faiss_index import require_faiss
-from biosyn.index.known_dictionaries import open_dictionary
+from biosyn.index.header import ann_summary
 from biosyn.model.biosyn import BioSyn
+from biosyn.model.embedded_dictionary import open_dictionary
 from biosyn.model.linker import Linker, require_calibration
 from biosyn.settings.groups import SEARCH_MEMORY
 from biosyn.settings.verbs import IndexConfig
@@ -169,5 +170,5 @@ def build_index(config: IndexConfig) -> dict[str, Any]:
             embed=lambda texts: biosyn.embed(texts, what="queries"),
             memory=config.search_memory,
         )
-        result["approximate"] = header.summary()
+        result["approximate"] = ann_summary(header.key, header.measured)
     return {**result, "seconds": round(time.monotonic() - started, 1)}

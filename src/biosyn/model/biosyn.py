@@ -1,6 +1,6 @@
 """The model: both encoders and the weight w, loaded and saved together; names in, arrays out."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from transformers import PreTrainedTokenizerBase
 
 from biosyn.checkpoint.encoder import load_encoder
-from biosyn.checkpoint.files import FILES
+from biosyn.checkpoint.files import FILES, encoder_sha256
 from biosyn.checkpoint.folder import save_checkpoint
 from biosyn.checkpoint.manifest import Manifest, load_manifest
 from biosyn.checkpoint.opening import open_checkpoint, open_encoder
@@ -23,8 +23,7 @@ from biosyn.encoders.pooling import Pooling
 from biosyn.encoders.sparse import SparseEncoder
 from biosyn.encoders.tokens import TokenizedTexts
 from biosyn.index.dictionary_index import DictionaryIndex
-from biosyn.index.known_dictionaries import open_dictionary
-from biosyn.model.embedded_dictionary import dictionary_index
+from biosyn.model.embedded_dictionary import dictionary_index, open_dictionary
 from biosyn.model.rerank_net import RerankNet
 from biosyn.retrieval.confidence import Calibration
 from biosyn.retrieval.score_parts import ScoreParts, score_parts
@@ -77,7 +76,7 @@ class BioSyn:
         self.calibrations: dict[str, Calibration] = {}  # by score mode; empty once the model differs from the saved one
         self._sparse: SparseEncoder | None = None
         self._dense: DenseEncoder | None = None
-        self._encoder_folder: Path | None = None  # its files hold the encoder that is in memory
+        self._encoder_sha256: str | None = None  # the hash of the files that the encoder in memory equals
 
     # -- making and loading
 
@@ -124,7 +123,7 @@ class BioSyn:
         self._sparse = checkpoint.sparse_encoder
         self.sparse_weight = checkpoint.manifest.sparse_weight
         self.manifest = checkpoint.manifest
-        dense = self._load_dense(checkpoint.folder, checkpoint.manifest)
+        dense = self._load_dense(checkpoint.folder, checkpoint.manifest, checkpoint.hashes)
         if _makes_the_vectors_of(checkpoint.manifest, dense):  # other vectors give other scores
             found = checkpoint.manifest.calibration
             self.calibrations = {mode: Calibration.from_json(part) for mode, part in found.items()}
@@ -132,17 +131,18 @@ class BioSyn:
 
     def load_dense_encoder(self, model_name_or_path: str | Path, *, revision: str | None = None) -> DenseEncoder:
         """Load the encoder and tokenizer of a plain encoder or of a checkpoint, from a folder or a Hub id."""
-        folder = open_encoder(model_name_or_path, revision=revision)
+        folder, hashes = open_encoder(model_name_or_path, revision=revision)
         own = load_manifest(folder) if (folder / FILES.manifest).is_file() else Manifest(0.0, MAX_LENGTH)
-        return self._load_dense(folder, replace(own, max_length=MAX_LENGTH))
+        return self._load_dense(folder, replace(own, max_length=MAX_LENGTH), hashes)
 
-    def _load_dense(self, folder: Path, own: Manifest) -> DenseEncoder:
+    def _load_dense(self, folder: Path, own: Manifest, hashes: Mapping[str, str]) -> DenseEncoder:
         self.calibrations = {}
         max_length = self.max_length or own.max_length
         pooling = Pooling(self.pooling or own.pooling, self.similarity or own.similarity)
+        digest = encoder_sha256(folder, hashes)
         model, tokenizer = load_encoder(folder, self.device, max_length=max_length)
         self._dense = DenseEncoder(model, tokenizer, max_length, precision=self.precision, pooling=pooling)
-        self._encoder_folder = folder
+        self._encoder_sha256 = digest
         return self._dense
 
     def load_sparse_encoder(self, model_name_or_path: str | Path, *, revision: str | None = None) -> SparseEncoder:
@@ -191,7 +191,7 @@ class BioSyn:
 
     def encoder_will_change(self) -> None:
         """Forget the files that the encoder was loaded from and the calibration, neither of which fits it any more."""
-        self._encoder_folder = None
+        self._encoder_sha256 = None
         self.calibrations = {}
 
     # -- the parts
@@ -327,13 +327,13 @@ class BioSyn:
         RuntimeError
             If the encoder was not loaded from a folder, or has been trained since.
         """
-        if self._encoder_folder is None:
+        if self._encoder_sha256 is None:
             raise RuntimeError("only a saved model can be cached: save it, and load it again")
         return dictionary_index(
             dictionary,
             self.get_dense_encoder(),
             self.get_sparse_encoder(),
-            encoder_folder=self._encoder_folder,
+            encoder=self._encoder_sha256,
             cache_dir=cache_dir,
             precision=precision,
             progress=progress,

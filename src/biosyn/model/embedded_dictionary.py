@@ -1,4 +1,4 @@
-"""The index of a dictionary under one model; its key holds everything that the vectors depend on."""
+"""A dictionary under one model: its names read once, embedded once, and both taken from the index afterwards."""
 
 import logging
 from pathlib import Path
@@ -6,18 +6,52 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from biosyn.checkpoint.files import encoder_sha256, tokenizer_sha256
 from biosyn.data.dictionary import DictionaryDataset
 from biosyn.distributed.ranks import led, size
 from biosyn.encoders.dense import DenseEncoder
 from biosyn.encoders.sparse import SparseEncoder
 from biosyn.errors import InputError
+from biosyn.files import sha256_of
 from biosyn.index.build import open_or_build
-from biosyn.index.cache import default_cache_dir
-from biosyn.index.dictionary_index import DictionaryIndex
+from biosyn.index.cache import default_cache_dir, index_folders
+from biosyn.index.dictionary_index import TEXTS, DictionaryIndex
+from biosyn.index.header import read_header
 from biosyn.index.key import IndexKey, dictionary_sha256, tfidf_sha256
 
 logger = logging.getLogger(__name__)
+
+
+def open_dictionary(path: str | Path, *, cache_dir: str | Path | None = None) -> DictionaryDataset:
+    """Return the names of a dictionary file: those that an index in the cache holds, or else read from the file.
+
+    The file is hashed each time, so a changed file is another file. Millions of names are then there in a second, and
+    on disk instead of in memory.
+
+    Parameters
+    ----------
+    cache_dir
+        Where indexes are kept; None takes the usual place.
+    """
+    path = Path(path)
+    if path.is_file():  # not missing, and not a pipe, which can be read only once
+        digest = sha256_of(path)
+        index = _index_of(digest, default_cache_dir() if cache_dir is None else Path(cache_dir))
+        if index is not None:
+            return DictionaryDataset.of_texts(path, index.names, index.cuis, sha256=digest)
+    return DictionaryDataset(path)
+
+
+def _index_of(dictionary: str, cache: Path) -> DictionaryIndex | None:
+    """Return an index of the dictionary file with this sha256, of whichever model, whose names are undamaged."""
+    for folder in index_folders(cache):
+        try:
+            if read_header(folder, IndexKey).key.dictionary == dictionary:
+                index = DictionaryIndex.open(folder)
+                index.verify(TEXTS)
+                return index
+        except InputError:  # damaged: reported, and built again, when its own model asks for it
+            continue
+    return None
 
 
 def dictionary_index(
@@ -25,19 +59,19 @@ def dictionary_index(
     dense: DenseEncoder,
     sparse: SparseEncoder,
     *,
-    encoder_folder: Path,
+    encoder: str,
     cache_dir: str | Path | None = None,
     precision: str = "float32",
     progress: str | None = None,
 ) -> DictionaryIndex:
     """Return the dictionary embedded by both encoders; see `BioSyn.index`.
 
-    With several ranks the first makes the index, all embed its names, and each opens it.
+    With several ranks the first builds the index, all embed its names, and each opens it.
 
     Parameters
     ----------
-    encoder_folder
-        The folder that the dense encoder was loaded from; the encoder must not have been trained since.
+    encoder
+        The `encoder_sha256` of the files that the dense encoder was loaded from; it must not have been trained since.
 
     Raises
     ------
@@ -46,14 +80,13 @@ def dictionary_index(
     """
     cache = default_cache_dir() if cache_dir is None else Path(cache_dir)
     key = IndexKey(
-        encoder=encoder_sha256(encoder_folder, cache),
-        tokenizer=tokenizer_sha256(encoder_folder, cache),
+        encoder=encoder,
         tfidf=tfidf_sha256(sparse.vocabulary, sparse.idf),
         max_length=dense.max_length,
         precision=precision,
         compute=dense.precision,
         pooling=f"{dense.pooling.mode} {dense.pooling.similarity}",
-        dictionary=dictionary.content_sha256 or dictionary_sha256(dictionary.names, dictionary.cuis),
+        dictionary=dictionary.sha256 or dictionary_sha256(dictionary.names, dictionary.cuis),
     )
 
     def embed(names: list[str]) -> NDArray[np.float32]:
@@ -69,7 +102,7 @@ def dictionary_index(
     if index is not None and (index.folder is not None or size() == 1):
         return index
     try:
-        return DictionaryIndex.open(cache / key.digest())
+        return DictionaryIndex.open(cache / key.folder_name())
     except InputError as error:
         raise InputError(
             f"{error}; several ranks need a --cache_dir that all can read and the first can write"

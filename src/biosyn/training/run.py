@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from biosyn.checkpoint.manifest import is_trained_as
 from biosyn.distributed.ranks import is_first
-from biosyn.files import remove_stages
+from biosyn.files import remove_partial
 from biosyn.model.biosyn import BioSyn
 from biosyn.training.identity import MAY_CHANGE, AnyConfig, Description
 from biosyn.training.log import TrainLog
@@ -78,7 +78,8 @@ def run_epochs(
     states = StateFolder(output_dir, description.identity, keep=settings.keep_last)
     state = state_of_first(states.begin(resume=settings.resume, epochs=settings.epoch) if is_first() else None)
     if is_first():
-        remove_stages(output_dir, *output_dir.glob("checkpoint_*"))
+        for folder in (output_dir, *output_dir.glob("checkpoint_*")):
+            remove_partial(folder)
     log = TrainLog(output_dir, state.values["log"] if state else ())
     if settings.epoch == 0:
         save_model(biosyn, output_dir, {"epoch": 0}, description)

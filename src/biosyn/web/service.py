@@ -9,6 +9,7 @@ from biosyn import __version__
 from biosyn.concept_ids import NO_CONCEPT, holds_genes, ontology_link, split_name_ids
 from biosyn.errors import InputError
 from biosyn.files import sha256_of
+from biosyn.index.header import ann_summary
 from biosyn.linking.file import abbreviation_method, best_links, file_cleaner, open_source, survey
 from biosyn.linking.loading import linker_settings, load_linker
 from biosyn.linking.steps import Prepared, link_at_once
@@ -231,7 +232,7 @@ class Service:
 
     def _search_info(self) -> dict[str, Any]:
         approximate = self.linker.approximate
-        return {"kind": "exact"} if approximate is None else approximate.header.summary()
+        return {"kind": "exact"} if approximate is None else ann_summary(approximate.key, approximate.measured)
 
 
 def _cut(answer: dict[str, Any], topk: int) -> dict[str, Any]:

@@ -3,7 +3,7 @@ import random
 from hypothesis import given
 from hypothesis import strategies as st
 
-from biosyn.index.approximate_build import changed, held_queries
+from biosyn.index.approximate_build import changed, perturbed_names
 
 NAMES = [f"ataxia {number} syndrome" for number in range(50)]
 
@@ -14,11 +14,11 @@ def test_a_changed_name_is_never_empty(name, seed):
 
 
 def test_they_differ_from_the_names_and_are_the_same_each_time():
-    found = held_queries(NAMES, 20, seed=3)
-    assert found == held_queries(NAMES, 20, seed=3) != held_queries(NAMES, 20, seed=4)
+    found = perturbed_names(NAMES, 20, seed=3)
+    assert found == perturbed_names(NAMES, 20, seed=3) != perturbed_names(NAMES, 20, seed=4)
     assert len(found) == 20
     assert not set(found) & set(NAMES)
 
 
 def test_a_small_dictionary_gives_fewer_and_one_letter_stays():
-    assert held_queries(["a"], 9, seed=0) == ["aa"]
+    assert perturbed_names(["a"], 9, seed=0) == ["aa"]

@@ -1,0 +1,123 @@
+"""``header.json``, the same for both kinds of index: what it is of, its sizes, and the checksums of its files."""
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Generic, TypeVar
+
+from biosyn.errors import InputError
+from biosyn.files import canonical_json, library_versions, read_json, require_folder, write_json
+from biosyn.index.arrays import CHECKSUM_BLOCK, checksums
+from biosyn.index.key import ANN_PREFIX, FORMAT_VERSION, AnnKey, IndexKey
+
+HEADER = "header.json"
+Key = TypeVar("Key", IndexKey, AnnKey)
+
+
+@dataclass(frozen=True)
+class Header(Generic[Key]):
+    """What an index holds.
+
+    Parameters
+    ----------
+    key
+        What it was made of; it gives the folder its name.
+    counts
+        The sizes that the kind of key lists.
+    files
+        File name -> ``{"bytes": ..., "blake2b": [one for each 4 MiB]}``.
+    measured
+        The recall of an approximate index against the exact search, and how that was measured.
+    libraries
+        Versions that it was made with.
+    """
+
+    key: Key
+    counts: dict[str, int]
+    files: dict[str, dict[str, Any]]
+    measured: dict[str, float]
+    libraries: dict[str, str]
+
+    def verify(self, folder: Path, files: Iterable[str] | None = None) -> None:
+        """Compare every block of every file, or of some, with its checksum; the InputError names file and bytes."""
+        for name in self.files if files is None else files:
+            path, expected = folder / name, self.files.get(name, {}).get("blake2b", [])
+            try:
+                found = checksums(path)
+            except OSError as error:
+                raise InputError(f"cannot be read: {error.strerror}", path=path) from error
+            for block in range(max(len(found), len(expected))):
+                if found[block : block + 1] != expected[block : block + 1]:
+                    first = block * CHECKSUM_BLOCK
+                    raise InputError(
+                        f"is damaged in block {block} (bytes {first} to {first + CHECKSUM_BLOCK - 1}): "
+                        "remove the index, it is built again",
+                        path=path,
+                    )
+
+
+def write_header(
+    folder: Path,
+    key: IndexKey | AnnKey,
+    counts: Mapping[str, int],
+    names: Iterable[str],
+    *,
+    measured: Mapping[str, float] | None = None,
+) -> None:
+    """Write ``header.json`` next to the named files of the folder, which are complete by now."""
+    values = {
+        "format": key.format,
+        "format_version": FORMAT_VERSION,
+        "key": asdict(key),
+        "counts": {name: counts[name] for name in key.counts},
+        "files": {
+            name: {"bytes": (folder / name).stat().st_size, "blake2b": checksums(folder / name)} for name in names
+        },
+        "measured": dict(measured or {}),
+        "libraries": library_versions(),
+    }
+    write_json(folder / HEADER, {**values, "sha256": hashlib.sha256(canonical_json(values)).hexdigest()})
+
+
+def read_header(folder: Path, kind: type[Key]) -> Header[Key]:
+    """Read ``header.json``; an InputError where it is damaged, of another kind or format, or in the wrong folder."""
+    path = require_folder(folder) / HEADER
+    values = read_json(path)
+    if values.get("format") != kind.format:
+        raise InputError(f"is not the header of a {kind.format}", path=path)
+    if values.get("format_version") != FORMAT_VERSION:
+        raise InputError(
+            f"format_version is {values.get('format_version')}, this program reads {FORMAT_VERSION}: remove the index",
+            path=path,
+        )
+    if values.pop("sha256", None) != hashlib.sha256(canonical_json(values)).hexdigest():
+        raise InputError("is damaged (its own sha256 differs): remove the index", path=path)
+    try:
+        header = Header(
+            key=kind.from_json(values["key"]),
+            counts={name: int(values["counts"][name]) for name in kind.counts},
+            files={str(name): dict(entry) for name, entry in values["files"].items()},
+            measured=dict(values["measured"]),
+            libraries=dict(values["libraries"]),
+        )
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise InputError(f"is damaged ({error!r}): remove the index", path=path) from error
+    if header.key.folder_name() != folder.absolute().name:
+        raise InputError(f"is not the index of its key, {header.key.folder_name()}: remove it", path=folder)
+    return header
+
+
+def ann_folders(index_folder: Path) -> list[Path]:
+    """Return the folders of the approximate indexes of a dictionary index, sorted."""
+    return sorted(index_folder.glob(f"{ANN_PREFIX}*"))
+
+
+def ann_summary(key: AnnKey, measured: Mapping[str, float]) -> dict[str, Any]:
+    """Return what users see of an approximate index, as JSON: what it is, and how well it finds."""
+    return {
+        "kind": key.faiss.kind,
+        "candidates": key.candidates,
+        "sparse_weight": key.sparse_weight,
+        **measured,
+    }
