@@ -88,12 +88,10 @@ def pytest_runtest_makereport(item, call):
 
 @pytest.fixture(autouse=True)
 def _logging_restored():
-    """The commands take the package's logger for themselves; give it back, so that caplog works in the next test."""
+    """The commands take the package's logger for themselves, also in fixtures; give it back, so that caplog works."""
     logger = logging.getLogger("biosyn")
-    before = logger.handlers[:], logger.level, logger.propagate
-    yield
-    logger.handlers[:], logger.propagate = before[0], before[2]
-    logger.setLevel(before[1])
+    logger.handlers[:], logger.propagate = [], True
+    logger.setLevel(logging.NOTSET)
 
 
 @pytest.fixture(scope="session")

@@ -201,6 +201,7 @@ def test_train_takes_a_hub_id_as_its_starting_encoder(hub, run, tiny_encoder, ti
 
 def test_a_hub_id_of_a_plain_encoder_says_what_can_be_done(connected, tiny_encoder):
     connected.add("someone/encoder", tiny_encoder)
-    assert (open_encoder("someone/encoder") / "config.json").is_file()
+    folder, _ = open_encoder("someone/encoder")
+    assert (folder / "config.json").is_file()
     with pytest.raises(InputError, match="someone/encoder: is an encoder alone"):
         open_checkpoint("someone/encoder")

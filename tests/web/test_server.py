@@ -6,6 +6,7 @@ import os
 import signal
 import socket
 import threading
+import time
 from contextlib import contextmanager
 from urllib.parse import urlsplit
 
@@ -227,6 +228,7 @@ def test_the_url_in_the_log_is_one_that_a_browser_takes(caplog):
     assert urlsplit(url).port == port
 
 
-def caplog_has(caplog, text):
-    while text not in caplog.text:
-        pass
+def caplog_has(caplog, text, seconds=60):
+    until = time.monotonic() + seconds
+    while text not in caplog.text and time.monotonic() < until:
+        time.sleep(0.01)
