@@ -9,6 +9,7 @@ from biosyn.encoders.sparse import SparseEncoder
 from biosyn.errors import InputError
 from biosyn.model.biosyn import BioSyn
 from biosyn.model.linker import Linker
+from biosyn.records import Name
 
 NAMES = ["ataxia", "ataxia syndrome", "breast cancer", "anemia"]
 MENTIONS = ["ataxias", "cancer of breast"]
@@ -202,7 +203,7 @@ def test_another_model_length_or_dictionary_is_another_index(tiny_checkpoint, di
     indexes = [model.index(dictionary, cache_dir=tmp_path / "cache") for model in models]
     renamed = DictionaryDataset(write_dictionary(*(f"X{row}||{name.name}" for row, name in enumerate(dictionary))))
     indexes.append(same.index(renamed, cache_dir=tmp_path / "cache"))
-    assert len({index.key.digest() for index in indexes}) == 4
+    assert len({index.key.folder_name() for index in indexes}) == 4
     for model, index in zip(models, indexes, strict=False):
         assert torch.equal(index.vectors().dense, model.embed(dictionary.names).dense)
 
@@ -210,9 +211,7 @@ def test_another_model_length_or_dictionary_is_another_index(tiny_checkpoint, di
 def test_names_that_came_to_a_dictionary_are_all_that_is_embedded(tiny_checkpoint, dictionary, tmp_path, caplog):
     biosyn = BioSyn.from_pretrained(tiny_checkpoint)
     biosyn.index(dictionary, cache_dir=tmp_path)
-    grown = DictionaryDataset(dictionary.path)
-    grown.names.append("brand new syndrome")
-    grown.cuis.append("D999999")
+    grown = dictionary.with_names([*dictionary, Name("brand new syndrome", "D999999")])
     with caplog.at_level("INFO", logger="biosyn"):
         index = biosyn.index(grown, cache_dir=tmp_path)
     assert "embedding 1 names" in caplog.text
