@@ -234,7 +234,7 @@ def test_absent_splits_leave_nothing_and_take_away_those_of_an_earlier_run(write
     assert code == 0
     assert names(out) == {*expected, "concepts.jsonl", "notes.md"}
     assert set(counts["queries"]) == set(splits.split())
-    assert "taken away, an earlier run left them: " in err
+    assert "removed what an earlier run had left: " in err
     last = splits.split()[-1]
     # 8 names of the ontology; with dev before it, test has one more
     assert counts["dictionary_names"][last] == len(dictionary_of(out, last)) == 8 + (splits == "dev test")

@@ -114,7 +114,7 @@ def _open_or_build_locked(folder: Path, build: "IndexBuild") -> DictionaryIndex:
 
 
 def _built_without_cache(cache_dir: Path, build: "IndexBuild") -> DictionaryIndex:
-    """Build in a temporary folder that is removed at once: the mapped files need no name, and a kill leaves nothing."""
+    """Build in a temporary folder that is removed once its files are mapped: from then on they need no name."""
     try:
         with tempfile.TemporaryDirectory(prefix="biosyn-index-", ignore_cleanup_errors=True) as parent:
             folder = Path(parent, build.key.folder_name())

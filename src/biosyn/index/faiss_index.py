@@ -1,4 +1,4 @@
-"""FAISS, which finds vectors of a large inner product without looking at all: the one place that imports it."""
+"""FAISS finds vectors of a large inner product without computing all products; only this module imports it."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from biosyn.errors import InputError, missing_extra
 
 GRAPH, LISTS = "hnsw", "ivf"
-CODE_BYTES = 64  # of a vector in a list (product quantization)
-SAMPLE = 100_000  # vectors that the codes and the middles of the lists are learned from, at least
+CODE_BYTES = 64  # bytes of a vector in a list (product quantization)
+SAMPLE = 100_000  # the codes and the centres of the lists are learned from so many vectors, at least
 
 
 @dataclass(frozen=True)
@@ -21,13 +21,13 @@ class FaissSettings:
     Parameters
     ----------
     kind
-        ``hnsw``, a graph of neighbours, or ``ivf``, lists of what lies near each of some middles.
+        ``hnsw``, a graph of neighbours, or ``ivf``, lists of the vectors around some centres.
     size
-        Links of a name in the graph, or number of lists.
+        The links of a name in the graph, or the number of lists.
     build_effort
-        Neighbours that are looked at to place a name in the graph; rounds of k-means for the lists.
+        The neighbours that are compared to place a name in the graph, or the rounds of k-means for the lists.
     effort
-        Names of the graph that a search keeps in sight, or lists that it reads.
+        The names of the graph that a search keeps in sight (efSearch), or the lists that it reads (nprobe).
     """
 
     kind: str
@@ -37,7 +37,7 @@ class FaissSettings:
 
 
 def require_faiss() -> Any:
-    """Return the module, working with as many threads as torch does; an InputError where it is not installed."""
+    """Return the module, set to as many threads as torch uses; an InputError if it is not installed."""
     try:
         import faiss
     except ImportError as error:
@@ -49,7 +49,7 @@ def require_faiss() -> Any:
 
 
 class FaissIndex:
-    """N vectors and what finds those of a large inner product: a graph keeps a byte a number, lists 64 a vector."""
+    """N vectors, and the graph (a byte a number) or lists (64 bytes a vector) that find those of a large product."""
 
     def __init__(self, index: Any, settings: FaissSettings):
         self._index = index
@@ -57,7 +57,7 @@ class FaissIndex:
 
     @classmethod
     def train(cls, settings: FaissSettings, sample: NDArray[np.float32], *, seed: int) -> "FaissIndex":
-        """Make an empty index; what is learned is learned from the sample, (n, D)."""
+        """Make an empty index; its codes and centres are learned from the sample, (n, D)."""
         faiss, sample = require_faiss(), _fitting(sample, settings)
         dimensions = sample.shape[1]
         code, metric = faiss.ScalarQuantizer.QT_8bit, faiss.METRIC_INNER_PRODUCT
@@ -65,11 +65,11 @@ class FaissIndex:
             index = faiss.IndexHNSWSQ(dimensions, code, settings.size, metric)
             index.hnsw.efConstruction = settings.build_effort
         else:
-            middles = faiss.IndexFlatIP(dimensions)
-            index = faiss.IndexIVFPQ(middles, dimensions, settings.size, CODE_BYTES, 8, metric)
+            centres = faiss.IndexFlatIP(dimensions)
+            index = faiss.IndexIVFPQ(centres, dimensions, settings.size, CODE_BYTES, 8, metric)
             index.cp.niter, index.cp.seed, index.pq.cp.seed = settings.build_effort, seed, seed
-            index.cp.min_points_per_centroid = 1  # small dictionaries have few names a list: no warning about it
-            middles.this.disown()  # the lists own it from here on
+            index.cp.min_points_per_centroid = 1  # no warning that small dictionaries have few names a list
+            centres.this.disown()  # the index of lists owns it from here on
             index.own_fields = True
         index.train(sample)
         return cls(index, settings)
@@ -79,7 +79,7 @@ class FaissIndex:
         self._index.add(_fitting(vectors, self.settings))
 
     def search(self, queries: NDArray[np.float32], count: int) -> NDArray[np.int64]:
-        """Return for each of M queries (M, D) the ``count`` nearest rows, (M, count); -1 where fewer were found."""
+        """Return the ``count`` nearest rows of each of M queries (M, D): (M, count), -1 where fewer were found."""
         effort = max(self.settings.effort, count) if self.settings.kind == GRAPH else self.settings.effort
         if self.settings.kind == GRAPH:
             self._index.hnsw.efSearch = effort
@@ -89,7 +89,7 @@ class FaissIndex:
         return np.asarray(rows, dtype=np.int64)
 
     def save(self, path: Path) -> None:
-        """Write it; an OSError where there is no room."""
+        """Write it to a file; an OSError if there is no room."""
         try:
             require_faiss().write_index(self._index, str(path))
         except RuntimeError as error:  # FAISS has no other kind
@@ -97,12 +97,9 @@ class FaissIndex:
 
     @classmethod
     def load(cls, path: Path, settings: FaissSettings, *, shape: tuple[int, int]) -> "FaissIndex":
-        """Read what `save` wrote. FAISS's reader trusts its file: compare its sha256 first.
+        """Read what `save` wrote; an InputError if it does not hold N vectors of D numbers.
 
-        Raises
-        ------
-        InputError
-            If it cannot be read, or does not hold N vectors of D numbers.
+        FAISS's reader trusts its file: compare its checksums first.
         """
         try:
             index = require_faiss().read_index(str(path))
@@ -117,7 +114,7 @@ class FaissIndex:
 
 
 def _fitting(vectors: NDArray[np.float32], settings: FaissSettings) -> NDArray[np.float32]:
-    """Return vectors as FAISS takes them: for lists with zeros at the end, so that every byte stands for as much."""
+    """Return vectors as FAISS takes them: for lists with zeros at the end, to a multiple of the code bytes."""
     missing = -vectors.shape[1] % CODE_BYTES if settings.kind == LISTS else 0
     return np.ascontiguousarray(np.pad(vectors, ((0, 0), (0, missing))) if missing else vectors, dtype=np.float32)
 

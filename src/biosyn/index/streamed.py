@@ -1,4 +1,4 @@
-"""The vectors of a dictionary that is larger than the memory it may take: read from disk when they are asked for."""
+"""The vectors of a dictionary that is larger than the memory it may take: read from disk block by block."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -13,16 +13,16 @@ from biosyn.retrieval.vectors import SparseRows, Vectors
 
 
 class StreamedVectors:
-    """N texts whose vectors lie on disk; what is taken of them is a copy on the device, and nothing stays behind.
+    """N texts whose vectors are on disk; what is taken is copied to the device, and its pages are freed.
 
-    A search reads the whole file once for each block of mentions, so it wants many mentions at a time.
+    A search reads the whole file once for each block of mentions, so search many mentions at a time.
 
     Parameters
     ----------
     mapped
-        The vectors as they are mapped; their TF-IDF's columns may be int32, as they are stored.
+        The mapped vectors; the columns of their TF-IDF may be int32, as they are stored.
     arrays
-        The mapped arrays themselves, whose pages are given back after each reading.
+        The mapped arrays themselves, whose pages are freed after each reading.
     device
         Where the copies are made.
     """
@@ -39,7 +39,7 @@ class StreamedVectors:
 
     @property
     def score_mode(self) -> str:
-        """As that of `Vectors`."""
+        """``hybrid``, ``dense`` or ``sparse``, by the halves that there are."""
         return self._mapped.score_mode
 
     @property
@@ -54,13 +54,13 @@ class StreamedVectors:
 
     @property
     def bytes_a_row(self) -> int:
-        """What a row of a block takes: float32 numbers, int64 columns, and the block as it is on disk."""
+        """The bytes that a row of a block takes: float32 numbers, int64 columns, and the row as it is on disk."""
         rows = self._mapped.sparse
         nonzero = 0 if rows is None else len(rows.values) // max(1, rows.count) + 1
         return 6 * self.hidden + 24 * nonzero
 
     def slice(self, start: int, stop: int) -> Vectors:
-        """Return texts ``start`` to ``stop``, which may lie past the end."""
+        """Return texts ``start`` to ``stop``, which may be past the end."""
         return self._copied(self._mapped.slice(start, stop))
 
     def take(self, rows: Tensor) -> Vectors:
@@ -70,7 +70,7 @@ class StreamedVectors:
     def _copied(self, rows: Vectors) -> Vectors:
         dense = None
         if rows.dense is not None:
-            on_cpu = self.device.type == "cpu"  # a GPU makes float32 of them itself: half the bytes to send
+            on_cpu = self.device.type == "cpu"  # a GPU converts them itself: half the bytes to send
             dense = rows.dense.to(self.device, torch.float32 if on_cpu else rows.dense.dtype, copy=True)
         sparse = None if rows.sparse is None else self._copied_rows(rows.sparse)
         release(*self._arrays)
