@@ -22,6 +22,7 @@ from urllib.parse import quote
 from common import report, sample_names
 
 from biosyn.linking.loading import load_linker
+from biosyn.settings.groups import Compute, Index
 from biosyn.settings.verbs import DemoConfig
 from biosyn.web.limits import Limits
 from biosyn.web.server import demo
@@ -130,7 +131,7 @@ def differences(replies: list[Reply], args: argparse.Namespace) -> int:
     Equal means to 1e-5 relative.
     """
     linker = load_linker(
-        args.model_name_or_path, args.dictionary_path, topk=TOPK, device="cpu", cache_dir=args.cache_dir
+        args.model_name_or_path, args.dictionary_path, Compute(device="cpu"), Index(cache_dir=args.cache_dir), topk=TOPK
     )
     answered = [reply for reply in replies if reply.status == 200]
     expected = linker.normalize([reply.mention for reply in answered], topk=TOPK)

@@ -23,6 +23,7 @@ from biosyn.linking.file import link_file
 from biosyn.linking.loading import load_linker
 from biosyn.model.linker import predict
 from biosyn.records import Query, QueryPrediction
+from biosyn.settings.groups import Compute, Index
 from biosyn.settings.verbs import LinkConfig
 
 Place = tuple[str, str, str]
@@ -135,7 +136,11 @@ def main() -> None:
         )
         link_file(config)
         linker = load_linker(
-            args.model_name_or_path, args.dictionary_path, topk=1, device="cpu", cache_dir=args.cache_dir
+            args.model_name_or_path,
+            args.dictionary_path,
+            Compute(device="cpu"),
+            Index(cache_dir=args.cache_dir),
+            topk=1,
         )
         queries = QueryDataset(args.data_dir).queries
         predictions = predict(linker.biosyn, queries, linker.dictionary, linker.names, topk=1)

@@ -15,6 +15,7 @@ from common import alternate, argument_parser, report, sample_names
 from transformers import AutoTokenizer
 
 from biosyn.linking.loading import load_linker
+from biosyn.settings.groups import Compute, Index
 
 ROOT = Path(__file__).parents[1]
 BARE = """
@@ -43,7 +44,7 @@ def main() -> None:
     bare = seconds["bare: imports and the encoder"]
     rows = [{"what": name, "seconds": found, "beyond bare": found - bare} for name, found in seconds.items()]
 
-    linker = load_linker(model, dictionary, topk=5, device="cpu", cache_dir=args.cache_dir)
+    linker = load_linker(model, dictionary, Compute(device="cpu"), Index(cache_dir=args.cache_dir), topk=5)
     mentions = sample_names(dictionary, 960)
     link = alternate({"link": lambda: linker.normalize(mentions, topk=5)}, rounds=ROUNDS_OF_MENTIONS)["link"]
     tokenizer = AutoTokenizer.from_pretrained(model)

@@ -15,6 +15,7 @@ from biosyn.linking.loading import load_linker
 from biosyn.linking.steps import link_steps
 from biosyn.mention_files.units import PROBABILITY, Link
 from biosyn.model.linker import Linker
+from biosyn.settings.groups import Compute
 from biosyn.text.abbreviations import no_abbreviations
 
 DOCUMENT = """1|t|Louis Bar syndrome (LBS) and others
@@ -134,7 +135,7 @@ def test_the_links_are_those_of_inference(link_config, tmp_path, tiny_checkpoint
     mentions = ["Ataxia", "breast tumour", "low blood-count"]
     (tmp_path / "in.jsonl").write_text("".join(json.dumps({"mention": mention}) + "\n" for mention in mentions))
     link_file(link_config(tmp_path / "in.jsonl"))
-    linker = load_linker(str(tiny_checkpoint), str(tiny_dictionary), topk=1, device="cpu")
+    linker = load_linker(str(tiny_checkpoint), str(tiny_dictionary), Compute(device="cpu"))
     for line, prediction in zip(
         (tmp_path / "linked").read_text().splitlines(), linker.normalize(mentions, topk=1), strict=True
     ):

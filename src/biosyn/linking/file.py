@@ -17,7 +17,7 @@ from biosyn.distributed.ranks import is_first, led, size
 from biosyn.errors import InputError
 from biosyn.files import sha256_of
 from biosyn.linking.journal import Done, Journal
-from biosyn.linking.loading import linker_settings, load_linker
+from biosyn.linking.loading import load_linker
 from biosyn.linking.steps import LinkSteps, Prepared, Step, link_steps, prepare, rendered, steps, texts_of
 from biosyn.mention_files.formats import MentionFile, Wanted, format_of
 from biosyn.mention_files.units import ID, NAME, PROBABILITY, SCORE, Link, Unit
@@ -58,8 +58,11 @@ def link_file(config: LinkConfig) -> dict[str, Any]:
     linker = load_linker(
         config.model_name_or_path,
         config.dictionary_path,
+        config,
+        config,
+        revision=config.revision,
+        ann=config.ann,
         calibrated=config.threshold is not None,
-        **linker_settings(config),
     )
     if "hybrid" in linker.biosyn.calibrations:
         source = _with_probabilities(source)

@@ -17,34 +17,19 @@ from biosyn.index.header import ann_summary
 from biosyn.model.biosyn import BioSyn
 from biosyn.model.embedded_dictionary import open_dictionary
 from biosyn.model.linker import Linker, require_calibration
-from biosyn.settings.groups import SEARCH_MEMORY
+from biosyn.settings.groups import Compute, Index
 from biosyn.settings.verbs import IndexConfig
-
-_OF_MODEL = ("revision", "device", "max_length", "precision", "search_memory")
-_OF_INDEX = ("cache_dir", "index_precision", "ann", "show_progress")
-
-
-def model_settings(config: object) -> dict[str, Any]:
-    """Return the settings of a verb that `load_model` takes, by name."""
-    return {name: getattr(config, name) for name in _OF_MODEL if hasattr(config, name)}
-
-
-def linker_settings(config: object) -> dict[str, Any]:
-    """Return the settings of a verb that `load_linker` takes, by name."""
-    return {name: getattr(config, name) for name in (*_OF_MODEL, *_OF_INDEX) if hasattr(config, name)}
 
 
 def load_model(
     model_name_or_path: str,
+    compute: Compute,
     *,
     revision: str | None = None,
-    device: str = "auto",
     max_length: int | None = None,
-    precision: str = "float32",
-    search_memory: int = SEARCH_MEMORY,
     calibrated_for: str | None = None,
 ) -> BioSyn:
-    """Load a model onto the device of that name.
+    """Load a model onto its device.
 
     Parameters
     ----------
@@ -55,9 +40,9 @@ def load_model(
         model_name_or_path,
         revision=revision,
         max_length=max_length,
-        device=resolve_device(device),
-        precision=precision,
-        search_memory=search_memory,
+        device=resolve_device(compute.device),
+        precision=compute.precision,
+        search_memory=compute.search_memory,
     )
     if calibrated_for is not None:
         require_calibration(biosyn, calibrated_for)
@@ -67,19 +52,14 @@ def load_model(
 def load_linker(
     model_name_or_path: str,
     dictionary_path: str,
+    compute: Compute | None = None,
+    index: Index | None = None,
     *,
-    topk: int = 1,
     revision: str | None = None,
-    device: str = "auto",
-    max_length: int | None = None,
-    precision: str = "float32",
-    search_memory: int = SEARCH_MEMORY,
-    cache_dir: str | None = None,
-    index_precision: str = "float32",
+    topk: int = 1,
     ann: bool = False,
     concepts: ConceptTable | None = None,
     calibrated: bool = False,
-    show_progress: bool = False,
     on_stage: Callable[[str, int], object] = lambda stage, total: None,
     on_names: Callable[[int], object] = lambda names: None,
 ) -> Linker:
@@ -87,11 +67,11 @@ def load_linker(
 
     Parameters
     ----------
+    compute, index
+        The machine, and the embedded dictionary; a verb's config is both. None: the defaults of the flags.
     topk
         The number of names that the dictionary must have at least.
-    revision, device, max_length, precision, search_memory
-        See `load_model`.
-    cache_dir, index_precision, ann, concepts
+    ann, concepts
         See `Linker`.
     calibrated
         Refuse a model without probabilities.
@@ -100,32 +80,25 @@ def load_linker(
     on_names
         Called with the number of names of each batch before it is embedded. It may raise.
     """
-    resolve_device(device)
+    compute, index = compute or Compute(), index or Index()
+    resolve_device(compute.device)
     if ann:
         require_faiss()
     on_stage("reading the dictionary", 0)
-    dictionary = open_dictionary(dictionary_path, cache_dir=cache_dir)
+    dictionary = open_dictionary(dictionary_path, cache_dir=index.cache_dir)
     require_names(dictionary, topk)
     on_stage("loading the model", 0)
-    biosyn = load_model(
-        model_name_or_path,
-        revision=revision,
-        device=device,
-        max_length=max_length,
-        precision=precision,
-        search_memory=search_memory,
-        calibrated_for="hybrid" if calibrated else None,
-    )
+    biosyn = load_model(model_name_or_path, compute, revision=revision, calibrated_for="hybrid" if calibrated else None)
     on_stage("embedding the dictionary", len(dictionary))
     with _counted(biosyn.get_dense_encoder().model, on_names):
         return Linker(
             biosyn,
             dictionary,
             concepts=concepts,
-            cache_dir=cache_dir,
-            index_precision=index_precision,
+            cache_dir=index.cache_dir,
+            index_precision=index.index_precision,
             ann=ann,
-            show_progress=show_progress,
+            show_progress=compute.show_progress,
         )
 
 
@@ -153,7 +126,7 @@ def build_index(config: IndexConfig) -> dict[str, Any]:
         require_faiss()  # before the hours that the embedding may take
     resolve_device(config.device)
     dictionary = open_dictionary(config.dictionary_path, cache_dir=config.cache_dir)
-    biosyn = load_model(config.model_name_or_path, **model_settings(config))
+    biosyn = load_model(config.model_name_or_path, config, revision=config.revision)
     index = biosyn.index(
         dictionary,
         cache_dir=config.cache_dir,

@@ -6,7 +6,7 @@ from typing import Any
 from biosyn.data.concepts import ConceptTable
 from biosyn.errors import InputError
 from biosyn.files import read_lines
-from biosyn.linking.loading import linker_settings, load_linker, load_model, model_settings
+from biosyn.linking.loading import load_linker, load_model
 from biosyn.model.answers import answer_json, concept_answer_json, decided, embeddings_json, explanation_json
 from biosyn.model.biosyn import BioSyn
 from biosyn.settings.verbs import InferenceConfig
@@ -20,17 +20,20 @@ def infer(config: InferenceConfig) -> dict[str, Any]:
     text = MentionCleaner().clean(config.mention)
     result: dict[str, Any] = {"mention": config.mention}
     if not config.wants_predictions or config.dictionary_path is None:
-        biosyn = load_model(config.model_name_or_path, **model_settings(config))
+        biosyn = load_model(config.model_name_or_path, config, revision=config.revision)
         return {**result, **_embeddings(biosyn, text)}
     abbreviations, typos = _abbreviations(config), _typos(config)
     needs_concepts = config.group_by_concept or config.explain
     linker = load_linker(
         config.model_name_or_path,
         config.dictionary_path,
+        config,
+        config,
+        revision=config.revision,
+        ann=config.ann,
         topk=1 if config.group_by_concept else config.topk,  # one name may have several concepts
         concepts=ConceptTable.beside(config.dictionary_path) if needs_concepts else None,
         calibrated=config.threshold is not None,
-        **linker_settings(config),
     )
     if config.wants_embeddings:
         result.update(_embeddings(linker.biosyn, text))

@@ -16,6 +16,7 @@ from biosyn.linking.loading import load_linker
 from biosyn.model.answers import predictions_json
 from biosyn.model.linker import Linker
 from biosyn.records import MentionPrediction
+from biosyn.settings.groups import Compute, Index
 from biosyn.settings.verbs import INFERENCE_TOPK
 from biosyn.text.preprocess import has_content
 
@@ -119,10 +120,10 @@ class BiosynLinker:
         return load_linker(
             settings.model,
             settings.dictionary,
-            topk=settings.topk,
-            device=settings.device,
+            Compute(device=settings.device),
+            Index(cache_dir=settings.cache_dir),
             revision=settings.revision,
-            cache_dir=settings.cache_dir,
+            topk=settings.topk,
         )
 
     # -- saving, which spaCy calls

@@ -11,7 +11,7 @@ from biosyn.errors import InputError
 from biosyn.files import sha256_of
 from biosyn.index.header import ann_summary
 from biosyn.linking.file import abbreviation_method, best_links, file_cleaner, open_source, survey
-from biosyn.linking.loading import linker_settings, load_linker
+from biosyn.linking.loading import load_linker
 from biosyn.linking.steps import Prepared, link_at_once
 from biosyn.mention_files.units import Link
 from biosyn.model.answers import (
@@ -51,10 +51,13 @@ def load_service(config: DemoConfig, loading: Loading) -> "Service":
     linker = load_linker(
         config.model_name_or_path,
         config.dictionary_path,
+        config,
+        config,
+        revision=config.revision,
+        ann=config.ann,
         topk=config.topk,
         on_stage=loading.step,
         on_names=loading.add,
-        **linker_settings(config),
     )
     loading.step("reading the concepts")
     service = Service(linker, model_name=shown_name(config.model_name_or_path))
