@@ -55,6 +55,12 @@ def test_gzip_is_unpacked_where_the_name_says_so(tmp_path):
         gzip.compress(b"one\n")[:-8] + bytes(8),  # another checksum
         gzip.compress(b"one\n")[:10] + b"\xff" * 20,
     ],
+    ids=[
+        "not gzip",
+        "cut off",
+        "another checksum",
+        "no deflate",
+    ],  # the bytes hold the time: two processes would differ
 )
 def test_gzip_that_is_damaged_is_named(tmp_path, damaged):
     with pytest.raises(InputError, match=r"a\.gz: is damaged, or no gzip file"):
