@@ -11,7 +11,7 @@ import random
 import numpy as np
 from common import alternate, report
 
-from biosyn.evaluation.figures import RESAMPLES, percentile_interval, resampled_ratios
+from biosyn.evaluation.intervals import RESAMPLES, percentile_interval, resampled_ratios
 
 PLAIN_RESAMPLES = 20
 

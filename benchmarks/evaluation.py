@@ -25,7 +25,7 @@ from embedding import plain as plain_embedding
 
 from biosyn.data.dictionary import DictionaryDataset
 from biosyn.data.queries import QueryDataset
-from biosyn.evaluation.protocols import accuracy_at_k
+from biosyn.evaluation.accuracy import accuracy_at_k
 from biosyn.model.biosyn import BioSyn
 from biosyn.records import Candidate, MentionPrediction, QueryPrediction, split_mention
 

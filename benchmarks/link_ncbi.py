@@ -18,7 +18,7 @@ from typing import NamedTuple
 
 from biosyn.concept_ids import covers_all, shares_any
 from biosyn.data.queries import QueryDataset
-from biosyn.evaluation.protocols import query_rank
+from biosyn.evaluation.accuracy import query_rank
 from biosyn.linking.file import link_file
 from biosyn.linking.loading import load_linker
 from biosyn.model.linker import predict

@@ -24,8 +24,8 @@ from common import own_peak_megabytes, report
 from biosyn.linking.file import file_cleaner, link_file, link_units, survey
 from biosyn.linking.journal import Journal
 from biosyn.linking.steps import link_steps
+from biosyn.mention_files.added_columns import ID, NAME, SCORE, Link
 from biosyn.mention_files.formats import MentionFile, Wanted
-from biosyn.mention_files.units import ID, NAME, SCORE, Link
 from biosyn.settings.verbs import LinkConfig
 from biosyn.text.abbreviations import no_abbreviations
 

@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 
 from biosyn.errors import InputError
+from biosyn.evaluation.accuracy import accuracy_at_k
 from biosyn.evaluation.compare import compare, mcnemar_exact, paired_difference, welch_test
 from biosyn.evaluation.predictions import predictions_file_json
-from biosyn.evaluation.protocols import accuracy_at_k
 from biosyn.files import write_json
 from biosyn.records import Candidate, MentionPrediction, Query, QueryPrediction
 

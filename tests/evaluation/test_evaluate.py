@@ -6,8 +6,8 @@ import pytest
 from biosyn.data.dictionary import DictionaryDataset
 from biosyn.data.queries import QueryDataset
 from biosyn.errors import InputError
+from biosyn.evaluation.accuracy import accuracy_at_k
 from biosyn.evaluation.evaluate import evaluate
-from biosyn.evaluation.protocols import accuracy_at_k
 from biosyn.model.biosyn import BioSyn
 from biosyn.model.linker import predict
 from biosyn.settings.verbs import EvalConfig

@@ -3,8 +3,8 @@ import json
 import pytest
 
 from biosyn.errors import InputError
+from biosyn.evaluation.accuracy import accuracy_at_k
 from biosyn.evaluation.predictions import predictions_file_json, read_predictions
-from biosyn.evaluation.protocols import accuracy_at_k
 from biosyn.records import Candidate, MentionPrediction, Query, QueryPrediction
 
 

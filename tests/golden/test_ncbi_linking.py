@@ -3,10 +3,10 @@
 import pytest
 
 from biosyn.data.queries import QueryDataset
+from biosyn.mention_files.added_columns import ID
 from biosyn.mention_files.formats import MentionFile, Wanted
-from biosyn.mention_files.units import ID
 from biosyn.text.abbreviations import abbreviation_finder
-from biosyn.text.cleaning import MentionCleaner
+from biosyn.text.mentions import MentionCleaner
 from biosyn.text.preprocess import read_typos
 
 pytest.importorskip("pyab3p", reason="pyab3p has no wheel for this machine")

@@ -1,7 +1,7 @@
 import pytest
 
+from biosyn.mention_files.added_columns import ID, NAME, SCORE
 from biosyn.mention_files.formats import MentionFile, Wanted
-from biosyn.mention_files.units import ID, NAME, SCORE
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from biosyn.linking.file import file_cleaner, link_file, link_units
 from biosyn.linking.journal import Journal
 from biosyn.linking.loading import load_linker
 from biosyn.linking.steps import link_steps
-from biosyn.mention_files.units import PROBABILITY, Link
+from biosyn.mention_files.added_columns import PROBABILITY, Link
 from biosyn.model.linker import Linker
 from biosyn.settings.groups import Compute
 from biosyn.text.abbreviations import no_abbreviations

@@ -7,7 +7,7 @@ import pytest
 
 from biosyn.errors import InputError
 from biosyn.linking.journal import Journal
-from biosyn.mention_files.units import Link
+from biosyn.mention_files.added_columns import Link
 
 IDENTITY = {"input": "a", "model": {"w": 1.5}}
 ERROR = {"place": "x:1", "problem": "p", "record": "r\ud800"}

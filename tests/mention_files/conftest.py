@@ -1,7 +1,7 @@
 import pytest
 
+from biosyn.mention_files.added_columns import ID, NAME, SCORE, Link
 from biosyn.mention_files.formats import MentionFile, Wanted
-from biosyn.mention_files.units import ID, NAME, SCORE, Link
 
 LINK = Link("D1|2", 'ataxia, type "1" & <é>', 12.34567)
 

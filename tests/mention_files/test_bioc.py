@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from lxml import etree
 
-from biosyn.mention_files.units import ID, NAME, SCORE
+from biosyn.mention_files.added_columns import ID, NAME, SCORE
 
 XML = """<?xml version="1.0"?>
 <!-- first -->

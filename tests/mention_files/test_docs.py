@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from biosyn.mention_files.units import ID, NAME, SCORE, Link
+from biosyn.mention_files.added_columns import ID, NAME, SCORE, Link
 
 PAGE = (Path(__file__).parents[2] / "docs" / "formats.md").read_text(encoding="utf-8")
 SECTIONS = {

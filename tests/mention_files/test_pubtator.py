@@ -5,8 +5,8 @@ from hypothesis import strategies as st
 
 from biosyn.corpora.pubtator import read_pubtator
 from biosyn.errors import InputError
+from biosyn.mention_files.added_columns import ID
 from biosyn.mention_files.pubtator import pubtator_units
-from biosyn.mention_files.units import ID
 
 BEFORE = """
 12|t|Skin tumours in A-T

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from biosyn.errors import InputError
-from biosyn.mention_files.units import ID, NAME, SCORE
+from biosyn.mention_files.added_columns import ID, NAME, SCORE
 
 NAME_FOUND = 'ataxia, type "1" & <é>'
 AFTER_A_LINE = '\tD1|2\tataxia, type "1" & <é>\t12.3457'

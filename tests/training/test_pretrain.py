@@ -13,7 +13,7 @@ from biosyn.errors import InputError
 from biosyn.model.biosyn import BioSyn
 from biosyn.model.losses import synonym_nll
 from biosyn.settings.verbs import PretrainConfig
-from biosyn.training.loop import Loop
+from biosyn.training.epoch import Loop
 from biosyn.training.pretrain import Aligner, AlignerSettings, pretrain, rate_factor
 from biosyn.training.synonyms import SynonymSets
 

@@ -17,7 +17,7 @@ from biosyn.evaluation.evaluate import evaluate
 from biosyn.model.biosyn import BioSyn
 from biosyn.settings.verbs import EvalConfig
 from biosyn.training.candidates import CandidateRetriever
-from biosyn.training.loop import Loop
+from biosyn.training.epoch import Loop
 from biosyn.training.train import train
 from biosyn.training.trainer import Trainer, TrainerSettings, make_optimizer
 

@@ -1,6 +1,7 @@
-"""Read a model folder into its parts, and write the parts as a folder.
+"""A model folder in, its parts out, and back.
 
-In: a folder in our format, a published BioSyn model, or a Hub id. Out: the dense encoder, the sparse encoder and w.
-Start with `opening.py`, which recognises the kind of model; `folder.py` saves and loads our own format, `published.py`
-reads that of the original BioSyn, and `upstream_export.py` writes it.
+In: a folder in our format, one of the original authors, a plain encoder, or a Hub id (`hub.py`). Out: TF-IDF, w and
+settings by `opening.py`, which recognises the kind: start there; the dense encoder by `encoder.py`. Our format:
+`folder.py` writes it and reads the TF-IDF, `manifest.py` is `biosyn.json`, with w. The original authors' format:
+`published.py` reads the TF-IDF and w, `upstream_export.py` writes all of it.
 """

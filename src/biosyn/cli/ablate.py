@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from biosyn.cli.common import run_command
-from biosyn.cli.flags import add_flags, make_config
+from biosyn.cli.parsing import add_flags, make_config
 from biosyn.settings.groups import Index
 from biosyn.settings.verbs import EvalConfig, TrainConfig
 

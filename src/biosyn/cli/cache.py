@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from biosyn.cli.common import run_command
-from biosyn.cli.flags import add_flags
+from biosyn.cli.parsing import add_flags
 from biosyn.settings.groups import Index
 
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from biosyn.cli.common import run_command
-from biosyn.cli.flags import add_quiet
+from biosyn.cli.parsing import add_quiet
 from biosyn.errors import InputError
 
 

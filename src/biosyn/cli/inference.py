@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from biosyn.cli.common import call_function, run_command
-from biosyn.cli.flags import add_flags, make_config
+from biosyn.cli.parsing import add_flags, make_config
 from biosyn.errors import InputError
 from biosyn.settings.verbs import INFERENCE_TOPK, InferenceConfig, LinkConfig
 

@@ -12,7 +12,7 @@ from importlib import import_module
 from typing import Any
 
 from biosyn.cli.common import call_function, run_command
-from biosyn.cli.flags import add_flags, make_config
+from biosyn.cli.parsing import add_flags, make_config
 from biosyn.settings.groups import Settings
 from biosyn.settings.verbs import CalibrateConfig, ConvertConfig, EvalConfig, PretrainConfig, TrainConfig
 

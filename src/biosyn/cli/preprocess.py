@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from biosyn.cli.common import run_command
-from biosyn.cli.flags import add_quiet, show_progress
+from biosyn.cli.parsing import add_quiet, show_progress
 from biosyn.cli.preprocess_corpora import add_corpora
 from biosyn.cli.preprocess_dictionary import add_dictionary
 from biosyn.corpora.folder import require_replaceable

@@ -5,7 +5,7 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from biosyn.cli.flags import add_quiet, show_progress
+from biosyn.cli.parsing import add_quiet, show_progress
 from biosyn.corpora import bc2gn, bc5cdr, medmentions, ncbi_disease, tac2017adr
 from biosyn.corpora.bioc import ID_KEYS, read_bioc_corpus
 from biosyn.corpora.expected_counts import EXPECTED_COUNTS, count_differences

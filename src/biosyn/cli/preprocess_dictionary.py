@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from biosyn.cli.flags import add_quiet, show_progress
+from biosyn.cli.parsing import add_quiet, show_progress
 from biosyn.data.bad_entries import ReadCounts
 from biosyn.data.concepts import CONCEPTS_FILE
 from biosyn.errors import InputError

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from biosyn.cli.common import run_command
-from biosyn.cli.flags import add_flags, chosen_device, show_progress
+from biosyn.cli.parsing import add_flags, chosen_device, show_progress
 from biosyn.errors import InputError, missing_extra
 from biosyn.files import sha256_of
 from biosyn.settings.groups import Compute

@@ -1,5 +1,6 @@
 """Several processes as one.
 
-In: what torchrun sets in the environment. Out: work dealt to ranks and results gathered from them; everything here is
-a no-op for one process. Start with `ranks.py`.
+In: what torchrun sets in the environment (`environment.py`). Out: work dealt to ranks and results gathered from them.
+Start with `ranks.py`, which passes everything through where there is one process. `launch.py` joins the processes and
+handles the death of one; `biosyn.cli.common` prints that, and resumes after a restart.
 """

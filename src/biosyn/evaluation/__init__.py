@@ -1,7 +1,8 @@
-"""Predictions in, figures out.
+"""A model, a dictionary and queries with gold ids in, figures out.
 
-In: a model, and queries with gold ids. Out: Acc@k and other figures with intervals, and the report, an HTML page. Start
-with `evaluate.py`, the verb of eval.py. `protocols.py` defines when a query is right, `figures.py` makes intervals. A
-new metric is a function in `protocols.py` or `reliability.py` and one entry in `Outcomes.measures` of `outcomes.py`.
-`calibrate.py` and `compare.py` are two more verbs.
+Out: Acc@k and other figures with intervals, and the report, an HTML page. Start with `evaluate.py`, the verb of
+eval.py. `accuracy.py` decides when a query is right and computes the Acc@k that eval.py prints; `outcomes.py` makes
+`metrics.json`, `intervals.py` its means and intervals. A new figure: of hits, a function in `accuracy.py` and an
+entry in `Outcomes.measures`; of probabilities, `confidence_json` in `reliability.py`. More verbs: `calibrate.py`,
+`compare.py`.
 """

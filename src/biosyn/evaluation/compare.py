@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from biosyn.errors import InputError
-from biosyn.evaluation.figures import (
+from biosyn.evaluation.accuracy import hits_at, query_ranks
+from biosyn.evaluation.intervals import (
     LEVEL,
     RESAMPLES,
     SEED,
@@ -22,7 +23,6 @@ from biosyn.evaluation.figures import (
     sampling_units,
 )
 from biosyn.evaluation.predictions import read_predictions
-from biosyn.evaluation.protocols import hits_at, query_ranks
 from biosyn.records import QueryPrediction
 
 logger = logging.getLogger(__name__)

@@ -11,10 +11,10 @@ from biosyn.data.dictionary import require_names
 from biosyn.data.queries import QueryDataset
 from biosyn.devices import resolve_device
 from biosyn.distributed.ranks import is_first
+from biosyn.evaluation.accuracy import accuracy_at_k
 from biosyn.evaluation.hidden import Hidden, embed_searched, open_hidden
 from biosyn.evaluation.outcomes import Outcomes, metrics_json, metrics_table
 from biosyn.evaluation.predictions import PREDICTIONS_FILE, predictions_file_json
-from biosyn.evaluation.protocols import accuracy_at_k
 from biosyn.evaluation.references import outcomes_of, read_references
 from biosyn.evaluation.reliability import confidence_json
 from biosyn.evaluation.report.charts import require_matplotlib

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from biosyn.evaluation.figures import RESAMPLES, SEED, Figure, Measure, figures_of, interval_json, sampling_units
-from biosyn.evaluation.protocols import hits_at, reciprocal_ranks
+from biosyn.evaluation.accuracy import hits_at, reciprocal_ranks
+from biosyn.evaluation.intervals import RESAMPLES, SEED, Figure, Measure, figures_of, interval_json, sampling_units
 from biosyn.evaluation.slices import Slice
 
 FigureKey = tuple[str, ...]

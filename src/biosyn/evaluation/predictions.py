@@ -7,7 +7,7 @@ from typing import Any
 
 from biosyn.concept_ids import shares_any
 from biosyn.errors import InputError
-from biosyn.evaluation.protocols import accuracy_at_k
+from biosyn.evaluation.accuracy import accuracy_at_k
 from biosyn.model.answers import probability_json, scores_json
 from biosyn.records import Candidate, MentionPrediction, Query, QueryPrediction
 

@@ -12,8 +12,8 @@ from biosyn.data.concepts import CONCEPTS_FILE, ConceptTable
 from biosyn.data.dictionary import DictionaryDataset
 from biosyn.data.queries import read_queries
 from biosyn.errors import InputError
+from biosyn.evaluation.accuracy import found_at_all, gold_ids, query_ranks, refined_members, strict_hits
 from biosyn.evaluation.outcomes import Outcomes
-from biosyn.evaluation.protocols import found_at_all, gold_ids, query_ranks, refined_members, strict_hits
 from biosyn.evaluation.slices import (
     Slice,
     by_abbreviation,

@@ -7,9 +7,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from biosyn.concept_ids import shares_any
-from biosyn.evaluation.figures import Measure, figures_of
+from biosyn.evaluation.accuracy import hits_at
+from biosyn.evaluation.intervals import Measure, figures_of
 from biosyn.evaluation.outcomes import Outcomes
-from biosyn.evaluation.protocols import hits_at
 from biosyn.records import MentionPrediction, QueryPrediction
 
 BINS = 10

@@ -6,7 +6,7 @@ from collections.abc import Set as AbstractSet
 from typing import NamedTuple
 
 from biosyn.concept_ids import is_composite
-from biosyn.evaluation.protocols import gold_ids
+from biosyn.evaluation.accuracy import gold_ids
 from biosyn.records import Query, split_mention
 from biosyn.text.preprocess import TextPreprocess
 

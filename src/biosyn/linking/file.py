@@ -19,14 +19,15 @@ from biosyn.files import sha256_of
 from biosyn.linking.journal import Done, Journal
 from biosyn.linking.loading import load_linker
 from biosyn.linking.steps import LinkSteps, Prepared, Step, link_steps, prepare, rendered, steps, texts_of
+from biosyn.mention_files.added_columns import ID, NAME, PROBABILITY, SCORE, Link
 from biosyn.mention_files.formats import MentionFile, Wanted, format_of
-from biosyn.mention_files.units import ID, NAME, PROBABILITY, SCORE, Link, Unit
+from biosyn.mention_files.units import Unit
 from biosyn.model.answers import NO_NAME
 from biosyn.model.linker import Linker
 from biosyn.retrieval.confidence import is_unsure
 from biosyn.settings.verbs import DOCUMENT_FORMATS, LinkConfig
 from biosyn.text.abbreviations import AbbreviationFinder, abbreviation_finder
-from biosyn.text.cleaning import LONGEST, MentionCleaner
+from biosyn.text.mentions import LONGEST, MentionCleaner
 from biosyn.text.preprocess import read_typos
 
 logger = logging.getLogger(__name__)

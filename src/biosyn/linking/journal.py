@@ -22,7 +22,7 @@ from filelock import FileLock, Timeout
 
 from biosyn.errors import InputError
 from biosyn.files import require_writable
-from biosyn.mention_files.units import Link
+from biosyn.mention_files.added_columns import Link
 
 _TABLES = """
 CREATE TABLE IF NOT EXISTS run (row INTEGER PRIMARY KEY CHECK (row = 1), identity TEXT NOT NULL, done TEXT NOT NULL);

@@ -11,7 +11,7 @@ from biosyn.model.answers import answer_json, concept_answer_json, decided, embe
 from biosyn.model.biosyn import BioSyn
 from biosyn.settings.verbs import InferenceConfig
 from biosyn.text.abbreviations import abbreviation_finder
-from biosyn.text.cleaning import MentionCleaner
+from biosyn.text.mentions import MentionCleaner
 from biosyn.text.preprocess import read_typos
 
 

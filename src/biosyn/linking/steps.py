@@ -5,8 +5,9 @@ from typing import NamedTuple
 
 from biosyn.distributed.ranks import gathered_objects, rank
 from biosyn.errors import InputError
-from biosyn.mention_files.units import Link, Mention, Unit
-from biosyn.text.cleaning import MentionCleaner
+from biosyn.mention_files.added_columns import Link
+from biosyn.mention_files.units import Mention, Unit
+from biosyn.text.mentions import MentionCleaner
 
 MENTIONS = 512
 UNITS = 4096

@@ -11,11 +11,12 @@ from typing import Any
 
 from biosyn.errors import InputError
 from biosyn.files import open_binary
+from biosyn.mention_files.added_columns import Link, added_texts, already_linked
 from biosyn.mention_files.bioc_documents import BiocAnnotation, BiocDocument, annotation_problem
 from biosyn.mention_files.bioc_json import json_document, json_pieces
 from biosyn.mention_files.bioc_xml import add_infons, to_bytes, xml_document, xml_pieces
 from biosyn.mention_files.json_places import JsonObject, ParsedJson, with_members_of
-from biosyn.mention_files.units import Link, Mention, Unit, added_texts, already_linked, bad_unit, plain_unit
+from biosyn.mention_files.units import Mention, Unit, bad_unit, plain_unit
 
 Infons = tuple[Any, dict[str, str]]
 """The source of an annotation, an XML element or JSON object, and the infons to add to it."""

@@ -5,17 +5,9 @@ from io import BufferedReader
 from pathlib import Path
 from typing import Any
 
+from biosyn.mention_files.added_columns import Link, added_fields, already_linked
 from biosyn.mention_files.json_places import parse_json, skip_blanks, with_members
-from biosyn.mention_files.units import (
-    Link,
-    Mention,
-    Unit,
-    added_fields,
-    already_linked,
-    bad_unit,
-    record_unit,
-    units_of_lines,
-)
+from biosyn.mention_files.units import Mention, Unit, bad_unit, record_unit, units_of_lines
 
 
 def jsonl_units(stream: BufferedReader, path: str | Path, *, field: str, keys: Sequence[str]) -> Iterator[Unit]:

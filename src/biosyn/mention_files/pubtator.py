@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from biosyn.errors import InputError
-from biosyn.mention_files.units import NOT_UTF8, Link, Mention, Unit, added_texts, decoded, raw_lines, split_line
+from biosyn.mention_files.added_columns import Link, added_texts
+from biosyn.mention_files.units import NOT_UTF8, Mention, Unit, decoded, raw_lines, split_line
 
 TITLE = re.compile(r"([^|\t]*)\|t\|(.*)", re.DOTALL)
 _ABSTRACT = re.compile(r"([^|\t]*)\|a\|(.*)", re.DOTALL)

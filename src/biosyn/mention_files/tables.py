@@ -12,13 +12,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 from biosyn.errors import InputError
+from biosyn.mention_files.added_columns import Link, added_texts, already_linked
 from biosyn.mention_files.units import (
     NOT_UTF8,
-    Link,
     Mention,
     Unit,
-    added_texts,
-    already_linked,
     bad_unit,
     plain_unit,
     raw_lines,

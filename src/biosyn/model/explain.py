@@ -8,7 +8,7 @@ from biosyn.data.concepts import Concept, ConceptTable
 from biosyn.data.dictionary import DictionaryDataset
 from biosyn.encoders.sparse import NgramPart, SparseEncoder, ngrams_in_common
 from biosyn.records import Candidate, Name
-from biosyn.text.cleaning import Step
+from biosyn.text.mentions import Step
 
 
 class ConceptNames(NamedTuple):

@@ -29,7 +29,7 @@ from biosyn.retrieval.score_parts import ScoreParts
 from biosyn.retrieval.search import TopNames
 from biosyn.retrieval.vectors import NameVectors, Vectors
 from biosyn.settings.verbs import INFERENCE_TOPK
-from biosyn.text.cleaning import MentionCleaner
+from biosyn.text.mentions import MentionCleaner
 from biosyn.text.preprocess import TextPreprocess
 
 _CLEANER = MentionCleaner()

@@ -1,4 +1,6 @@
-"""What each verb can be told: its settings, declared once.
+"""What each verb can be told, declared once.
 
-In: nothing. Out: one frozen record a verb, whose fields are its flags. Start with `verbs.py`.
+In: nothing. Out: a frozen record whose fields are the flags: one for a verb, two for inference (a mention, a file).
+Start with `verbs.py`: a flag of train.py alone is a field of `TrainConfig`, and of the same name in `TrainerSettings`
+or `RunSettings` of `biosyn.training`. Flags of several verbs are in `groups.py`.
 """

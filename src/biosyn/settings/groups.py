@@ -1,7 +1,7 @@
 """Groups of settings, each setting declared once: its type, default, help, choices and check.
 
-A verb's record in `verbs.py` has groups as bases, so its fields are flat: ``config.epoch``. `biosyn.cli.flags` makes a
-flag of every field and a section of ``--help`` of every group.
+A verb's record in `verbs.py` has groups as bases, so its fields are flat: ``config.epoch``. `biosyn.cli.parsing`
+makes a flag of every field and a section of ``--help`` of every group.
 """
 
 import dataclasses

@@ -6,7 +6,7 @@ from torch import Tensor
 
 from biosyn.data.dictionary import DictionaryDataset
 from biosyn.data.queries import QueryDataset
-from biosyn.evaluation.protocols import accuracy_at_k
+from biosyn.evaluation.accuracy import accuracy_at_k
 from biosyn.model.biosyn import BioSyn
 from biosyn.model.linker import predict
 from biosyn.records import Query

@@ -104,7 +104,7 @@ class AlignerSettings:
 class Aligner:
     """The method of self-alignment: in an epoch each concept comes once, with two of its names.
 
-    `biosyn.training.loop.Loop` runs the epochs.
+    `biosyn.training.epoch.Loop` runs the epochs.
 
     Parameters
     ----------

@@ -9,9 +9,9 @@ from biosyn.checkpoint.manifest import is_trained_as
 from biosyn.distributed.ranks import is_first
 from biosyn.files import remove_partial
 from biosyn.model.biosyn import BioSyn
+from biosyn.training.epoch import Loop, Method
 from biosyn.training.identity import MAY_CHANGE, AnyConfig, Description
 from biosyn.training.log import TrainLog
-from biosyn.training.loop import Loop, Method
 from biosyn.training.states import StateFolder, state_of_first
 
 if TYPE_CHECKING:

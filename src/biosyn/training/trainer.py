@@ -67,7 +67,7 @@ class TrainerSettings:
 class Trainer:
     """The method of the paper: an epoch retrieves the candidates, then each step changes the encoder and w of a BioSyn.
 
-    `biosyn.training.loop.Loop` runs the epochs. Several ranks divide the names and the mentions of each batch among
+    `biosyn.training.epoch.Loop` runs the epochs. Several ranks divide the names and the mentions of each batch among
     them, and learn what one process would.
 
     Parameters

@@ -16,7 +16,7 @@ from biosyn.web.base import ProblemError
 from biosyn.web.handlers import ReadyBase
 
 if TYPE_CHECKING:
-    from biosyn.mention_files.units import Link
+    from biosyn.mention_files.added_columns import Link
     from biosyn.web.service import Service
 
 CHUNK = 64  # mentions, after which others have their turn

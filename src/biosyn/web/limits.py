@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from biosyn.text.cleaning import LONGEST
+from biosyn.text.mentions import LONGEST
 
 
 @dataclass(frozen=True, kw_only=True)

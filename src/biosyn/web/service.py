@@ -13,7 +13,7 @@ from biosyn.index.header import ann_summary
 from biosyn.linking.file import abbreviation_method, best_links, file_cleaner, open_source, survey
 from biosyn.linking.loading import load_linker
 from biosyn.linking.steps import Prepared, link_at_once
-from biosyn.mention_files.units import Link
+from biosyn.mention_files.added_columns import Link
 from biosyn.model.answers import (
     NO_CONCEPT_JSON,
     answer_json,
@@ -27,7 +27,7 @@ from biosyn.model.linker import Linker
 from biosyn.records import Candidate, ConceptPrediction
 from biosyn.settings.verbs import DemoConfig
 from biosyn.text.abbreviations import abbreviation_finder, no_abbreviations
-from biosyn.text.cleaning import MentionCleaner
+from biosyn.text.mentions import MentionCleaner
 from biosyn.web.loading import Loading
 
 NAMES, CONCEPTS, EMBEDDING = "names", "concepts", "embedding"

@@ -3,7 +3,7 @@ import math
 import numpy as np
 import pytest
 
-from biosyn.evaluation.figures import (
+from biosyn.evaluation.intervals import (
     Figure,
     Measure,
     figures_of,
@@ -84,7 +84,7 @@ def test_each_resample_draws_as_many_documents_as_there_are():
 
 def test_blocks_are_the_same_draws_as_one_array(monkeypatch):
     whole = np.concatenate(list(resample_counts(4, resamples=50)))
-    monkeypatch.setattr("biosyn.evaluation.figures._DRAWS_AT_A_TIME", 12)  # three resamples at a time
+    monkeypatch.setattr("biosyn.evaluation.intervals._DRAWS_AT_A_TIME", 12)  # three resamples at a time
     blocks = list(resample_counts(4, resamples=50))
     assert len(blocks) == 17
     assert np.array_equal(np.concatenate(blocks), whole)

@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from biosyn.data.queries import read_queries
-from biosyn.evaluation.protocols import accuracy_at_k, first_hit, is_strict_hit, query_rank, refined_members
+from biosyn.evaluation.accuracy import accuracy_at_k, first_hit, is_strict_hit, query_rank, refined_members
 from biosyn.records import Candidate, MentionPrediction, Query, QueryPrediction
 
 IDS = st.sampled_from("ABCD")

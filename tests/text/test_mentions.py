@@ -4,7 +4,7 @@ from hypothesis import strategies as st
 
 from biosyn.errors import InputError
 from biosyn.text.abbreviations import abbreviation_finder, expand
-from biosyn.text.cleaning import LONGEST, MentionCleaner
+from biosyn.text.mentions import LONGEST, MentionCleaner
 from biosyn.text.preprocess import TextPreprocess, has_content
 
 PAIRS = {"AT": "Ataxia-Telangiectasia", "a": "b"}
