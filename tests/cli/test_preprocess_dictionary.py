@@ -79,8 +79,8 @@ def test_malformed_lines_stop_the_run_or_are_counted(run, table, tmp_path):
             ["--from", "csv", "table.csv", "--output", "out.txt", "--taxon", "9606"],
             "--taxon is not an option of the format",
         ),
-        (["--diff", "a.txt", "b.txt", "--output", "out.txt"], "--diff stands alone"),
-        (["--diff", "a.txt", "b.txt", "--taxon", "9606"], "--diff stands alone"),
+        (["--diff", "a.txt", "b.txt", "--output", "out.txt"], "--diff allows no other flag"),
+        (["--diff", "a.txt", "b.txt", "--taxon", "9606"], "--diff allows no other flag"),
     ],
 )
 def test_bad_arguments_are_named_and_nothing_is_written(run, table, tmp_path, monkeypatch, arguments, message):

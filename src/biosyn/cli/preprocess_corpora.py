@@ -1,4 +1,4 @@
-"""The corpora that ``preprocess.py`` reads: their flags, and the one way from documents to BioSyn's files."""
+"""The corpora that ``preprocess.py`` reads: their flags, and the way from documents to BioSyn's files."""
 
 import argparse
 import logging
@@ -25,7 +25,7 @@ Corpus = Mapping[str, Sequence[Document]]
 
 
 class _Verb(NamedTuple):
-    """A corpus: its help, the flags that it has beside those of all, and how it is read.
+    """A corpus: its help, its own flags in addition to the common ones, and its reader.
 
     ``published`` gives the key of its `EXPECTED_COUNTS`, ``composites`` what is done with mentions of several ids.
     """
@@ -130,20 +130,20 @@ def file_flags(parser: argparse.ArgumentParser) -> None:
     for split in SPLITS:
         parser.add_argument(f"--{split}", metavar="FILE", help=f"the {split} set; one split at least is needed")
     _add_types(parser, "types of mentions")
-    parser.add_argument("--id_prefix", default="", help="is taken off every id: UMLS:")
+    parser.add_argument("--id_prefix", default="", help="prefix to remove from every id, for example UMLS:")
     _add_typo_path(parser)
     _add_dev_share(parser)
 
 
 def bioc_flags(parser: argparse.ArgumentParser) -> None:
-    """Add what all files have, and where the ids stand."""
+    """Add the flags of all files, and the keys under which the ids are."""
     file_flags(parser)
     parser.add_argument(
         "--id_keys",
         nargs="+",
         default=ID_KEYS,
         metavar="KEY",
-        help=f"infons of an annotation of which the first that it has holds its ids (default: {', '.join(ID_KEYS)})",
+        help=f"infons; the first that an annotation has holds its ids (default: {', '.join(ID_KEYS)})",
     )
 
 
@@ -156,8 +156,10 @@ def _add_typo_path(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_dev_share(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--dev_share", type=float, help="share of the train documents that becomes dev (default: none)")
-    parser.add_argument("--seed", type=int, default=0, help="draws these documents (default: 0)")
+    parser.add_argument(
+        "--dev_share", type=float, help="fraction of the train documents that becomes dev (default: none)"
+    )
+    parser.add_argument("--seed", type=int, default=0, help="chooses these documents (default: 0)")
 
 
 def _add_types(parser: argparse.ArgumentParser, what: str) -> None:

@@ -68,7 +68,7 @@ def _dictionary(args: argparse.Namespace) -> dict[str, Any]:
     options = {name: value for name, value in vars(args).items() if name in OPTIONS}
     if args.diff:
         if args.path or args.format or args.output or options:
-            raise InputError("--diff stands alone: give nothing but --limit with it")
+            raise InputError("--diff allows no other flag but --limit")
         return dictionary_diff(*args.diff, limit=max(args.limit, 0))
     if not (args.path and args.format and args.output):
         raise InputError("give --from FORMAT PATH --output FILE, or --diff A B")

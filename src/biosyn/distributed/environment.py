@@ -1,4 +1,4 @@
-"""What torchrun tells a process about itself, and who speaks for all of them; nothing of torch is imported for it."""
+"""The settings of torchrun in the environment of a process, and which process prints; torch is not imported."""
 
 import io
 import os
