@@ -23,7 +23,7 @@ reproduce-ncbi: $(STAMP)
 	$(BIN)/python recipes/reproduce_ncbi.py --raw_dir "$(RAW)" --output_dir reproduced $(if $(SEEDS),--seeds $(SEEDS))
 
 test: $(STAMP)
-	$(BIN)/python -m pytest -q -rs -n $(WORKERS)
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -rs -n $(WORKERS)
 
 test-slow: $(STAMP)
 	$(BIN)/python -m pytest -q -rs -m slow
