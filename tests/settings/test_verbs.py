@@ -1,4 +1,5 @@
 import dataclasses
+from pathlib import Path
 
 import pytest
 
@@ -85,3 +86,14 @@ def test_the_edge_of_what_is_allowed_is_allowed(changes):
 def test_a_bad_evaluation_setting_is_named(changes, flag):
     with pytest.raises(InputError, match=flag):
         EvalConfig(**EVAL, **changes)
+
+
+def test_none_is_a_value_only_where_it_is_the_default():
+    assert TrainConfig(**TRAIN, pooling=None).pooling is None
+    for changes in ({"precision": None}, {"output_dir": None}):
+        with pytest.raises(InputError, match=f"--{next(iter(changes))} "):
+            TrainConfig(**{**TRAIN, **changes})
+
+
+def test_an_output_folder_may_be_a_path():
+    assert EvalConfig(**EVAL, output_dir=Path("out")).output_dir == Path("out")

@@ -250,7 +250,7 @@ def test_other_settings_and_data_are_named(tiny_config, tmp_path, write_dictiona
     queries = write_queries(("ataxia", "D1"))
     for changes, what in (
         ({"seed": 1}, "--seed is 1 (it was 0)"),
-        ({"learning_rate": 0.5, "topk": 5}, "--learning_rate is 0.5 (it was 1e-05), --topk is 5 (it was 6)"),
+        ({"learning_rate": 0.5, "topk": 5}, "--topk is 5 (it was 6), --learning_rate is 0.5 (it was 1e-05)"),
         ({"train_dictionary_path": str(dictionary)}, "the content of --train_dictionary_path has changed"),
         ({"train_dir": str(queries)}, "the content of --train_dir has changed"),
         (

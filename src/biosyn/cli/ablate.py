@@ -1,4 +1,4 @@
-"""biosyn ablate: the paper's ablation, score mode x share of dense candidates x iterative retrieval or not.
+"""biosyn ablate: the paper's ablation of score mode, fraction of dense candidates and iterative retrieval.
 
 Choose by dev, not by test: give the train, dev and dev dictionary files of a corpus.
 """
@@ -14,8 +14,7 @@ from biosyn.settings.verbs import EvalConfig, TrainConfig
 
 DENSE_RATIOS = (0.0, 0.25, 0.5, 0.75, 1.0)
 
-
-# settings of every training of an ablation
+# settings that all trainings of an ablation share
 TRAINING = (
     "max_length",
     "initial_sparse_weight",
@@ -42,7 +41,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     add("--dictionary_path", required=True, help="dictionary of the evaluation")
     add("--data_dir", required=True, help="folder of .concept files to measure on")
     add("--output_dir", required=True, help="for ablation.jsonl and the models; given again, the ablation is resumed")
-    add("--dense_ratios", nargs="+", type=float, default=list(DENSE_RATIOS), metavar="FRACTION", help="%(default)s")
+    text = f"fractions of dense candidates to train with (default: {' '.join(f'{ratio:g}' for ratio in DENSE_RATIOS)})"
+    add("--dense_ratios", nargs="+", type=float, default=list(DENSE_RATIOS), metavar="FRACTION", help=text)
     add_flags(parser, TrainConfig, only=TRAINING)
     add_flags(parser, Index, only=("cache_dir",))
     return run_command(_ablate, parser, argv)

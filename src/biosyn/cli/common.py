@@ -1,8 +1,6 @@
 """What every command shares: logging to stderr, the result as JSON on stdout, bad input as exit code 2."""
 
 import argparse
-import json
-import logging
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -18,8 +16,6 @@ from biosyn.distributed.environment import (
     wait_for_first,
 )
 from biosyn.errors import InputError
-
-logger = logging.getLogger("biosyn")
 
 
 def run_command(
@@ -59,6 +55,8 @@ def run_command(
             print(f"{parser.prog}: stopped", file=sys.stderr)
         return 130
     if result is not None and launched_rank() == 0:
+        import json  # here, as below, so that --help does not wait for it
+
         print(json.dumps(result, ensure_ascii=False, indent=2))
     return 0
 
@@ -84,6 +82,9 @@ def _print_error(command: str, message: str) -> None:
 
 
 def _configure_logging(*, quiet: bool) -> None:
+    import logging
+
+    logger = logging.getLogger("biosyn")
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(logging.Formatter(f"%(asctime)s {prefix()}%(message)s", datefmt="%H:%M:%S"))
     logger.handlers[:] = [handler]

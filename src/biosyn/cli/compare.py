@@ -20,8 +20,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="biosyn compare", description=__doc__)
     parser.add_argument("runs", nargs="*", metavar="RUN", help="two runs, A and B")
-    parser.add_argument("--a", nargs="+", default=[], metavar="RUN", help="in place of A: a run a seed")
-    parser.add_argument("--b", nargs="+", default=[], metavar="RUN", help="in place of B: a run a seed")
+    parser.add_argument("--a", nargs="+", default=[], metavar="RUN", help="in place of A: one run per seed")
+    parser.add_argument("--b", nargs="+", default=[], metavar="RUN", help="in place of B: one run per seed")
     add_quiet(parser)
     return parser
 

@@ -1,4 +1,4 @@
-"""``preprocess.py``: corpora and ontologies to the files that training and evaluation read."""
+"""preprocess.py: corpora and ontologies to the files that training and evaluation read."""
 
 import argparse
 from collections.abc import Sequence

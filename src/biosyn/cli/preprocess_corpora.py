@@ -27,7 +27,7 @@ Corpus = Mapping[str, Sequence[Document]]
 class _Verb(NamedTuple):
     """A corpus: its help, its own flags in addition to the common ones, and its reader.
 
-    ``published`` gives the key of its `EXPECTED_COUNTS`, ``composites`` what is done with mentions of several ids.
+    ``published`` gives the key of its `EXPECTED_COUNTS`, ``composites`` the default of the flag.
     """
 
     help: str
@@ -35,28 +35,6 @@ class _Verb(NamedTuple):
     read: Callable[[argparse.Namespace, ReadCounts], Corpus]
     published: Callable[[argparse.Namespace], str] = lambda args: str(args.corpus)
     composites: str = "split"
-
-
-def _files(args: argparse.Namespace) -> dict[str, str]:
-    files = {split: path for split in SPLITS if (path := getattr(args, split))}
-    if not files:
-        raise InputError("no split: give --train, --dev or --test")
-    return files
-
-
-def _form(args: argparse.Namespace) -> PubTatorForm:
-    return PubTatorForm(parts=True, relations=True, types=_types(args), id_prefix=args.id_prefix, loose_ids=True)
-
-
-def _read_bioc(args: argparse.Namespace, counts: ReadCounts) -> Corpus:
-    return {
-        split: read_bioc_corpus(path, form=_form(args), id_keys=args.id_keys, counts=counts)
-        for split, path in _files(args).items()
-    }
-
-
-def _types(args: argparse.Namespace) -> frozenset[str]:
-    return frozenset(kind.lower() for kind in args.types)
 
 
 def add_common_flags(parser: argparse.ArgumentParser, *, composites: str) -> None:
@@ -164,6 +142,28 @@ def _add_dev_share(parser: argparse.ArgumentParser) -> None:
 
 def _add_types(parser: argparse.ArgumentParser, what: str) -> None:
     parser.add_argument("--types", nargs="+", default=[], metavar="TYPE", help=f"keep these {what} (default: all)")
+
+
+def _read_bioc(args: argparse.Namespace, counts: ReadCounts) -> Corpus:
+    return {
+        split: read_bioc_corpus(path, form=_form(args), id_keys=args.id_keys, counts=counts)
+        for split, path in _files(args).items()
+    }
+
+
+def _files(args: argparse.Namespace) -> dict[str, str]:
+    files = {split: path for split in SPLITS if (path := getattr(args, split))}
+    if not files:
+        raise InputError("no split: give --train, --dev or --test")
+    return files
+
+
+def _form(args: argparse.Namespace) -> PubTatorForm:
+    return PubTatorForm(parts=True, relations=True, types=_types(args), id_prefix=args.id_prefix, loose_ids=True)
+
+
+def _types(args: argparse.Namespace) -> frozenset[str]:
+    return frozenset(kind.lower() for kind in args.types)
 
 
 _VERBS = {

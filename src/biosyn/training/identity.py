@@ -23,6 +23,26 @@ NOT_SETTINGS = {
 }
 MAY_CHANGE = {"device", "search_memory"}  # settings that a resumed run may change
 
+# The order of the settings in manifests and training states: it keeps the bytes of these files when groups of settings
+# change. A newer setting comes after these, so it need not be added here.
+_FIRST = ("max_length", "seed", "device", "draft")
+_LAST = ("search_memory", "save_checkpoint_all", "keep_best")
+ORDER: dict[type, tuple[str, ...]] = {
+    TrainConfig: (
+        *_FIRST,
+        *("topk", "learning_rate", "weight_decay", "train_batch_size", "epoch", "initial_sparse_weight"),
+        *("keep_sparse_weight", "dense_ratio", "fixed_candidates", "pooling", "similarity", "temperature"),
+        *("precision", "gradient_accumulation_steps", "gradient_checkpointing"),
+        *_LAST,
+    ),
+    PretrainConfig: (
+        *_FIRST,
+        *("epoch", "train_batch_size", "group_size", "learning_rate", "weight_decay", "warmup", "temperature"),
+        *("pooling", "initial_sparse_weight", "precision"),
+        *_LAST,
+    ),
+}
+
 
 class Description(NamedTuple):
     """The description of a run.
@@ -67,8 +87,9 @@ def describe_training(config: AnyConfig, *, names: int, mentions: int = 0) -> di
 
 
 def describe_settings(config: AnyConfig) -> dict[str, Any]:
-    """Return the flags that decide what is learned."""
-    return {key: value for key, value in asdict(config).items() if key not in NOT_SETTINGS}
+    """Return the flags that decide what is learned, in the order of the manifests so far."""
+    settings = {key: value for key, value in asdict(config).items() if key not in NOT_SETTINGS}
+    return {key: settings[key] for key in ORDER[type(config)]} | settings
 
 
 def output_folder(config: AnyConfig) -> Path:
