@@ -75,7 +75,8 @@ def settings(verb: type[Record]) -> type[Record]:
 def group(part: type[Record]) -> type[Record]:
     """Make a class a group of settings: a base of records, and none itself.
 
-    So it gets no methods of a record, which for 15 groups would take a tenth of the time of ``--help``.
+    So it gets no methods of a record, which for 15 groups would take a tenth of the time of ``--help``. `Compute` and
+    `Index` are used as values, so they are records.
     """
     return dataclass(frozen=True, kw_only=True, init=False, repr=False, eq=False)(part)
 
@@ -157,7 +158,7 @@ class Queries(Settings):
     data_dir: str = setting("folder of .concept files, for example processed_test")
 
 
-@group
+@settings
 class Compute(Settings):
     """The machine."""
 
@@ -176,7 +177,7 @@ class Compute(Settings):
     show_progress: bool = setting("no progress bars, warnings only", default=False)
 
 
-@group
+@settings
 class Index(Settings):
     """The embedded dictionary."""
 
