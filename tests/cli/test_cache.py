@@ -1,38 +1,21 @@
-import json
-
 import pytest
 
-from biosyn.cli.cache import main
-from biosyn.cli.inference import main as inference
-
 
 @pytest.fixture
-def cache(capsys, tmp_path):
+def cache(command, tmp_path):
     """Function: arguments -> (exit code, JSON of stdout or None, stderr)."""
-
-    def call(*arguments):
-        code = main([*arguments, "--cache_dir", str(tmp_path / "cache")])
-        printed = capsys.readouterr()
-        return code, json.loads(printed.out) if printed.out else None, printed.err
-
-    return call
+    return lambda *arguments: command("cache", *arguments, "--cache_dir", tmp_path / "cache")
 
 
 @pytest.fixture
-def link(capsys, tiny_checkpoint, tiny_dictionary, tmp_path):
-    """Function: link a mention with the cache -> (predictions, stderr)."""
+def link(command, tiny_checkpoint, tiny_dictionary, tmp_path):
+    """Function: flags -> the predictions for a mention, linked with the cache, and stderr."""
 
-    def call(mention="ataxia", *flags_as_they_are):
-        flags = {
-            "--model_name_or_path": tiny_checkpoint,
-            "--dictionary_path": tiny_dictionary,
-            "--cache_dir": tmp_path / "cache",
-            "--mention": mention,
-            "--device": "cpu",
-        }
-        assert inference([*(str(part) for pair in flags.items() for part in pair), *flags_as_they_are]) == 0
-        printed = capsys.readouterr()
-        return json.loads(printed.out)["predictions"], printed.err
+    def call(*flags):
+        data = {"--model_name_or_path": tiny_checkpoint, "--dictionary_path": tiny_dictionary, "--device": "cpu"}
+        code, found, err = command("inference", data, "--cache_dir", tmp_path / "cache", "--mention", "ataxia", *flags)
+        assert code == 0, err
+        return found["predictions"], err
 
     return call
 
@@ -45,7 +28,7 @@ def test_an_empty_cache_lists_nothing(cache):
 @pytest.mark.parametrize("flags", [["--precision", "bfloat16"], ["--index_precision", "float16"]])
 def test_vectors_of_another_precision_are_another_index_with_nearly_the_same_scores(link, cache, flags):
     exact, _ = link()
-    found, log = link("ataxia", *flags)
+    found, log = link(*flags)
     assert "embedding 40 names" in log
     assert len(cache("ls")[1]["indexes"]) == 2
     assert found[0]["name"] == exact[0]["name"] == "ataxia"
@@ -54,7 +37,7 @@ def test_vectors_of_another_precision_are_another_index_with_nearly_the_same_sco
 
 
 def test_a_search_in_little_memory_gives_the_same(link):
-    assert link("ataxia", "--search_memory", "1")[0] == link()[0]
+    assert link("--search_memory", "1")[0] == link()[0]
 
 
 def test_the_second_run_embeds_nothing_and_answers_the_same(link):

@@ -7,51 +7,42 @@ import shutil
 import pytest
 
 from biosyn.checkpoint.manifest import load_manifest
-from biosyn.cli.main import main
 from biosyn.model.biosyn import BioSyn
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def calibrated(calibrated_checkpoint):
     """A copy of the tiny checkpoint, calibrated on the tiny corpus."""
     return calibrated_checkpoint
 
 
-def flags(model, dictionary, *others):
-    required = ["--model_name_or_path", model, "--dictionary_path", dictionary, "--device", "cpu"]
-    return [str(part) for part in (*required, *others)]
+@pytest.fixture
+def flags(calibrated, tiny_dictionary):
+    """Function: model -> the flags of all verbs here."""
+
+    def make(model=calibrated):
+        return {"--model_name_or_path": model, "--dictionary_path": tiny_dictionary, "--device": "cpu"}
+
+    return make
 
 
 @pytest.fixture
-def answer(calibrated, tiny_dictionary, capsys):
-    """Function: flags of inference.py -> its JSON."""
-
-    def run(*others):
-        assert main(["inference", *flags(calibrated, tiny_dictionary, *others)]) == 0
-        return json.loads(capsys.readouterr().out)
-
-    return run
-
-
-def fails(capsys, code):
-    captured = capsys.readouterr()
-    assert (code, captured.out) == (2, "")
-    (line,) = captured.err.splitlines()
-    return line
+def answer(result, flags):
+    """Function: flags of inference.py --mention ataxia, or of another mention -> its JSON."""
+    return lambda *others, mention="ataxia": result("inference", flags(), "--mention", mention, *others)
 
 
 # -- the command
 
 
-def test_stdout_tells_the_fit_and_how_reliable_it_is(tmp_path, tiny_checkpoint, tiny_dictionary, tiny_queries, capsys):
+def test_stdout_tells_the_fit_and_how_reliable_it_is(result, flags, tmp_path, tiny_checkpoint, tiny_queries):
     model = shutil.copytree(tiny_checkpoint, tmp_path / "model")
-    assert main(["calibrate", *flags(model, tiny_dictionary, "--data_dir", tiny_queries)]) == 0
-    result = json.loads(capsys.readouterr().out)
-    assert list(result["weights"]) == ["score", "gap", "log_odds", "exact"]
-    assert (result["mentions"], result["documents"]) == (23, 3)  # 21 queries, two of them of two parts
-    assert sum(row["size"] for row in result["reliability"]) == 23
-    assert 0 <= result["ece"] <= 1
-    assert result["fitted_on"]["queries"]["documents"] == 3
+    found = result("calibrate", flags(model), "--data_dir", tiny_queries)
+    assert list(found["weights"]) == ["score", "gap", "log_odds", "exact"]
+    assert (found["mentions"], found["documents"]) == (23, 3)  # 21 queries, two of them of two parts
+    assert sum(row["size"] for row in found["reliability"]) == 23
+    assert 0 <= found["ece"] <= 1
+    assert found["fitted_on"]["queries"]["documents"] == 3
 
 
 def test_the_manifest_and_the_card_hold_it(calibrated):
@@ -62,48 +53,42 @@ def test_the_manifest_and_the_card_hold_it(calibrated):
     assert "cross-validated" in card
 
 
-def test_another_score_mode_is_calibrated_beside_it(tmp_path, calibrated, tiny_dictionary, tiny_queries):
+def test_another_score_mode_is_calibrated_beside_it(result, flags, tmp_path, calibrated, tiny_queries):
     model = shutil.copytree(calibrated, tmp_path / "model")
     before = load_manifest(model).calibration["hybrid"]
-    assert (
-        main(["calibrate", *flags(model, tiny_dictionary, "--data_dir", tiny_queries, "--score_mode", "sparse")]) == 0
-    )
+    result("calibrate", flags(model), "--data_dir", tiny_queries, "--score_mode", "sparse")
     found = load_manifest(model).calibration
     assert set(found) == {"hybrid", "sparse"}
     assert found["hybrid"] == before != found["sparse"]
 
 
-def test_hidden_concepts_are_recorded(tmp_path, tiny_checkpoint, tiny_dictionary, tiny_queries, capsys):
+def test_hidden_concepts_are_recorded(result, flags, tmp_path, tiny_checkpoint, tiny_queries):
     model = shutil.copytree(tiny_checkpoint, tmp_path / "model")
-    hidden = ("--hide_concepts", "0.2", "--seed", "1")
-    assert main(["calibrate", *flags(model, tiny_dictionary, "--data_dir", tiny_queries, *hidden)]) == 0
-    found = json.loads(capsys.readouterr().out)["fitted_on"]
+    hidden = {"--hide_concepts": 0.2, "--seed": 1}
+    found = result("calibrate", flags(model) | hidden, "--data_dir", tiny_queries)["fitted_on"]
     assert (found["hidden_concepts"], found["seed"]) == (3, 1)  # of 15 ids
     assert found["dictionary"]["names"] < 40
     assert "3 concepts hidden" in (model / "README.md").read_text(encoding="utf-8")
 
 
-def test_a_plain_encoder_is_refused_before_the_work(tiny_encoder, tiny_dictionary, tiny_queries, capsys):
-    code = main(["calibrate", *flags(tiny_encoder, tiny_dictionary, "--data_dir", tiny_queries)])
-    assert "lacks biosyn.json" in fails(capsys, code)
+def test_a_plain_encoder_is_refused_before_the_work(refused, flags, tiny_encoder, tiny_queries):
+    assert "lacks biosyn.json" in refused("calibrate", flags(tiny_encoder), "--data_dir", tiny_queries)
 
 
-@pytest.mark.parametrize("share", ["-0.1", "1", "nan"])
-def test_a_share_that_is_none_is_refused(calibrated, tiny_dictionary, tiny_queries, capsys, share):
-    code = main(
-        ["calibrate", *flags(calibrated, tiny_dictionary, "--data_dir", tiny_queries, "--hide_concepts", share)]
-    )
-    assert "--hide_concepts" in fails(capsys, code)
+@pytest.mark.parametrize("fraction", ["-0.1", "1", "nan"])
+def test_a_fraction_that_is_none_is_refused(refused, flags, tiny_queries, fraction):
+    line = refused("calibrate", flags(), "--data_dir", tiny_queries, "--hide_concepts", fraction)
+    assert "--hide_concepts must be at least 0 and below 1" in line
 
 
 # -- what becomes of it
 
 
-def test_it_is_loaded_and_saved_with_the_model(calibrated, tmp_path):
+def test_it_is_loaded_and_saved_with_the_model(result, calibrated, tmp_path):
     biosyn = BioSyn.from_pretrained(calibrated)
     biosyn.save_model(tmp_path / "again")
     assert load_manifest(tmp_path / "again").calibration == load_manifest(calibrated).calibration
-    assert main(["convert", "--model_name_or_path", str(calibrated), "--output_dir", str(tmp_path / "converted")]) == 0
+    result("convert", {"--model_name_or_path": calibrated, "--output_dir": tmp_path / "converted"})
     assert load_manifest(tmp_path / "converted").calibration == load_manifest(calibrated).calibration
 
 
@@ -131,52 +116,51 @@ def test_texts_cut_elsewhere_have_other_scores_and_no_probability(calibrated):
     assert BioSyn.from_pretrained(calibrated, max_length=20).calibrations == {}
 
 
-def test_training_goes_on_without_it(calibrated, tmp_path, tiny_dictionary, tiny_queries):
-    required = ["--train_dictionary_path", tiny_dictionary, "--train_dir", tiny_queries, "--output_dir", tmp_path]
-    settings = ["--model_name_or_path", calibrated, "--device", "cpu", "--epoch", "1", "--topk", "4"]
-    assert main(["train", *(str(part) for part in (*required, *settings))]) == 0
+def test_training_goes_on_without_it(result, calibrated, tmp_path, tiny_dictionary, tiny_queries):
+    required = {"--train_dictionary_path": tiny_dictionary, "--train_dir": tiny_queries, "--output_dir": tmp_path}
+    settings = {"--model_name_or_path": calibrated, "--device": "cpu", "--epoch": 1, "--topk": 4}
+    result("train", required, settings)
     assert load_manifest(tmp_path).calibration == {}
 
 
 @pytest.mark.parametrize("damage", [[], {"hybrid": {}}, {"hybrid": {"intercept": "x"}}])
-def test_a_damaged_calibration_is_named(calibrated, tmp_path, tiny_dictionary, capsys, damage):
+def test_a_damaged_calibration_is_named(refused, flags, calibrated, tmp_path, damage):
     model = shutil.copytree(calibrated, tmp_path / "model")
     manifest = json.loads((model / "biosyn.json").read_text())
     (model / "biosyn.json").write_text(json.dumps({**manifest, "calibration": damage or [1]}))
-    code = main(["inference", *flags(model, tiny_dictionary, "--mention", "ataxia")])
-    assert "biosyn.json: is damaged" in fails(capsys, code)
+    assert "biosyn.json: is damaged" in refused("inference", flags(model), "--mention", "ataxia")
 
 
 # -- inference.py --mention
 
 
 def test_the_probability_comes_after_the_known_keys(answer):
-    result = answer("--mention", "ataxia")
+    result = answer()
     assert list(result) == ["mention", "predictions", "probability"]
     assert 0 < result["probability"] < 1
-    assert answer("--mention", "ataxia", "--topk", "1")["probability"] == result["probability"]
-    assert answer("--mention", "ataxia", "--topk", "30")["probability"] == result["probability"]
+    assert answer("--topk", "1")["probability"] == result["probability"]
+    assert answer("--topk", "30")["probability"] == result["probability"]
 
 
 def test_below_the_threshold_the_answer_is_minus_one(answer):
-    probability = answer("--mention", "ataxia")["probability"]
+    probability = answer()["probability"]
     above, below = (str(probability + shift) for shift in (1e-9, -1e-9))
-    refused = answer("--mention", "ataxia", "--threshold", above)
+    refused = answer("--threshold", above)
     assert refused["predictions"] == [{"name": "", "id": "-1"}]
     assert refused["probability"] == probability
-    assert len(answer("--mention", "ataxia", "--threshold", below)["predictions"]) == 5
+    assert len(answer("--threshold", below)["predictions"]) == 5
 
 
 def test_concepts_are_refused_by_the_same_probability(answer):
-    probability = answer("--mention", "ataxia")["probability"]
-    grouped = answer("--mention", "ataxia", "--group_by_concept")
+    probability = answer()["probability"]
+    grouped = answer("--group_by_concept")
     assert (list(grouped), grouped["probability"]) == (["mention", "concepts", "probability"], probability)
-    refused = answer("--mention", "ataxia", "--group_by_concept", "--threshold", "1")
+    refused = answer("--group_by_concept", "--threshold", "1")
     assert refused["concepts"] == [{"ids": ["-1"], "preferred_name": None, "name": ""}]
 
 
 def test_the_reasons_come_with_the_probability(answer):
-    assert answer("--mention", "ataxia", "--explain")["probability"] == answer("--mention", "ataxia")["probability"]
+    assert answer("--explain")["probability"] == answer()["probability"]
 
 
 @pytest.mark.parametrize(
@@ -188,13 +172,11 @@ def test_the_reasons_come_with_the_probability(answer):
         (("--threshold", "0.5", "--show_embeddings"), "--show_embeddings"),
     ],
 )
-def test_a_threshold_that_decides_nothing_is_refused(calibrated, tiny_dictionary, capsys, others, reason):
-    assert reason in fails(
-        capsys, main(["inference", *flags(calibrated, tiny_dictionary, "--mention", "ataxia", *others)])
-    )
+def test_a_threshold_that_decides_nothing_is_refused(refused, flags, others, reason):
+    assert reason in refused("inference", flags(), "--mention", "ataxia", *others)
 
 
-def test_a_threshold_needs_a_calibrated_model(tiny_checkpoint, tiny_dictionary, tiny_queries, tmp_path, capsys):
+def test_a_threshold_needs_a_calibrated_model(refused, flags, tiny_checkpoint, tiny_queries, tmp_path):
     (tmp_path / "in.txt").write_text("ataxia\n")
     file = ("--input", tmp_path / "in.txt", "--output", tmp_path / "out.txt")
     for verb, others in (
@@ -202,8 +184,7 @@ def test_a_threshold_needs_a_calibrated_model(tiny_checkpoint, tiny_dictionary, 
         ("inference", file),
         ("eval", ("--data_dir", tiny_queries, "--output_dir", tmp_path / "eval")),
     ):
-        code = main([verb, *flags(tiny_checkpoint, tiny_dictionary, "--threshold", "0.5", *others)])
-        assert "run biosyn calibrate" in fails(capsys, code)
+        assert "run biosyn calibrate" in refused(verb, flags(tiny_checkpoint), "--threshold", "0.5", *others)
     assert not (tmp_path / "out.txt").exists()
 
 
@@ -211,13 +192,13 @@ def test_a_threshold_needs_a_calibrated_model(tiny_checkpoint, tiny_dictionary, 
 
 
 @pytest.fixture
-def link(calibrated, tiny_dictionary, tmp_path):
+def link(result, calibrated, flags, tmp_path):
     """Function: flags -> the rows of a linked CSV of three mentions, the first and the last the same."""
 
     def run(*others, model=calibrated):
         (tmp_path / "in.csv").write_text("mention\nataxia\nqqq\nataxia\n")
         file = ("--input", tmp_path / "in.csv", "--output", tmp_path / "out.csv")
-        assert main(["inference", *flags(model, tiny_dictionary, *file, *others)]) == 0
+        result("inference", flags(model), *file, *others)
         with (tmp_path / "out.csv").open() as stream:
             return list(csv.DictReader(stream))
 
@@ -225,7 +206,7 @@ def link(calibrated, tiny_dictionary, tmp_path):
 
 
 def test_a_file_gets_probabilities_and_minus_one_below_the_threshold(link, answer):
-    sure, unsure = (answer("--mention", mention)["probability"] for mention in ("ataxia", "qqq"))
+    sure, unsure = (answer(mention=mention)["probability"] for mention in ("ataxia", "qqq"))
     assert [row["biosyn_probability"] for row in link()] == [f"{p:.4f}" for p in (sure, unsure, sure)]
     middle = str((sure + unsure) / 2)
     rows = link("--threshold", middle)
@@ -247,12 +228,12 @@ def test_a_model_that_is_not_calibrated_adds_none(link, tiny_checkpoint):
 # -- eval.py
 
 
-def test_eval_tells_risk_and_answers(calibrated, tiny_dictionary, tiny_queries, tmp_path, capsys):
-    others = ("--data_dir", tiny_queries, "--output_dir", tmp_path, "--threshold", "0.5", "--save_predictions")
-    assert main(["eval", *flags(calibrated, tiny_dictionary, *others)]) == 0
+def test_eval_tells_risk_and_answers(result, flags, tiny_queries, tmp_path):
+    others = {"--data_dir": tiny_queries, "--output_dir": tmp_path, "--threshold": 0.5}
+    printed = result("eval", flags() | others, "--save_predictions")
     found = json.loads((tmp_path / "metrics.json").read_text())["confidence"]
     saved = json.loads((tmp_path / "predictions_eval.json").read_text())
-    assert saved["acc1"] == json.loads(capsys.readouterr().out)["acc1"]  # a threshold changes no ranking
+    assert saved["acc1"] == printed["acc1"]  # a threshold changes no ranking
     sure = [min(m["probability"] for m in query["mentions"]) for query in saved["queries"]]
     right = [all(m["candidates"][0]["label"] for m in query["mentions"]) for query in saved["queries"]]
     nil = [query["mentions"][0]["golden_cui"] == "-1" for query in saved["queries"]]
@@ -266,9 +247,9 @@ def test_eval_tells_risk_and_answers(calibrated, tiny_dictionary, tiny_queries, 
     assert found["risk_coverage"][-1]["risk"] == pytest.approx(1 - saved["acc1"])
 
 
-def test_hidden_concepts_leave_queries_without_one(calibrated, tiny_dictionary, tiny_queries, tmp_path):
-    others = ("--data_dir", tiny_queries, "--output_dir", tmp_path, "--hide_concepts", "0.4", "--threshold", "0.5")
-    assert main(["eval", *flags(calibrated, tiny_dictionary, *others)]) == 0
+def test_hidden_concepts_leave_queries_without_one(result, flags, tiny_queries, tmp_path):
+    others = {"--data_dir": tiny_queries, "--output_dir": tmp_path, "--hide_concepts": 0.4, "--threshold": 0.5}
+    result("eval", flags() | others)
     metrics = json.loads((tmp_path / "metrics.json").read_text())
     assert metrics["hidden_concepts"] == 6
     recall = metrics["protocols"]["lenient"]["recall_dictionary"]
@@ -276,6 +257,6 @@ def test_hidden_concepts_leave_queries_without_one(calibrated, tiny_dictionary, 
     assert metrics["confidence"]["nil"] == 21 - recall["total"] > 1
 
 
-def test_figures_of_a_hidden_dictionary_are_not_recorded(calibrated, tiny_dictionary, tiny_queries, capsys):
-    others = ("--data_dir", tiny_queries, "--hide_concepts", "0.4", "--record_as", "test")
-    assert "--record_as" in fails(capsys, main(["eval", *flags(calibrated, tiny_dictionary, *others)]))
+def test_figures_of_a_hidden_dictionary_are_not_recorded(refused, flags, tiny_queries):
+    others = {"--data_dir": tiny_queries, "--hide_concepts": 0.4, "--record_as": "test"}
+    assert "--record_as" in refused("eval", flags() | others)

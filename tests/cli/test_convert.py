@@ -1,24 +1,20 @@
-import json
 import shutil
 
 import numpy as np
 import pytest
 
 from biosyn.checkpoint.manifest import load_manifest
-from biosyn.cli.main import main
 from biosyn.model.biosyn import BioSyn
 
 NAMES = ["ataxia telangiectasia", "breast cancer"]
 
 
 @pytest.fixture
-def convert(capsys):
+def convert(command):
     """Function: model, output folder, flags -> (exit code, JSON of stdout or None, stderr)."""
 
     def call(model, output, *flags):
-        code = main(["convert", "--model_name_or_path", str(model), "--output_dir", str(output), *flags])
-        printed = capsys.readouterr()
-        return code, json.loads(printed.out) if printed.out else None, printed.err
+        return command("convert", {"--model_name_or_path": model, "--output_dir": output}, *flags)
 
     return call
 

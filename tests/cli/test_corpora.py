@@ -1,11 +1,10 @@
 """The corpora of preprocess.py, each from a sample in its own layout to the files that training reads."""
 
 import gzip
-import json
 
 import pytest
 
-from biosyn.cli.preprocess import main
+from biosyn.cli.main import main
 from biosyn.corpora import bc5cdr, expected_counts
 from biosyn.corpora.folder import FILES, FOLDERS, TRAINDEV
 from biosyn.data.queries import read_queries
@@ -35,15 +34,13 @@ def write(tmp_path):
 
 
 @pytest.fixture
-def run(write, tmp_path, capsys):
-    """Function: the verb and its flags -> exit code, the JSON result or None, and stderr."""
+def run(write, tmp_path, command):
+    """Function: the corpus and its flags -> exit code, the JSON result or None, and stderr."""
     dictionary = write("dictionary.txt", DICTIONARY)
 
-    def call(verb, *flags, abbreviations="schwartz-hearst"):
-        common = ["--dictionary", dictionary, "--output_dir", tmp_path / "out", "--abbreviations", abbreviations]
-        code = main([verb, *map(str, [*flags, *common])])
-        captured = capsys.readouterr()
-        return code, json.loads(captured.out) if captured.out else None, captured.err
+    def call(corpus, *flags, abbreviations="schwartz-hearst"):
+        common = {"--dictionary": dictionary, "--output_dir": tmp_path / "out", "--abbreviations": abbreviations}
+        return command("preprocess", corpus, *flags, common)
 
     return call
 
@@ -278,7 +275,7 @@ def test_an_input_of_a_split_is_not_overwritten(write, run, tmp_path):
 @pytest.mark.parametrize("flags", [["bc5cdr", "--type", "gene"], ["medmentions", "--version", "x"], ["tac2017adr"]])
 def test_bad_flags_are_exit_2(flags, capsys):
     with pytest.raises(SystemExit) as caught:
-        main(flags)
+        main(["preprocess", *flags])
     assert caught.value.code == 2
     assert "usage: preprocess.py" in capsys.readouterr().err
 

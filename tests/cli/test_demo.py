@@ -12,7 +12,6 @@ from urllib.request import urlopen
 import pytest
 
 import biosyn
-from biosyn.cli.demo import main
 
 ROOT = Path(__file__).parents[2]
 URL = r"serving (http://127\.0\.0\.1:[1-9]\d*/)$"
@@ -27,11 +26,11 @@ def start(tmp_path, tiny_checkpoint, tiny_dictionary):
     log = tmp_path / "log"
     tiny = ("--model_name_or_path", tiny_checkpoint, "--dictionary_path", tiny_dictionary)
 
-    def run(*flags, model=tiny, cwd=None):
-        command = [sys.executable, ROOT / "demo.py", *model, "--device", "cpu", *flags]
+    def run(*flags):
+        command = [sys.executable, ROOT / "demo.py", *tiny, "--device", "cpu", *flags]
         environment = {**os.environ, "PYTHONPATH": str(Path(biosyn.__file__).parents[1])}
         with log.open("w") as file:
-            processes.append(subprocess.Popen(command, stdout=subprocess.PIPE, stderr=file, env=environment, cwd=cwd))
+            processes.append(subprocess.Popen(command, stdout=subprocess.PIPE, stderr=file, env=environment))
         return processes[-1], log.read_text
 
     yield run
@@ -48,6 +47,7 @@ def busy_port():
         yield taken.getsockname()[1]
 
 
+@pytest.mark.slow
 def test_it_serves_until_it_is_told_to_stop(start):
     process, log = start("--port", "0", "--topk", "3", "--show_predictions")
     url = wait_for(process, log, URL)
@@ -62,6 +62,7 @@ def test_it_serves_until_it_is_told_to_stop(start):
     assert "Traceback" not in log()
 
 
+@pytest.mark.slow
 def test_killed_and_started_again_it_is_ready_from_the_warm_index(start):
     process, log = start("--port", "0")
     url = wait_for(process, log, URL)
@@ -75,27 +76,25 @@ def test_killed_and_started_again_it_is_ready_from_the_warm_index(start):
     assert answer_of(url) == before
 
 
-def test_with_no_arguments_it_serves_what_the_quickstart_made(start, tiny_checkpoint, tiny_dictionary, tmp_path):
-    (tmp_path / "quickstart" / "data").mkdir(parents=True)
-    (tmp_path / "quickstart" / "model").symlink_to(tiny_checkpoint)
-    (tmp_path / "quickstart" / "data" / "test_dictionary.txt").symlink_to(tiny_dictionary)
-    process, log = start("--port", "0", model=(), cwd=tmp_path)
-    url = wait_for(process, log, URL)
-    wait_for(process, log, READY)
-    with urlopen(f"{url}api/v1/info", timeout=PATIENCE) as response:
-        assert json.load(response)["dictionary"]["name"] == "test_dictionary.txt"
-
-
-def test_with_no_arguments_and_no_quickstart_it_says_what_to_do(tmp_path, monkeypatch, capsys):
+def test_with_no_arguments_it_serves_what_the_quickstart_made(command, tmp_path, monkeypatch):
+    model, dictionary = Path("quickstart", "model"), Path("quickstart", "data", "test_dictionary.txt")
     monkeypatch.chdir(tmp_path)
-    assert main([]) == 2
-    assert "quickstart/model: not there: run make quickstart, or give" in error_line(capsys)
+    for path in (model, dictionary):
+        path.mkdir(parents=True)
+    served = []
+    monkeypatch.setattr("biosyn.web.server.demo", served.append)
+    assert command("demo", "--show_predictions") == (0, None, "")
+    assert [(config.model_name_or_path, config.dictionary_path) for config in served] == [(str(model), str(dictionary))]
 
 
-def test_a_port_in_use_is_found_before_anything_is_loaded(busy_port, capsys):
-    flags = ["--model_name_or_path", "no_such_model", "--dictionary_path", "no_such_file", "--port", str(busy_port)]
-    assert main(flags) == 2
-    assert error_line(capsys).startswith(f"demo.py: error: cannot listen on http://127.0.0.1:{busy_port}/ (")
+def test_with_no_arguments_and_no_quickstart_it_says_what_to_do(refused, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert "quickstart/model: not there: run make quickstart, or give" in refused("demo")
+
+
+def test_a_port_in_use_is_found_before_anything_is_loaded(refused, busy_port):
+    flags = {"--model_name_or_path": "no_such_model", "--dictionary_path": "no_such_file", "--port": busy_port}
+    assert refused("demo", flags).startswith(f"demo.py: error: cannot listen on http://127.0.0.1:{busy_port}/ (")
 
 
 @pytest.mark.parametrize(
@@ -109,9 +108,8 @@ def test_a_port_in_use_is_found_before_anything_is_loaded(busy_port, capsys):
         (["--dictionary_path", "d", "--port", "65536"], "--port must be between 0 and 65535"),
     ],
 )
-def test_bad_input_is_one_line_and_exit_code_2(flags, said, capsys):
-    assert main(["--model_name_or_path", "no_such_model", "--port", "0", *flags]) == 2
-    assert said in error_line(capsys)
+def test_bad_input_is_one_line_and_exit_code_2(refused, flags, said):
+    assert said in refused("demo", "--model_name_or_path", "no_such_model", "--port", "0", *flags)
 
 
 @pytest.mark.parametrize(
@@ -122,10 +120,9 @@ def test_bad_input_is_one_line_and_exit_code_2(flags, said, capsys):
         (["--device", "tpu"], "unknown device 'tpu'"),
     ],
 )
-def test_what_is_found_while_loading_ends_the_server_with_one_line(flags, said, tiny_dictionary, capsys):
-    given = ["--model_name_or_path", "m", "--dictionary_path", str(tiny_dictionary), "--port", "0", "--quiet"]
-    assert main([*given, *flags]) == 2
-    assert said in error_line(capsys)
+def test_what_is_found_while_loading_ends_the_server_with_one_line(refused, flags, said, tiny_dictionary):
+    given = {"--model_name_or_path": "m", "--dictionary_path": tiny_dictionary, "--port": 0}
+    assert said in refused("demo", given, "--quiet", *flags)
 
 
 def wait_for(process, log, pattern):
@@ -141,11 +138,3 @@ def wait_for(process, log, pattern):
 def answer_of(url):
     with urlopen(f"{url}normalize/?string=ataxia", timeout=PATIENCE) as response:
         return json.load(response)
-
-
-def error_line(capsys):
-    """Return the only line of stderr; stdout is empty."""
-    captured = capsys.readouterr()
-    assert captured.out == ""
-    (line,) = captured.err.splitlines()
-    return line

@@ -1,51 +1,24 @@
-import json
-
 import pytest
 
-from biosyn.cli.inference import main
 from biosyn.model.answers import concepts_json, explanation_json, predictions_json
 from biosyn.model.biosyn import BioSyn
 
 
-def test_stdout_is_one_json_object(tiny_checkpoint, tiny_dictionary, capsys):
-    model = ["--model_name_or_path", str(tiny_checkpoint), "--device", "cpu"]
-    assert main([*model, "--dictionary_path", str(tiny_dictionary), "--mention", "Ataxia", "--topk", "2"]) == 0
-    result = json.loads(capsys.readouterr().out)
-    assert result["mention"] == "Ataxia"
-    assert len(result["predictions"]) == 2
-
-
-def test_an_empty_mention_ends_with_exit_2_and_one_line(tiny_checkpoint, capsys):
-    assert main(["--model_name_or_path", str(tiny_checkpoint), "--mention", " - "]) == 2
-    printed = capsys.readouterr()
-    assert printed.out == ""
-    assert len(printed.err.splitlines()) == 1
-    assert "no letter or digit" in printed.err
-
-
-def test_predictions_without_a_dictionary_end_with_exit_2(tiny_checkpoint, capsys):
-    assert main(["--model_name_or_path", str(tiny_checkpoint), "--mention", "x", "--show_predictions"]) == 2
-    assert "--dictionary_path" in capsys.readouterr().err
-
-
-def test_a_cut_mention_is_counted_in_one_warning(tiny_checkpoint, tiny_dictionary, capsys):
-    flags = ["--model_name_or_path", str(tiny_checkpoint), "--dictionary_path", str(tiny_dictionary)]
-    assert main([*flags, "--mention", "ataxia " * 100, "--device", "cpu"]) == 0
-    lines = [line for line in capsys.readouterr().err.splitlines() if "mentions are cut at 25 tokens" in line]
-    assert len(lines) == 1
-    assert "1 of 1 mentions" in lines[0]
+@pytest.fixture
+def model(tiny_checkpoint):
+    return {"--model_name_or_path": tiny_checkpoint, "--device": "cpu"}
 
 
 @pytest.fixture
-def printed(tiny_checkpoint, tiny_dictionary, capsys):
+def printed(result, model, tiny_dictionary):
     """Function: flags -> the JSON that inference.py prints for them, with the tiny model and dictionary."""
+    return lambda *flags: result("inference", model, "--dictionary_path", tiny_dictionary, *flags)
 
-    def run(*flags):
-        model = ["--model_name_or_path", str(tiny_checkpoint), "--dictionary_path", str(tiny_dictionary)]
-        assert main([*model, "--device", "cpu", *flags]) == 0
-        return json.loads(capsys.readouterr().out)
 
-    return run
+def test_a_cut_mention_is_counted_in_one_warning(command, model, tiny_dictionary):
+    _, _, log = command("inference", model, "--dictionary_path", tiny_dictionary, "--mention", "ataxia " * 100)
+    (line,) = [line for line in log.splitlines() if "mentions are cut at 25 tokens" in line]
+    assert "1 of 1 mentions" in line
 
 
 def test_the_command_gives_what_the_python_api_gives(printed, tiny_checkpoint, tiny_dictionary):
@@ -106,6 +79,8 @@ def test_both_answers_can_come_with_the_embeddings(printed):
 @pytest.mark.parametrize(
     ("flags", "said"),
     [
+        (["--mention", " - "], "no letter or digit"),
+        (["--show_predictions"], "--show_predictions needs --dictionary_path"),
         (["--group_by_concept"], "--group_by_concept needs --dictionary_path"),
         (["--explain"], "--explain needs --dictionary_path"),
         (["--dictionary_path", "D", "--explain", "--group_by_concept"], "choose one"),
@@ -119,23 +94,16 @@ def test_both_answers_can_come_with_the_embeddings(printed):
         ),
         (["--dictionary_path", "D", "--explain", "--document", "missing.txt"], "missing.txt: cannot be read"),
         (["--dictionary_path", "D", "--explain", "--typo_path", "missing.txt"], "missing.txt: cannot be read"),
-        (["--dictionary_path", "D", "--group_by_concept", "--topk", "0"], "--topk must be at least 1"),
     ],
 )
-def test_bad_input_is_one_line_and_exit_code_2(flags, said, tiny_checkpoint, tiny_dictionary, capsys):
-    flags = [str(tiny_dictionary) if flag == "D" else flag for flag in flags]
-    assert main(["--model_name_or_path", str(tiny_checkpoint), "--mention", "ataxia", "--device", "cpu", *flags]) == 2
-    captured = capsys.readouterr()
-    assert captured.out == ""
-    (line,) = captured.err.splitlines()
-    assert said in line
+def test_bad_input_is_one_line_and_exit_code_2(refused, model, flags, said, tiny_dictionary):
+    flags = [tiny_dictionary if flag == "D" else flag for flag in flags]
+    assert said in refused("inference", model, "--mention", "ataxia", *flags)
 
 
 @pytest.mark.parametrize("flag", ["--group_by_concept", "--explain"])
-def test_damaged_concepts_are_found_before_the_model_is_loaded(flag, write_dictionary, capsys):
+def test_damaged_concepts_are_found_before_the_model_is_loaded(refused, flag, write_dictionary):
     dictionary = write_dictionary("D1||ataxia", "D2||asthma")
     dictionary.with_name("concepts.jsonl").write_text('{"ids": ["D1"]}\n')
-    arguments = ["--model_name_or_path", "no_such_model", "--mention", "x", "--dictionary_path", str(dictionary)]
-    assert main([*arguments, "--topk", "1", flag]) == 2
-    (line,) = capsys.readouterr().err.splitlines()
-    assert "concepts.jsonl:1: expected {" in line
+    flags = {"--model_name_or_path": "no_such_model", "--mention": "x", "--dictionary_path": dictionary, "--topk": 1}
+    assert "concepts.jsonl:1: expected {" in refused("inference", flags, flag)

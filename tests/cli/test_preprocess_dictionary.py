@@ -1,21 +1,17 @@
-import json
-
 import pytest
 
-from biosyn.cli.preprocess import main
 from biosyn.corpora.hpo import default_obo
 
 TABLE = "id,name,synonyms\nD1,Ataxia,AT;A-T\nD2,Chorea,\n"
 
 
 @pytest.fixture
-def run(tmp_path, capsys):
+def run(command):
     """Function: arguments -> exit code, what was printed as JSON (or None), lines of stderr."""
 
     def call(*arguments):
-        code = main(["dictionary", *map(str, arguments)])
-        captured = capsys.readouterr()
-        return code, json.loads(captured.out) if captured.out else None, captured.err.splitlines()
+        code, report, err = command("preprocess", "dictionary", *arguments)
+        return code, report, err.splitlines()
 
     return call
 
@@ -92,6 +88,15 @@ def test_bad_arguments_are_named_and_nothing_is_written(run, table, tmp_path, mo
     assert list(tmp_path.iterdir()) == [table]
 
 
+def test_scopes_choose_the_synonyms_in_any_case(run, tmp_path):
+    path = tmp_path / "small.obo"
+    synonyms = "".join(f'synonym: "{scope}" {scope} []\n' for scope in ("EXACT", "NARROW", "BROAD"))
+    path.write_text(f"format-version: 1.2\n\n[Term]\nid: X:1\nname: ataxia\n{synonyms}")
+    output = tmp_path / "out" / "names.txt"
+    assert run("--from", "obo", path, "--output", output, "--scopes", "Exact,broad")[0] == 0
+    assert output.read_text() == "X:1||ataxia\nX:1||exact\nX:1||broad\n"
+
+
 def test_an_unknown_scope_is_named(run, capsys):
     with pytest.raises(SystemExit):
         run("--from", "obo", "hp.obo", "--output", "out.txt", "--scopes", "exact,close")
@@ -108,6 +113,7 @@ def test_two_versions_are_compared(run, table, tmp_path):
     assert (report["names"]["added"]["count"], report["names"]["removed"]["count"]) == (1, 1)
 
 
+@pytest.mark.slow
 def test_hp_obo_whole(run, tmp_path):
     code, report, _ = run(
         "--from", "obo", default_obo(), "--output", tmp_path / "names.txt", "--scopes", "Exact,narrow"

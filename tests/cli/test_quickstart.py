@@ -3,7 +3,7 @@ import hashlib
 import pytest
 
 import biosyn.cli.quickstart as module
-from biosyn.cli.quickstart import main
+from biosyn.cli.main import main
 from biosyn.errors import InputError
 
 ORGANS = ("eye", "ear", "hand", "foot", "nose", "lip", "tooth", "jaw", "neck", "arm", "leg", "heart", "lung", "skin")
@@ -27,7 +27,7 @@ def test_it_goes_from_an_ontology_to_a_mapped_mention(small_ontology, tiny_encod
     monkeypatch.setattr("biosyn.corpora.hpo.default_obo", lambda: small_ontology)
     monkeypatch.setattr(module, "packaged_encoder", lambda: tiny_encoder)
     output = tmp_path / "quickstart"
-    assert main(["--output_dir", str(output), "--device", "cpu", "--quiet"]) == 0
+    assert main(["quickstart", "--output_dir", str(output), "--device", "cpu", "--quiet"]) == 0
     printed = capsys.readouterr().out
     assert "7 held-out synonyms" in printed  # half of the 14 terms' held-out names
     for title in ("sparse only", "untrained", "trained, hybrid", f"'{module.MENTION}' is mapped to", "demo.py"):
