@@ -124,6 +124,16 @@ def test_names_that_are_not_a_whole_file_are_hashed_themselves(embedded, tiny_ch
     assert list(open_dictionary(path, cache_dir=cache_dir)) == list(index)
 
 
+@pytest.mark.parametrize("part", ["names", "cuis"])
+def test_names_or_ids_that_were_replaced_are_not_those_of_the_file(embedded, tiny_checkpoint, part):
+    path, cache_dir, index = embedded
+    dictionary = DictionaryDataset(path)
+    setattr(dictionary, part, ["anemia", *getattr(dictionary, part)[1:]])
+    other = BioSyn.from_pretrained(tiny_checkpoint).index(dictionary, cache_dir=cache_dir)
+    assert (dictionary.sha256, other[0]) == (None, dictionary[0])
+    assert list(open_dictionary(path, cache_dir=cache_dir)) == list(index)
+
+
 def test_a_bad_file_is_named_as_ever(tmp_path, write_dictionary):
     with pytest.raises(InputError, match="nowhere"):
         open_dictionary(tmp_path / "nowhere", cache_dir=tmp_path)

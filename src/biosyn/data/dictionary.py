@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 from biosyn.concept_ids import split_ids
 from biosyn.data.concepts import Concept
@@ -48,7 +49,7 @@ class DictionaryDataset:
             raise InputError("the dictionary is empty: expected lines 'cui||name'", path=dictionary_path)
         self.names: Sequence[str] = tuple(names)
         self.cuis: Sequence[str] = tuple(cuis)
-        self.sha256 = None if draft else digest.hexdigest()
+        self.sha256: str | None = None if draft else digest.hexdigest()
 
     @classmethod
     def of_texts(
@@ -59,6 +60,11 @@ class DictionaryDataset:
         dictionary.path, dictionary.names, dictionary.cuis = path, names, cuis
         dictionary.sha256 = sha256
         return dictionary
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name in ("names", "cuis"):  # other names are not those of the file: its index must not answer for them
+            super().__setattr__("sha256", None)
+        super().__setattr__(name, value)
 
     def with_names(self, names: Iterable[Name]) -> "DictionaryDataset":
         """Return a dictionary with other names and the same path."""
