@@ -61,6 +61,9 @@ def test_an_index_of_an_older_version_is_listed_and_removed(tmp_path):
     (entry,) = list_indexes(tmp_path)
     assert (entry.key, entry.n_bytes > 1000, entry.n_names) == (folder.name, True, 0)
     assert "format_version is 1, this program reads 2" in entry.problem
+    assert verify_indexes(tmp_path) == []  # it is not damaged
+    with pytest.raises(InputError, match="this program reads 2"):
+        verify_indexes(tmp_path, "0123")
     assert remove_index(tmp_path, "0123") == [folder.name]
     assert list_indexes(tmp_path) == []
 

@@ -212,3 +212,9 @@ def test_another_model_is_not_resumed(stopped, tiny_config, tmp_path, capsys):
     train(tiny_config(tmp_path / "model", initial_sparse_weight=2.0, epoch=0))
     assert main([*stopped, "--resume", "--model_name_or_path", str(tmp_path / "model")]) == 2
     assert "its model has changed" in capsys.readouterr().err
+
+
+def test_a_run_of_another_version_is_named_as_such(stopped, capsys, monkeypatch):
+    monkeypatch.setattr("biosyn.linking.file.FORMAT_VERSION", 3)
+    assert main([*stopped, "--resume"]) == 2
+    assert "cannot be resumed, as its version of BioSyn has changed" in capsys.readouterr().err

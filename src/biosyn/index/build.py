@@ -30,7 +30,7 @@ from biosyn.index.dictionary_index import (
     VALUES,
     DictionaryIndex,
 )
-from biosyn.index.header import read_header, write_header
+from biosyn.index.header import OtherVersionError, read_header, write_header
 from biosyn.index.key import IndexKey
 
 if TYPE_CHECKING:
@@ -368,6 +368,8 @@ def _of_same_encoders(cache_dir: Path, key: IndexKey) -> Iterator[DictionaryInde
         try:
             if folder.name != key.folder_name() and read_header(folder, IndexKey).key.same_encoders(key):
                 yield DictionaryIndex.open(folder)
+        except OtherVersionError:
+            continue
         except InputError as error:
             logger.info("%s", error)
 

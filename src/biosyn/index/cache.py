@@ -15,7 +15,7 @@ from filelock import FileLock, Timeout
 from biosyn.errors import InputError
 from biosyn.files import discard, remove_partial
 from biosyn.index.dictionary_index import DictionaryIndex
-from biosyn.index.header import ann_folders, ann_summary, read_header
+from biosyn.index.header import OtherVersionError, ann_folders, ann_summary, read_header
 from biosyn.index.key import DIGEST_LENGTH, AnnKey
 
 logger = logging.getLogger(__name__)
@@ -93,16 +93,25 @@ def _bytes_in(folder: Path) -> int:
 def verify_indexes(cache_dir: str | Path, key_prefix: str | None = None) -> list[str]:
     """Compare every block of one index, or of all, and of their approximate indexes with its checksum; return the keys.
 
-    Damage is an InputError, and so is a key that begins no index, or several.
+    Damage is an InputError, and so is a key that begins no index, or several. Of all
+    indexes, those of another version of the program are left out, with a warning.
     """
     folders = index_folders(Path(cache_dir))
     keys = _begun_with(key_prefix, {folder.name for folder in folders}, cache_dir)
+    sound = []
     for key in sorted(keys):
         folder = Path(cache_dir, key)
-        DictionaryIndex.open(folder).verify()
+        try:
+            DictionaryIndex.open(folder).verify()
+        except OtherVersionError as error:
+            if key_prefix is not None:
+                raise
+            logger.warning("%s", error)
+            continue
         for approximate in ann_folders(folder):
             read_header(approximate, AnnKey).verify(approximate)
-    return sorted(keys)
+        sound.append(key)
+    return sound
 
 
 def remove_index(cache_dir: str | Path, key_prefix: str | None = None) -> list[str]:

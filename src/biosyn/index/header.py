@@ -15,6 +15,10 @@ HEADER = "header.json"
 Key = TypeVar("Key", IndexKey, AnnKey)
 
 
+class OtherVersionError(InputError):
+    """An index that another version of the program wrote: it is not damaged, and not used."""
+
+
 @dataclass(frozen=True)
 class Header(Generic[Key]):
     """What an index holds.
@@ -87,7 +91,7 @@ def read_header(folder: Path, kind: type[Key]) -> Header[Key]:
     if values.get("format") != kind.format:
         raise InputError(f"is not the header of a {kind.format}", path=path)
     if values.get("format_version") != FORMAT_VERSION:
-        raise InputError(
+        raise OtherVersionError(
             f"format_version is {values.get('format_version')}, this program reads {FORMAT_VERSION}: remove the index",
             path=path,
         )

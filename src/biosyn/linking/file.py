@@ -16,6 +16,7 @@ from biosyn import __version__
 from biosyn.distributed.ranks import is_first, led, size
 from biosyn.errors import InputError
 from biosyn.files import sha256_of
+from biosyn.index.key import FORMAT_VERSION
 from biosyn.linking.journal import Done, Journal
 from biosyn.linking.loading import load_linker
 from biosyn.linking.steps import LinkSteps, Prepared, Step, link_steps, prepare, rendered, steps, texts_of
@@ -286,10 +287,10 @@ def identity(
     if linker.approximate is not None:
         settings["approximate"] = linker.approximate.key.folder_name()
     return {
+        "version of BioSyn": f"{__version__}, index {FORMAT_VERSION}",  # first, as it explains another index key
         "input": sha256_of(config.input),
         "dictionary": sha256_of(config.dictionary_path),
         "model": {**model, "sparse_weight": linker.biosyn.sparse_weight},
         "machine": {"device": linker.biosyn.device.type, "search_memory": config.search_memory},  # affect the rounding
         "settings": settings,
-        "version": __version__,
     }
