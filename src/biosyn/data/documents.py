@@ -1,4 +1,4 @@
-"""Documents as files: ``<pmid>.concept`` has one mention per line, ``<pmid>.txt`` the text."""
+"""Documents, written as files: ``<pmid>.concept`` has one mention per line, ``<pmid>.txt`` the text."""
 
 import re
 from collections.abc import Iterable

@@ -127,6 +127,7 @@ class CandidateDataset:
         """Return the batch of those mentions that have a positive candidate (B of them), each distinct name once.
 
         The others give no loss, so encoding them would change nothing; if none has a positive candidate, all are kept.
+        `Trainer` has left them out already, before it deals the mentions to the ranks.
         A mention and a name with the same text are two texts: in training each gets its own dropout mask.
         """
         mentions = self.with_loss(mentions)

@@ -1,4 +1,4 @@
-"""The dev set, on which each epoch of a training is measured."""
+"""The dev set, on which a training is measured before the first epoch and after each one."""
 
 from typing import NamedTuple
 

@@ -130,6 +130,8 @@ class Trainer:
     def epoch(self, taken: int = 0) -> Iterator[Tensor]:
         """Retrieve the candidates, then go through the mentions in a new order: yield the loss of each step.
 
+        This is no generator but returns one: the candidates are there before the first loss is asked for.
+
         Parameters
         ----------
         taken
