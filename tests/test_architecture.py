@@ -23,7 +23,7 @@ FLOORS = [
 ]
 STAGES = [stage for floor in FLOORS for stage in floor.split()]
 PICKLES = {"pickle", "_pickle", "cPickle", "cloudpickle", "dill", "joblib", "shelve", "marshal"}
-EXPORT, READER = "biosyn.checkpoint.upstream_export", "biosyn.checkpoint.pickle_standins"
+EXPORT, READER = "biosyn.checkpoint.upstream_export", "biosyn.checkpoint.pickle_reader"
 
 
 def module_of(path):

@@ -2,7 +2,7 @@ import os
 
 import pytest
 
-from biosyn.files import discard, remove_partial, staged_folder, sync, whole_folder
+from biosyn.files import discard, remove_leftovers, staged_folder, sync, whole_folder
 
 
 def test_the_folder_appears_at_the_end_of_the_block(tmp_path):
@@ -54,7 +54,7 @@ def test_a_discarded_folder_loses_its_name_first(tmp_path, monkeypatch):
         discard(tmp_path / "target")
     assert not (tmp_path / "target").exists()
     assert len(list(tmp_path.iterdir())) == 1
-    remove_partial(tmp_path, "target")
+    remove_leftovers(tmp_path, "target")
     assert list(tmp_path.iterdir()) == []
 
 
@@ -66,16 +66,16 @@ def test_what_killed_processes_left_of_any_kind_is_removed(tmp_path, monkeypatch
         with pytest.raises(KeyError), whole_folder(tmp_path / "target"):
             raise KeyError
     assert len(list(tmp_path.iterdir())) == 2
-    remove_partial(tmp_path)
+    remove_leftovers(tmp_path)
     assert list(tmp_path.iterdir()) == []
 
 
 def test_what_killed_processes_left_is_removed_by_name(tmp_path):
     for name in (".a.partial-x1", ".b.partial-x2", "a", ".a"):
         (tmp_path / name).mkdir()
-    remove_partial(tmp_path, "a")
+    remove_leftovers(tmp_path, "a")
     assert {path.name for path in tmp_path.iterdir()} == {".b.partial-x2", "a", ".a"}
-    remove_partial(tmp_path / "missing")
+    remove_leftovers(tmp_path / "missing")
 
 
 def test_files_and_folders_can_be_synced(tmp_path):

@@ -262,7 +262,7 @@ def staged_folder(target: str | Path) -> Iterator[Path]:
 
 @contextmanager
 def _stage(parent: Path, name: str) -> Iterator[Path]:
-    """Give an empty folder in ``parent``, removed at the end; what a kill leaves of it is for `remove_partial`."""
+    """Give an empty folder in ``parent``, removed at the end; what a kill leaves of it is for `remove_leftovers`."""
     parent.mkdir(parents=True, exist_ok=True)
     stage = Path(tempfile.mkdtemp(prefix=f".{name}.partial-", dir=parent))
     try:
@@ -278,7 +278,7 @@ def discard(folder: Path) -> None:
         shutil.rmtree(stage / folder.name)
 
 
-def remove_partial(parent: Path, name: str = "*") -> None:
+def remove_leftovers(parent: Path, name: str = "*") -> None:
     """Remove what killed processes have left in ``parent`` of folders of this name, which may have wildcards."""
     for path in parent.glob(f".{name}.partial-*"):
         shutil.rmtree(path)

@@ -17,7 +17,7 @@ import torch
 from numpy.typing import NDArray
 
 from biosyn.checkpoint.files import FILES, require
-from biosyn.checkpoint.pickle_standins import DAMAGED, Made, Name, TreeError, read_tree
+from biosyn.checkpoint.pickle_reader import DAMAGED, Made, Name, TreeError, read_tree
 from biosyn.encoders.sparse import SparseEncoder
 from biosyn.errors import InputError
 

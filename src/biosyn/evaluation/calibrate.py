@@ -14,7 +14,7 @@ from biosyn.devices import resolve_device
 from biosyn.errors import InputError
 from biosyn.evaluation.hidden import Hidden, embed_searched, open_hidden
 from biosyn.evaluation.reliability import area_under_risk, expected_calibration_error, reliability_table
-from biosyn.linking.loading import load_model
+from biosyn.linking.loading import open_model
 from biosyn.model.embedded_dictionary import open_dictionary
 from biosyn.model.linker import predict
 from biosyn.records import QueryPrediction
@@ -41,7 +41,7 @@ def calibrate(config: CalibrateConfig) -> dict[str, Any]:
     dictionary = open_dictionary(config.dictionary_path, cache_dir=config.cache_dir)
     searched = open_hidden(dictionary, fraction=config.hide_concepts, seed=config.seed)
     load_manifest(config.model_name_or_path)  # before the minutes that the embedding takes
-    biosyn = load_model(config.model_name_or_path, config)
+    biosyn = open_model(config.model_name_or_path, config)
     names = embed_searched(
         biosyn,
         searched,

@@ -20,7 +20,7 @@ from biosyn.evaluation.reliability import confidence_json
 from biosyn.evaluation.report.charts import require_matplotlib
 from biosyn.evaluation.report.page import Subject, read_train_log, write_report
 from biosyn.files import require_writable, write_json
-from biosyn.linking.loading import load_model
+from biosyn.linking.loading import open_model
 from biosyn.model.embedded_dictionary import open_dictionary
 from biosyn.model.linker import predict
 from biosyn.records import QueryPrediction
@@ -46,7 +46,7 @@ def evaluate(config: EvalConfig) -> dict[str, Any]:
     if config.record_as is not None:
         load_manifest(config.model_name_or_path)  # before the minutes that the embedding takes
     calibrated_for = None if config.threshold is None else config.score_mode
-    biosyn = load_model(
+    biosyn = open_model(
         config.model_name_or_path,
         config,
         revision=config.revision,

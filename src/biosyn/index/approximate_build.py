@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from biosyn.errors import InputError
-from biosyn.files import discard, remove_partial, whole_folder
+from biosyn.files import discard, remove_leftovers, whole_folder
 from biosyn.index.approximate import (
     FAISS_FILE,
     FILES,
@@ -76,7 +76,7 @@ def build_ann(
     folder = index.folder / key.folder_name()
     try:
         with locked(index.folder.parent, index.folder.name):
-            remove_partial(index.folder, f"{ANN_PREFIX}*")
+            remove_leftovers(index.folder, f"{ANN_PREFIX}*")
             if (header := _built(folder)) is not None:
                 return header
             _build(index, key, folder, embed=embed, memory=memory)

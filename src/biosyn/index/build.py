@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from biosyn.errors import InputError
-from biosyn.files import discard, finish_folder, library_versions, read_json, remove_partial, write_json
+from biosyn.files import discard, finish_folder, library_versions, read_json, remove_leftovers, write_json
 from biosyn.index.arrays import TEXT_BLOCK, ArrayWriter, allocate, map_array, map_for_writing, release, text_blocks
 from biosyn.index.cache import building_folder, index_folders, locked
 from biosyn.index.dictionary_index import (
@@ -95,7 +95,7 @@ def open_or_build(
 
 
 def _open_or_build_locked(folder: Path, build: "IndexBuild") -> DictionaryIndex:
-    remove_partial(folder.parent, folder.name)
+    remove_leftovers(folder.parent, folder.name)
     if folder.exists():
         try:
             return DictionaryIndex.open(folder)  # another process has built it meanwhile

@@ -13,7 +13,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from biosyn.errors import InputError
-from biosyn.files import discard, remove_partial
+from biosyn.files import discard, remove_leftovers
 from biosyn.index.dictionary_index import DictionaryIndex
 from biosyn.index.header import OtherVersionError, ann_folders, ann_summary, read_header
 from biosyn.index.key import DIGEST_LENGTH, AnnKey
@@ -138,7 +138,7 @@ def remove_index(cache_dir: str | Path, key_prefix: str | None = None) -> list[s
         folder = cache_dir / key
         try:
             with locked(cache_dir, key, wait=False):
-                remove_partial(cache_dir, key)
+                remove_leftovers(cache_dir, key)
                 shutil.rmtree(building_folder(folder), ignore_errors=True)
                 if folder.exists():
                     discard(folder)

@@ -21,7 +21,7 @@ from biosyn.settings.groups import Compute, Index
 from biosyn.settings.verbs import IndexConfig
 
 
-def load_model(
+def open_model(
     model_name_or_path: str,
     compute: Compute,
     *,
@@ -88,7 +88,7 @@ def load_linker(
     dictionary = open_dictionary(dictionary_path, cache_dir=index.cache_dir)
     require_names(dictionary, topk)
     on_stage("loading the model", 0)
-    biosyn = load_model(model_name_or_path, compute, revision=revision, calibrated_for="hybrid" if calibrated else None)
+    biosyn = open_model(model_name_or_path, compute, revision=revision, calibrated_for="hybrid" if calibrated else None)
     on_stage("embedding the dictionary", len(dictionary))
     with _counted(biosyn.get_dense_encoder().model, on_names):
         return Linker(
@@ -126,7 +126,7 @@ def build_index(config: IndexConfig) -> dict[str, Any]:
         require_faiss()  # before the hours that the embedding may take
     resolve_device(config.device)
     dictionary = open_dictionary(config.dictionary_path, cache_dir=config.cache_dir)
-    biosyn = load_model(config.model_name_or_path, config, revision=config.revision)
+    biosyn = open_model(config.model_name_or_path, config, revision=config.revision)
     index = biosyn.index(
         dictionary,
         cache_dir=config.cache_dir,

@@ -6,7 +6,7 @@ from typing import Any
 from biosyn.data.concepts import ConceptTable
 from biosyn.errors import InputError
 from biosyn.files import read_lines
-from biosyn.linking.loading import load_linker, load_model
+from biosyn.linking.loading import load_linker, open_model
 from biosyn.model.answers import answer_json, concept_answer_json, decided, embeddings_json, explanation_json
 from biosyn.model.biosyn import BioSyn
 from biosyn.settings.verbs import InferenceConfig
@@ -20,7 +20,7 @@ def infer(config: InferenceConfig) -> dict[str, Any]:
     text = MentionCleaner().clean(config.mention)
     result: dict[str, Any] = {"mention": config.mention}
     if not config.wants_predictions or config.dictionary_path is None:
-        biosyn = load_model(config.model_name_or_path, config, revision=config.revision)
+        biosyn = open_model(config.model_name_or_path, config, revision=config.revision)
         return {**result, **_embeddings(biosyn, text)}
     abbreviations, typos = _abbreviations(config), _typos(config)
     needs_concepts = config.group_by_concept or config.explain

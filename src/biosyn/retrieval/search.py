@@ -70,7 +70,7 @@ def top_names(
         return TopNames(torch.empty(0, topk, dtype=torch.int64), torch.empty(0, topk))
     blocks = blocks or block_sizes(memory, names)
     found = [
-        _search(mentions.slice(start, start + blocks.mentions), names, topk, sparse_weight, blocks.names)
+        _best_of_mentions(mentions.slice(start, start + blocks.mentions), names, topk, sparse_weight, blocks.names)
         for start in range(0, mentions.count, blocks.mentions)
     ]
     return TopNames(torch.cat([block.rows for block in found]), torch.cat([block.scores for block in found]))
@@ -96,7 +96,9 @@ def block_sizes(megabytes: int, names: NameVectors) -> Blocks:
     return Blocks(mentions, max(1, min(NAME_BLOCK, left // (BYTES_A_SCORE * mentions + names.bytes_a_row))))
 
 
-def _search(mentions: Vectors, names: NameVectors, topk: int, sparse_weight: float, name_block: int) -> TopNames:
+def _best_of_mentions(
+    mentions: Vectors, names: NameVectors, topk: int, sparse_weight: float, name_block: int
+) -> TopNames:
     sparse_columns = None if mentions.sparse is None else mentions.sparse.matrix().to_dense().T  # (V, M)
     best: TopNames | None = None
     for start in range(0, names.count, name_block):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from biosyn.checkpoint.manifest import is_trained_as
 from biosyn.distributed.ranks import is_first
-from biosyn.files import remove_partial
+from biosyn.files import remove_leftovers
 from biosyn.model.biosyn import BioSyn
 from biosyn.training.epoch import Loop, Method
 from biosyn.training.identity import MAY_CHANGE, AnyConfig, Description
@@ -79,7 +79,7 @@ def run_epochs(
     state = state_of_first(states.begin(resume=settings.resume, epochs=settings.epoch) if is_first() else None)
     if is_first():
         for folder in (output_dir, *output_dir.glob("checkpoint_*")):
-            remove_partial(folder)
+            remove_leftovers(folder)
     log = TrainLog(output_dir, state.values["log"] if state else ())
     if settings.epoch == 0:
         save_model(biosyn, output_dir, {"epoch": 0}, description)

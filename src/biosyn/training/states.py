@@ -18,7 +18,7 @@ from torch.optim import Optimizer
 from biosyn.checkpoint.files import FILES
 from biosyn.distributed.ranks import from_first, gathered, is_first, rank, tensors_from_first
 from biosyn.errors import InputError
-from biosyn.files import discard, read_json, remove_partial, sha256_of, sync, whole_folder, write_json
+from biosyn.files import discard, read_json, remove_leftovers, sha256_of, sync, whole_folder, write_json
 
 logger = logging.getLogger(__name__)
 _NAME = re.compile(r"(\d+)_(\d+)")  # complete epochs, steps taken of the next one
@@ -86,7 +86,7 @@ class StateFolder:
             If the state belongs to a run with other settings or data (the message names them) or to a later epoch than
             ``epochs``, or if all states are damaged.
         """
-        remove_partial(self.folder)
+        remove_leftovers(self.folder)
         if resume:
             return self._newest(epochs)
         if self._paths():

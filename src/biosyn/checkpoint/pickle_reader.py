@@ -70,7 +70,7 @@ def read_tree(data: bytes, allowed: Collection[str]) -> object:
     {'a': 7}
     >>> read_tree(b"\x80\x02cos\nsystem\n.", allowed=())  # doctest: +ELLIPSIS
     Traceback (most recent call last):
-    biosyn.checkpoint.pickle_standins.TreeError: the pickle asks for os.system, which no BioSyn checkpoint needs: ...
+    biosyn.checkpoint.pickle_reader.TreeError: the pickle asks for os.system, which no BioSyn checkpoint needs: ...
     """
     try:
         _check_opcodes(data)

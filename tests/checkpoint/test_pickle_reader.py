@@ -11,7 +11,7 @@ import warnings
 import numpy as np
 import pytest
 
-from biosyn.checkpoint.pickle_standins import OPCODES, Made, Name, TreeError, _Reader, read_tree
+from biosyn.checkpoint.pickle_reader import OPCODES, Made, Name, TreeError, _Reader, read_tree
 
 PROTOCOLS = [2, 3, 4, 5]
 ALLOWED = {"numpy.ndarray", "builtins.set", "builtins.getattr"}
