@@ -289,7 +289,7 @@ def identity(
     return {
         "version of BioSyn": f"{__version__}, index {FORMAT_VERSION}",  # first, as it explains another index key
         "input": sha256_of(config.input),
-        "dictionary": sha256_of(config.dictionary_path),
+        "dictionary": linker.dictionary.sha256,
         "model": {**model, "sparse_weight": linker.biosyn.sparse_weight},
         "machine": {"device": linker.biosyn.device.type, "search_memory": config.search_memory},  # affect the rounding
         "settings": settings,

@@ -61,7 +61,7 @@ def load_service(config: DemoConfig, loading: Loading) -> "Service":
     )
     loading.step("reading the concepts")
     service = Service(linker, model_name=shown_name(config.model_name_or_path))
-    _ = service.info  # hashes the dictionary's file: not while someone waits
+    _ = service.info  # goes through the whole dictionary: not while someone waits
     service.answer([Question("ataxia", CONCEPTS, config.topk)])  # the first answer is slow: its pages are not in memory
     return service
 
@@ -228,7 +228,7 @@ class Service:
                 "name": dictionary.path.name,
                 "names": len(dictionary),
                 "ids": len(self._ids),
-                "sha256": sha256_of(dictionary.path),
+                "sha256": dictionary.sha256 or sha256_of(dictionary.path),
             },
             "search": self._search_info(),
         }
