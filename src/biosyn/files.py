@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from biosyn import __version__
 from biosyn.errors import InputError
+from biosyn.pipes import regular_file, require_replaceable_file
 
 if TYPE_CHECKING:
     from hashlib import _Hash as Hash
@@ -35,7 +36,8 @@ def open_binary(
 ) -> Iterator[io.BufferedReader]:
     """Open a file to read its bytes, unpacked if its name ends in ``.gz``.
 
-    A file that cannot be opened, read or unpacked is an InputError, also where a read inside the block fails.
+    A file that cannot be opened, read or unpacked is an InputError, also where a read inside the block fails, and one
+    that has changed by the end of the block. A pipe is copied first: see `biosyn.pipes.regular_file`.
 
     Parameters
     ----------
@@ -45,15 +47,17 @@ def open_binary(
         Updated with the bytes as they are on disk.
     """
     path = Path(path)
-    with io.BufferedReader(_Watched(path, tick, digest), buffer_size=1 << 20) as file:
+    watched = _Watched(path, tick, digest)
+    with io.BufferedReader(watched, buffer_size=1 << 20) as file:
         if path.suffix != ".gz":
             yield cast(io.BufferedReader, file)
-            return
-        try:
-            with io.BufferedReader(gzip.GzipFile(fileobj=file)) as unpacked:
-                yield cast(io.BufferedReader, unpacked)
-        except (gzip.BadGzipFile, EOFError, zlib.error) as error:
-            raise InputError(f"is damaged, or no gzip file: {error}", path=path) from error
+        else:
+            try:
+                with io.BufferedReader(gzip.GzipFile(fileobj=file)) as unpacked:
+                    yield cast(io.BufferedReader, unpacked)
+            except (gzip.BadGzipFile, EOFError, zlib.error) as error:
+                raise InputError(f"is damaged, or no gzip file: {error}", path=path) from error
+        watched.require_unchanged()
 
 
 class _Watched(io.FileIO):
@@ -62,7 +66,8 @@ class _Watched(io.FileIO):
     def __init__(self, path: Path, tick: Callable[[int], object], digest: "Hash | None"):
         self._path, self._tick, self._digest = path, tick, digest
         with self._named():
-            super().__init__(path)
+            super().__init__(regular_file(path))
+        self._state = self._written()
 
     def readinto(self, buffer: Any) -> int | None:
         with self._named():
@@ -71,6 +76,14 @@ class _Watched(io.FileIO):
         if self._digest is not None:
             self._digest.update(memoryview(buffer)[:count])
         return count
+
+    def require_unchanged(self) -> None:
+        if self._written() != self._state:
+            raise InputError("has changed while it was read: start again when it is complete", path=self._path)
+
+    def _written(self) -> tuple[int, int, int]:
+        status = os.fstat(self.fileno())
+        return status.st_size, status.st_mtime_ns, status.st_ctime_ns
 
     @contextmanager
     def _named(self) -> Iterator[None]:
@@ -137,7 +150,7 @@ def canonical_json(value: Any) -> bytes:
 def sha256_of(path: str | Path) -> str:
     """Return the sha256 of a file's bytes, in hexadecimal."""
     try:
-        with Path(path).open("rb") as file:
+        with regular_file(path).open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
         raise InputError(f"cannot be read: {error.strerror}", path=path) from error
@@ -189,6 +202,7 @@ def write_json(path: str | Path, value: Any) -> None:
 
 def _write_whole(path: str | Path, parts: Iterable[str]) -> None:
     path = Path(path)
+    require_replaceable_file(path)
     partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:
         with partial.open("w", encoding="utf-8", newline="\n") as file:

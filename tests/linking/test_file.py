@@ -3,6 +3,7 @@
 import gzip
 import json
 import sys
+from dataclasses import replace
 from functools import partial
 
 import pytest
@@ -124,6 +125,55 @@ def test_a_document_with_abbreviations_and_a_composite_mention(link_config, tmp_
     counts = {"mentions": 3, "linked": 3, "distinct": 3, "skipped": 0}
     files = {"input": str(tmp_path / "in.txt"), "output": str(tmp_path / "linked"), "format": "pubtator"}
     assert result == {**files, **counts}
+
+
+@pytest.fixture
+def changed_meanwhile(monkeypatch):
+    """Function: text -> the second step that is linked is preceded by writing the text to the file."""
+    monkeypatch.setattr(steps_module, "MENTIONS", 2)
+    link = Linker.link
+
+    def prepare(path, text):
+        calls = []
+
+        def linked(self, texts, **how):
+            calls.append(texts)
+            if len(calls) == 2:
+                path.write_text(text)
+            return link(self, texts, **how)
+
+        monkeypatch.setattr(Linker, "link", linked)
+
+    return prepare
+
+
+def test_an_input_that_changes_ends_the_run_which_is_resumed_with_the_old_one_only(
+    link_config, tmp_path, changed_meanwhile
+):
+    path, whole = tmp_path / "in.txt", "ataxia\nanemia\nbreast cancer\nasthma\ntumor\nallergy\n"
+    path.write_text(whole)
+    link_file(link_config(path, output=str(tmp_path / "undisturbed")))
+    changed_meanwhile(path, whole.replace("tumor", "TUMOR"))  # as long as before; those in the buffer are still the old
+    config = link_config(path)
+    with pytest.raises(InputError, match=r"in\.txt: has changed while it was used: start again"):
+        link_file(config)
+    assert not (tmp_path / "linked").exists()
+    with pytest.raises(InputError, match="its input has changed"):
+        link_file(replace(config, resume=True))
+    path.write_text(whole)
+    assert link_file(replace(config, resume=True))["mentions"] == 6
+    assert (tmp_path / "linked").read_bytes() == (tmp_path / "undisturbed").read_bytes()
+
+
+def test_a_dictionary_that_changes_is_named_at_the_end(
+    link_config, tmp_path, write_dictionary, changed_meanwhile, caplog
+):
+    (tmp_path / "in.txt").write_text("ataxia\nanemia\nasthma\ntumor\n")
+    dictionary = write_dictionary("D1||ataxia", "D2||anemia")
+    changed_meanwhile(dictionary, "D3||ataxia\n")
+    link_file(link_config(tmp_path / "in.txt", dictionary_path=str(dictionary)))
+    assert f"{dictionary}: has changed during the run, the result is of what was read at its start" in caplog.text
+    assert "D3" not in (tmp_path / "linked").read_text()
 
 
 def test_two_names_of_one_concept_give_its_id_once(run, lines_file):

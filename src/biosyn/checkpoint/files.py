@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from pathlib import Path
 
 from biosyn.errors import InputError
@@ -66,7 +66,20 @@ def require(folder: str | Path, name: str) -> Path:
 
 def is_encoder_file(path: Path) -> bool:
     """Return whether an encoder and its tokenizer are loaded from the file: its name is one of theirs."""
-    return (path.name in _TOKENIZER_FILES | _ENCODER_FILES or path.suffix in _WEIGHTS) and path.is_file()
+    return _is_encoder_name(path) and path.is_file()
+
+
+def _is_encoder_name(path: Path) -> bool:
+    return path.name in _TOKENIZER_FILES | _ENCODER_FILES or path.suffix in _WEIGHTS
+
+
+def model_files(folder: Path) -> list[Path]:
+    """Return what has the name of a model's file in a folder: all that loading reads, and saving replaces."""
+    if not folder.is_dir():
+        return []
+    names = {name for name in astuple(FILES) if isinstance(name, str)} - {FILES.training_states}
+    found = [path for path in folder.iterdir() if path.name in names or _is_encoder_name(path)]
+    return [*sorted(found), folder / FILES.pooling]
 
 
 def encoder_sha256(folder: str | Path, known: Mapping[str, str]) -> str:

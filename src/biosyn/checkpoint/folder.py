@@ -64,6 +64,11 @@ def record_calibration(folder: str | Path, score_mode: str, calibration: Calibra
     _rewrite(Path(folder), calibration={**load_manifest(folder).calibration, score_mode: calibration.to_json()})
 
 
+def rewritten_files(folder: str | Path) -> list[Path]:
+    """Return the files that recording figures or a calibration rewrites."""
+    return [Path(folder, FILES.manifest), Path(folder, FILES.card)]
+
+
 def _rewrite(folder: Path, **changes: Any) -> None:
     manifest = replace(load_manifest(folder), **changes)
     write_manifest(folder, manifest)

@@ -37,6 +37,7 @@ def _add_hpo(corpora: Any) -> None:
 
 
 def _hpo(args: argparse.Namespace) -> dict[str, dict[str, int]]:
-    require_replaceable(args.output_dir)
-    held_out = hold_out(read_hpo(args.obo or default_obo()), seed=args.seed)
+    obo = args.obo or default_obo()
+    require_replaceable(args.output_dir, inputs=[obo])
+    held_out = hold_out(read_hpo(obo), seed=args.seed)
     return preprocess_corpus(held_out.corpus, held_out.concepts, args.output_dir, progress=show_progress(args))

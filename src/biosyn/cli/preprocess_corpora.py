@@ -217,8 +217,8 @@ def add_corpora(subparsers: Any) -> None:
 
 def _preprocess(args: argparse.Namespace, verb: _Verb) -> dict[str, Any]:
     typo_path = getattr(args, "typo_path", None)
-    inputs = [args.dictionary, typo_path, *(getattr(args, split, None) for split in SPLITS)]
-    require_replaceable(args.output_dir, inputs=filter(None, inputs))
+    paths = [args.dictionary, typo_path, *(getattr(args, name, None) for name in ("raw_dir", *SPLITS))]
+    inputs = require_replaceable(args.output_dir, inputs=filter(None, paths))
     cleaning = Cleaning(
         typos=read_typos(typo_path) if typo_path else {},
         find_abbreviations=abbreviation_finder(args.abbreviations),
@@ -228,6 +228,7 @@ def _preprocess(args: argparse.Namespace, verb: _Verb) -> dict[str, Any]:
     concepts = read_medic(args.dictionary)
     read_counts = ReadCounts(skip=args.on_error == "skip")
     corpus = verb.read(args, read_counts)
+    inputs.require_unchanged()
     if getattr(args, "dev_share", None) is not None:
         corpus = with_dev(corpus, fraction=args.dev_share, seed=args.seed)
     counts = preprocess_corpus(corpus, concepts, args.output_dir, cleaning=cleaning, progress=show_progress(args))

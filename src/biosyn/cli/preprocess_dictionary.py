@@ -13,6 +13,9 @@ from biosyn.ontologies.diff import dictionary_diff
 from biosyn.ontologies.formats import OPTIONS, READERS, read_ontology
 from biosyn.ontologies.obo import SCOPES
 from biosyn.ontologies.source import parts_of
+from biosyn.places import Inputs
+
+FOLDER_FILES = ("*.asc", "*.RRF", "*.RRF.gz")  # of MedDRA and the UMLS
 
 
 def add_dictionary(commands: Any) -> None:
@@ -72,9 +75,13 @@ def _dictionary(args: argparse.Namespace) -> dict[str, Any]:
         return dictionary_diff(*args.diff, limit=max(args.limit, 0))
     if not (args.path and args.format and args.output):
         raise InputError("give --from FORMAT PATH --output FILE, or --diff A B")
-    for path in args.path:
-        if Path(path).resolve() in {Path(args.output).resolve(), Path(args.output).resolve().with_name(CONCEPTS_FILE)}:
-            raise InputError("would be overwritten by the output: choose another --output", path=path)
+    inputs = Inputs(file for path in map(Path, args.path) for file in _files_of(path))
+    inputs.require_apart([Path(args.output), Path(args.output).parent / CONCEPTS_FILE], option="--output")
     read_counts = ReadCounts(skip=args.on_error == "skip")
     concepts = read_ontology(args.format, args.path, options=options, counts=read_counts, progress=show_progress(args))
     return build_dictionary(concepts, args.output, counts=read_counts)
+
+
+def _files_of(path: Path) -> list[Path]:
+    """Return a file, or what is read of a folder."""
+    return [file for name in FOLDER_FILES for file in path.glob(name)] if path.is_dir() else [path]

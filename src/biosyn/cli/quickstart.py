@@ -96,6 +96,7 @@ def quickstart(
     The test mentions choose nothing here: they are measured before and after a fixed number of epochs.
     """
     # here, so that --help does not wait for torch
+    from biosyn.corpora.folder import require_replaceable
     from biosyn.corpora.hpo import default_obo, hold_out, read_hpo
     from biosyn.corpora.preprocess import preprocess_corpus
     from biosyn.linking.mention import infer
@@ -104,6 +105,7 @@ def quickstart(
     encoder = packaged_encoder()
     data_dir, model_dir = Path(output_dir, "data"), Path(output_dir, "model")
     logger.info("reading the Human Phenotype Ontology")
+    require_replaceable(data_dir, inputs=[default_obo(), encoder])
     held_out = hold_out(read_hpo(default_obo()), seed=seed)
     counts = preprocess_corpus(held_out.corpus, held_out.concepts, data_dir, progress=show_progress)
     logger.info("measuring the untrained encoder, then training: some minutes on a CPU")

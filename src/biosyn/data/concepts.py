@@ -73,7 +73,7 @@ class ConceptTable:
     @classmethod
     def beside(cls, dictionary_path: str | Path) -> "ConceptTable":
         """Read ``concepts.jsonl`` in the dictionary's folder; without that file, return a table without concepts."""
-        path = Path(dictionary_path).with_name(CONCEPTS_FILE)
+        path = Path(dictionary_path).parent / CONCEPTS_FILE
         return cls(read_concepts(path) if path.exists() else ())
 
     def concepts_of(self, name: Name) -> tuple[Concept, ...]:

@@ -60,9 +60,14 @@ class QueryDataset:
         return iter(self.queries)
 
 
+def query_files(data_dir: Path) -> list[Path]:
+    """Return the files of a folder that hold queries, in sorted order."""
+    return sorted(data_dir.glob("*.concept"))
+
+
 def read_queries(data_dir: str | Path) -> list[Query]:
     """Return every query of a folder, in sorted order of the file names."""
-    paths = sorted(require_folder(data_dir).glob("*.concept"))
+    paths = query_files(require_folder(data_dir))
     if not paths:
         raise InputError("holds no .concept file: give a folder such as processed_train", path=data_dir)
     queries = [_parse_query(line, path, number) for path in paths for number, line in read_lines(path) if line.strip()]

@@ -5,6 +5,7 @@ from typing import Any
 
 from biosyn.data.bad_entries import BadEntryError
 from biosyn.errors import InputError, missing_extra
+from biosyn.pipes import regular_file
 
 
 def lxml_etree() -> Any:
@@ -27,7 +28,7 @@ def read_xml(path: str | Path) -> Any:
     etree = lxml_etree()
     parser = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False, remove_comments=True)
     try:
-        root = etree.fromstring(Path(path).read_bytes(), parser)
+        root = etree.fromstring(regular_file(path).read_bytes(), parser)
     except OSError as error:
         raise InputError(f"cannot be read: {error.strerror}", path=path) from error
     except etree.XMLSyntaxError as error:

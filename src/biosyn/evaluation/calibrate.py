@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
-from biosyn.checkpoint.folder import record_calibration
+from biosyn.checkpoint.folder import record_calibration, rewritten_files
 from biosyn.checkpoint.manifest import describe_data, load_manifest
 from biosyn.concept_ids import shares_any
 from biosyn.data.queries import QueryDataset
@@ -17,6 +17,7 @@ from biosyn.evaluation.reliability import area_under_risk, expected_calibration_
 from biosyn.linking.loading import open_model
 from biosyn.model.embedded_dictionary import open_dictionary
 from biosyn.model.linker import predict
+from biosyn.places import Inputs
 from biosyn.records import QueryPrediction
 from biosyn.retrieval.confidence import DEPTH, Calibration, Features, features_of, sigmoid
 from biosyn.settings.verbs import CalibrateConfig
@@ -37,6 +38,9 @@ class Sample(NamedTuple):
 def calibrate(config: CalibrateConfig) -> dict[str, Any]:
     """Run biosyn calibrate: fit, cross-validate, record in the manifest; return its JSON result."""
     resolve_device(config.device)  # refused before anything is read
+    inputs = Inputs.of(config)
+    others = Inputs.of(config, but=("model_name_or_path",))  # which is read and written
+    others.require_apart(rewritten_files(config.model_name_or_path))
     queries = QueryDataset(config.data_dir).queries
     dictionary = open_dictionary(config.dictionary_path, cache_dir=config.cache_dir)
     searched = open_hidden(dictionary, fraction=config.hide_concepts, seed=config.seed)
@@ -55,6 +59,7 @@ def calibrate(config: CalibrateConfig) -> dict[str, Any]:
     reliability = reliability_json(samples, cross_validated(samples, seed=config.seed))
     fitted_on = {**_describe(config, searched, len(queries)), "ece": reliability["ece"]}
     calibration = replace(fit(samples), fitted_on=fitted_on)
+    inputs.require_unchanged()  # the hashes are those of what was measured
     record_calibration(config.model_name_or_path, config.score_mode, calibration)
     logger.info("recorded for the %s score in the checkpoint's manifest and model card", config.score_mode)
     return {"score_mode": config.score_mode, **calibration.to_json(), **reliability}

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from biosyn.checkpoint.folder import record_figures
+from biosyn.checkpoint.folder import record_figures, rewritten_files
 from biosyn.checkpoint.manifest import describe_data, describe_model, load_manifest
 from biosyn.data.dictionary import require_names
 from biosyn.data.queries import QueryDataset
@@ -18,11 +18,12 @@ from biosyn.evaluation.predictions import PREDICTIONS_FILE, predictions_file_jso
 from biosyn.evaluation.references import outcomes_of, read_references
 from biosyn.evaluation.reliability import confidence_json
 from biosyn.evaluation.report.charts import require_matplotlib
-from biosyn.evaluation.report.page import Subject, read_train_log, write_report
+from biosyn.evaluation.report.page import REPORT_FILE, Subject, read_train_log, write_report
 from biosyn.files import require_writable, write_json
 from biosyn.linking.loading import open_model
 from biosyn.model.embedded_dictionary import open_dictionary
 from biosyn.model.linker import predict
+from biosyn.places import Inputs
 from biosyn.records import QueryPrediction
 from biosyn.settings.verbs import EvalConfig
 
@@ -33,13 +34,14 @@ METRICS_FILE = "metrics.json"
 def evaluate(config: EvalConfig) -> dict[str, Any]:
     """Run eval.py: return its JSON result, ``acc1`` .. ``accK`` and what they were measured on."""
     resolve_device(config.device)  # refused before anything is read
+    output_dir = Path(config.output_dir)
+    inputs = _require_places(config, output_dir)
     queries = QueryDataset(config.data_dir, config.filter_composite, config.filter_duplicate).queries
     dictionary = open_dictionary(config.dictionary_path, cache_dir=config.cache_dir)
     searched = open_hidden(dictionary, fraction=config.hide_concepts, seed=config.seed)
     dictionary = searched.dictionary
     require_names(dictionary, config.topk)
     references = read_references(queries, dictionary, data_dir=config.data_dir, train_dirs=config.train_dir)
-    output_dir = Path(config.output_dir)
     if is_first():
         require_writable(output_dir)
     training = _open_report(config)
@@ -64,6 +66,7 @@ def evaluate(config: EvalConfig) -> dict[str, Any]:
     predictions = predict(biosyn, queries, dictionary, names, topk=config.topk, together=True)
     if not is_first():  # every rank has found the same
         return {}
+    inputs.require_unchanged()  # the manifest would have the hash of other files than these figures
     accuracy = accuracy_at_k(predictions, config.topk)
     for k in sorted({1, min(5, config.topk)}):
         logger.info("acc@%d=%s", k, accuracy[f"acc{k}"])
@@ -81,6 +84,17 @@ def evaluate(config: EvalConfig) -> dict[str, Any]:
     if config.record_as is not None:
         _record(config, accuracy, mentions=len(queries), names=len(dictionary))
     return {"queries": len(queries), "names": len(dictionary), "score_mode": config.score_mode, **accuracy}
+
+
+def _require_places(config: EvalConfig, output_dir: Path) -> Inputs:
+    """Refuse an output that is an input; return the inputs."""
+    inputs = Inputs.of(config)
+    written = [output_dir / name for name in (METRICS_FILE, PREDICTIONS_FILE, REPORT_FILE)]
+    inputs.require_apart(written, option="--output_dir")
+    if config.record_as is not None:  # the model is read and written
+        others = Inputs.of(config, but=("model_name_or_path",))
+        others.require_apart(rewritten_files(config.model_name_or_path))
+    return inputs
 
 
 def _write_metrics(

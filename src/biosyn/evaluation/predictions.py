@@ -9,6 +9,7 @@ from biosyn.concept_ids import shares_any
 from biosyn.errors import InputError
 from biosyn.evaluation.accuracy import accuracy_at_k
 from biosyn.model.answers import probability_json, scores_json
+from biosyn.pipes import regular_file
 from biosyn.records import Candidate, MentionPrediction, Query, QueryPrediction
 
 PREDICTIONS_FILE = "predictions_eval.json"
@@ -44,12 +45,14 @@ def read_predictions(path: str | Path) -> list[QueryPrediction]:
     """
     path = Path(path) / PREDICTIONS_FILE if Path(path).is_dir() else Path(path)
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = json.loads(regular_file(path).read_text(encoding="utf-8"))
         predictions = [_query(row) for row in content["queries"]]
         accuracy = accuracy_at_k(predictions, _topk(predictions))
         written = {key: value for key, value in content.items() if key.startswith("acc")}
     except OSError as error:
         raise InputError(f"cannot be read: {error.strerror}", path=path) from error
+    except InputError:
+        raise
     except (ValueError, KeyError, TypeError, IndexError, AttributeError, RecursionError) as error:
         raise InputError("is not a predictions_eval.json of ours: run eval.py --save_predictions", path=path) from error
     _require_equal(written, accuracy, path)

@@ -17,7 +17,7 @@ from biosyn.distributed.ranks import is_first, led, size
 from biosyn.errors import InputError
 from biosyn.files import sha256_of
 from biosyn.index.key import FORMAT_VERSION
-from biosyn.linking.journal import Done, Journal
+from biosyn.linking.journal import Done, Journal, written_files
 from biosyn.linking.loading import load_linker
 from biosyn.linking.steps import LinkSteps, Prepared, Step, link_steps, prepare, rendered, steps, texts_of
 from biosyn.mention_files.added_columns import ID, NAME, PROBABILITY, SCORE, Link
@@ -25,6 +25,7 @@ from biosyn.mention_files.formats import MentionFile, Wanted, format_of
 from biosyn.mention_files.units import Unit
 from biosyn.model.answers import NO_NAME
 from biosyn.model.linker import Linker
+from biosyn.places import Inputs
 from biosyn.retrieval.confidence import is_unsure
 from biosyn.settings.verbs import DOCUMENT_FORMATS, LinkConfig
 from biosyn.text.abbreviations import AbbreviationFinder, abbreviation_finder
@@ -42,7 +43,8 @@ def link_file(config: LinkConfig) -> dict[str, Any]:
     With several ranks the first reads and writes, and each links one step at a time.
     """
     started = time.monotonic()
-    _require_places(config.input, config.output)
+    inputs, mention_file = Inputs.of(config), Inputs([config.input])
+    inputs.require_apart(written_files(Path(config.output)), option="--output")
     source = open_source(
         config.input,
         file_format=config.format,
@@ -74,11 +76,21 @@ def link_file(config: LinkConfig) -> dict[str, Any]:
         counts = {}
         if link is not None:
             run = identity(config, source, linker, method=method, typos=typos)
+            mention_file.require_unchanged()  # so the hash in the identity is that of what is linked
             with Journal(config.output, run, resume=config.resume) as journal:
                 with tqdm(total=mentions, unit="mention", disable=not config.show_progress) as bar:
-                    link_units(source, journal, cleaner, link=link, fail=fail, progress=bar.update)
+                    link_units(
+                        source,
+                        journal,
+                        cleaner,
+                        link=link,
+                        fail=fail,
+                        progress=bar.update,
+                        check_input=mention_file.require_unchanged,
+                    )
                 counts = _counts(journal)
                 journal.publish(keep_errors=not fail)
+    inputs.warn_of_changes()
     where = {"input": config.input, "output": config.output, "format": source.file_format}
     return {**where, **counts, "seconds": round(time.monotonic() - started, 1)}
 
@@ -91,6 +103,7 @@ def link_units(
     link: LinkSteps,
     fail: bool,
     progress: Callable[[int], object] = lambda mentions: None,
+    check_input: Callable[[], object] = lambda: None,
 ) -> None:
     """Link the rest of a file, step by step; with several ranks each links one of the steps of a round.
 
@@ -102,6 +115,9 @@ def link_units(
         End at the first bad record; otherwise it stays as it is and is written to the errors file.
     progress
         Called with the number of mentions of each step.
+    check_input
+        Called before what was read is written, and at the end; it raises where the file has changed, so that the
+        journal has the links of one state of it alone.
     """
     if journal.done.finished:
         return
@@ -111,7 +127,9 @@ def link_units(
     with source.units() as units:
         remaining = steps(islice(units, journal.done.units, None))
         while round_of_steps := list(islice(remaining, size())):
+            check_input()
             _link_round(round_of_steps, journal, cleaner, link=link, fail=fail, progress=progress)
+        check_input()
 
 
 def _link_round(
@@ -255,13 +273,6 @@ def _finder(method: str) -> AbbreviationFinder:
         return abbreviation_finder(method)
     except InputError as error:
         raise InputError(f"{error}, or choose another --abbreviations: none expands none") from error
-
-
-def _require_places(source: str, target: str) -> None:
-    if Path(target).is_dir():
-        raise InputError("is a folder: name a file for --output", path=target)
-    if Path(target).resolve() == Path(source).resolve():
-        raise InputError("is the input too: choose another --output", path=target)
 
 
 def identity(

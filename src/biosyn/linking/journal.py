@@ -23,6 +23,7 @@ from filelock import FileLock, Timeout
 from biosyn.errors import InputError
 from biosyn.files import require_writable
 from biosyn.mention_files.added_columns import Link
+from biosyn.pipes import require_replaceable_file
 
 _TABLES = """
 CREATE TABLE IF NOT EXISTS run (row INTEGER PRIMARY KEY CHECK (row = 1), identity TEXT NOT NULL, done TEXT NOT NULL);
@@ -30,6 +31,7 @@ CREATE TABLE IF NOT EXISTS links (
     text BLOB PRIMARY KEY, cui TEXT NOT NULL, name TEXT NOT NULL, score REAL NOT NULL, probability REAL
 ) WITHOUT ROWID;
 """
+_PARTS = ("output", "errors.jsonl", "state.sqlite-journal", "state.sqlite", "lock")
 logger = logging.getLogger(__name__)
 
 
@@ -70,8 +72,8 @@ class Journal:
         self._target = Path(target)
         self._identity = dict(identity)
         self._resume = resume
-        self._folder = self._target.with_name(f"{self._target.name}.partial")
-        self._paths = {name: self._folder / name for name in ("output", "errors.jsonl", "state.sqlite", "lock")}
+        self._folder = _folder_of(self._target)
+        self._paths = {name: self._folder / name for name in _PARTS}
         self._stack = ExitStack()
         self._files: dict[str, BinaryIO] = {}
         self.done = Done()
@@ -149,7 +151,8 @@ class Journal:
         for file in self._files.values():
             file.close()
         self._commit(self.done._replace(finished=True))  # from here on a resumed run only has to move the files
-        errors = self._target.with_name(f"{self._target.name}.errors.jsonl")
+        errors = _errors_of(self._target)
+        require_replaceable_file(self._target)  # hours have passed since it was asked
         wanted = {"errors.jsonl": errors} if keep_errors or self.done.errors_bytes else {}
         try:
             for name, place in {**wanted, "output": self._target}.items():
@@ -219,8 +222,21 @@ class Journal:
         return InputError(f"is damaged ({error}): start again without --resume", path=self._paths["state.sqlite"])
 
     def _remove_files(self) -> None:
-        for name in ("output", "errors.jsonl", "state.sqlite-journal", "state.sqlite"):
-            (self._folder / name).unlink(missing_ok=True)
+        for name in _PARTS[:-1]:
+            self._paths[name].unlink(missing_ok=True)
+
+
+def written_files(target: Path) -> list[Path]:
+    """Return every file that a run with this output writes, replaces or removes."""
+    return [target, _errors_of(target), *(_folder_of(target) / name for name in _PARTS)]
+
+
+def _folder_of(target: Path) -> Path:
+    return target.parent / f"{target.name}.partial"  # unlike with_name, for "." too
+
+
+def _errors_of(target: Path) -> Path:
+    return target.parent / f"{target.name}.errors.jsonl"
 
 
 def _key(text: str) -> bytes:

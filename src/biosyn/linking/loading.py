@@ -17,6 +17,7 @@ from biosyn.index.header import ann_summary
 from biosyn.model.biosyn import BioSyn
 from biosyn.model.embedded_dictionary import open_dictionary
 from biosyn.model.linker import Linker, require_calibration
+from biosyn.places import Inputs
 from biosyn.settings.groups import Compute, Index
 from biosyn.settings.verbs import IndexConfig
 
@@ -125,6 +126,7 @@ def build_index(config: IndexConfig) -> dict[str, Any]:
     if config.ann:
         require_faiss()  # before the hours that the embedding may take
     resolve_device(config.device)
+    inputs = Inputs.of(config)
     dictionary = open_dictionary(config.dictionary_path, cache_dir=config.cache_dir)
     biosyn = open_model(config.model_name_or_path, config, revision=config.revision)
     index = biosyn.index(
@@ -144,4 +146,5 @@ def build_index(config: IndexConfig) -> dict[str, Any]:
             memory=config.search_memory,
         )
         result["approximate"] = ann_summary(header.key, header.measured)
+    inputs.warn_of_changes()
     return {**result, "seconds": round(time.monotonic() - started, 1)}

@@ -9,6 +9,7 @@ from biosyn.files import read_lines
 from biosyn.linking.loading import load_linker, open_model
 from biosyn.model.answers import answer_json, concept_answer_json, decided, embeddings_json, explanation_json
 from biosyn.model.biosyn import BioSyn
+from biosyn.places import Inputs
 from biosyn.settings.verbs import InferenceConfig
 from biosyn.text.abbreviations import abbreviation_finder
 from biosyn.text.mentions import MentionCleaner
@@ -17,6 +18,13 @@ from biosyn.text.preprocess import read_typos
 
 def infer(config: InferenceConfig) -> dict[str, Any]:
     """Run inference.py --mention: return its JSON result."""
+    inputs = Inputs.of(config)
+    result = _result(config)
+    inputs.warn_of_changes()
+    return result
+
+
+def _result(config: InferenceConfig) -> dict[str, Any]:
     text = MentionCleaner().clean(config.mention)
     result: dict[str, Any] = {"mention": config.mention}
     if not config.wants_predictions or config.dictionary_path is None:

@@ -1,14 +1,17 @@
 """The verb convert: from a published checkpoint to our format, and from any to upstream's."""
 
 import logging
+from pathlib import Path
 from typing import Any
 
+from biosyn.checkpoint.files import model_files
 from biosyn.checkpoint.manifest import describe_model
 from biosyn.checkpoint.upstream_export import save_upstream
 from biosyn.encoders.pooling import CLS
 from biosyn.errors import InputError
 from biosyn.files import require_writable
 from biosyn.model.biosyn import BioSyn
+from biosyn.places import Inputs
 from biosyn.settings.verbs import ConvertConfig
 
 logger = logging.getLogger(__name__)
@@ -16,6 +19,7 @@ logger = logging.getLogger(__name__)
 
 def convert(config: ConvertConfig) -> dict[str, Any]:
     """Run biosyn convert: read any checkpoint, write it in the format asked for; return its JSON result."""
+    Inputs.of(config).require_apart(model_files(Path(config.output_dir)), option="folder")
     biosyn = BioSyn.from_pretrained(
         config.model_name_or_path, revision=config.revision, max_length=config.max_length, device="cpu"
     )

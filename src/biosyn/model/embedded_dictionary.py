@@ -33,11 +33,10 @@ def open_dictionary(path: str | Path, *, cache_dir: str | Path | None = None) ->
         Where indexes are kept; None takes the usual place.
     """
     path = Path(path)
-    if path.is_file():  # not missing, and not a pipe, which can be read only once
-        digest = sha256_of(path)
-        index = _index_of(digest, default_cache_dir() if cache_dir is None else Path(cache_dir))
-        if index is not None:
-            return DictionaryDataset.of_texts(path, index.names, index.cuis, sha256=digest)
+    digest = sha256_of(path)
+    index = _index_of(digest, default_cache_dir() if cache_dir is None else Path(cache_dir))
+    if index is not None:
+        return DictionaryDataset.of_texts(path, index.names, index.cuis, sha256=digest)
     return DictionaryDataset(path)
 
 

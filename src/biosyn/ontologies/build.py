@@ -10,6 +10,7 @@ from biosyn.data.dictionary import NameTable
 from biosyn.errors import InputError
 from biosyn.files import move_into_place, staged_folder, write_lines
 from biosyn.ontologies.source import distinct_names
+from biosyn.pipes import require_replaceable_file
 from biosyn.text.preprocess import TextPreprocess
 
 
@@ -65,8 +66,7 @@ def _lines(concepts: Iterable[Concept], table: NameTable, counts: ReadCounts) ->
 def _require_replaceable(output: Path) -> None:
     concepts = output.with_name(CONCEPTS_FILE)
     for path in (output, concepts):
-        if path.is_dir():
-            raise InputError("is a folder where a file is to be written: choose another --output", path=path)
+        require_replaceable_file(path, option="--output")
     if output == concepts:
         raise InputError("is the name of the file next to the dictionary: choose another --output", path=output)
     if output.suffix == ".gz":

@@ -35,6 +35,7 @@ def setting(
     check: Check | None = None,
     metavar: str | None = None,
     required: bool = True,
+    reads: str = "",
 ) -> Any:
     """Return a dataclass field that becomes a flag.
 
@@ -50,8 +51,13 @@ def setting(
         The values allowed; empty for all.
     required
         Whether the flag of a field without a default must be given. False where a verb has two ways to be called.
+    reads
+        What is read of the path that it names, a key of `biosyn.places.READS`; empty where it names none.
     """
-    metadata = {"help": text, "choices": choices, "check": check, "metavar": metavar, "required": required}
+    metadata = {
+        **{"help": text, "choices": choices, "check": check, "metavar": metavar},
+        **{"required": required, "reads": reads},
+    }
     return dataclasses.field(default=default, metadata=metadata)
 
 
@@ -139,7 +145,8 @@ class Model(Settings):
     """The model."""
 
     model_name_or_path: str = setting(
-        "a BioSyn model: a folder that train.py or pretrain.py wrote, a published checkpoint, or a Hub id"
+        "a BioSyn model: a folder that train.py or pretrain.py wrote, a published checkpoint, or a Hub id",
+        reads="model",
     )
     revision: str | None = setting("branch, tag or commit of a Hub id (default: main)", default=None)
 
@@ -148,14 +155,14 @@ class Model(Settings):
 class Dictionary(Settings):
     """The dictionary."""
 
-    dictionary_path: str = setting("dictionary, one line 'cui||name' per name")
+    dictionary_path: str = setting("dictionary, one line 'cui||name' per name", reads="dictionary")
 
 
 @group
 class Queries(Settings):
     """The annotated mentions."""
 
-    data_dir: str = setting("folder of .concept files, for example processed_test")
+    data_dir: str = setting("folder of .concept files, for example processed_test", reads="queries")
 
 
 @settings
@@ -232,7 +239,10 @@ class Composites(Settings):
     """The cleaning of mentions."""
 
     typo_path: str | None = setting(
-        "with --explain or --input: corrections, one line 'wrong||right' per word", default=None, metavar="FILE"
+        "with --explain or --input: corrections, one line 'wrong||right' per word",
+        default=None,
+        metavar="FILE",
+        reads="file",
     )
     split_composites: bool = setting(
         "with --explain or --input: link the parts of 'breast and ovarian cancer' if each is a name", default=False
@@ -246,12 +256,14 @@ class Composites(Settings):
 class TrainingFiles(Settings):
     """The files."""
 
-    model_name_or_path: str = setting("encoder to start from, or a BioSyn model: a folder or a Hub id")
+    model_name_or_path: str = setting("encoder to start from, or a BioSyn model: a folder or a Hub id", reads="model")
     revision: str | None = setting("branch, tag or commit of a Hub id (default: main)", default=None)
-    train_dictionary_path: str = setting("dictionary, one line 'cui||name' per name")
+    train_dictionary_path: str = setting("dictionary, one line 'cui||name' per name", reads="dictionary")
     output_dir: str = setting("where the checkpoint and train_log.jsonl go", check=filled("name a folder"))
-    dev_dir: str | None = setting("folder of .concept files on which each epoch is measured", default=None)
-    dev_dictionary_path: str | None = setting("dictionary for --dev_dir", default=None)
+    dev_dir: str | None = setting(
+        "folder of .concept files on which each epoch is measured", default=None, reads="queries"
+    )
+    dev_dictionary_path: str | None = setting("dictionary for --dev_dir", default=None, reads="dictionary")
     keep_best: bool = setting("keep the epoch with the best Acc@1 on dev, not the last one", default=False)
 
     def check(self) -> None:

@@ -15,6 +15,7 @@ from biosyn.data.queries import QueryDataset
 from biosyn.errors import InputError
 from biosyn.evaluation.evaluate import METRICS_FILE, evaluate
 from biosyn.files import read_lines, require_writable, sha256_of_files, write_lines
+from biosyn.places import Inputs
 from biosyn.settings.groups import SCORE_MODES
 from biosyn.settings.verbs import EvalConfig, TrainConfig
 from biosyn.training.identity import describe_settings, describe_training
@@ -40,6 +41,8 @@ def ablate(training: TrainConfig, evaluation: EvalConfig, *, dense_ratios: Seque
     training, evaluation
         The settings that all rows share; the models go into folders in the training's ``output_dir``.
     """
+    for config in (training, evaluation):
+        Inputs.of(config).require_apart([Path(training.output_dir, ROWS_FILE)], option="--output_dir")
     output_dir = require_writable(training.output_dir)
     configs = list(variants(training, dense_ratios))
     described, measured_on = _described(training), _measured_on(evaluation)

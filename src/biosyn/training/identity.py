@@ -4,12 +4,14 @@ Both describe the command's flags, so these functions take the config.
 """
 
 from dataclasses import asdict
+from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from biosyn.checkpoint.files import is_encoder_file
+from biosyn.checkpoint.files import FILES, is_encoder_file, model_files
 from biosyn.checkpoint.manifest import describe_data, describe_dictionary, describe_model, describe_queries
 from biosyn.files import sha256_of_files
+from biosyn.places import Inputs
 from biosyn.settings.verbs import PretrainConfig, TrainConfig
 from biosyn.training.dev import DevSet
 from biosyn.training.states import Identity
@@ -98,6 +100,21 @@ def output_folder(config: AnyConfig) -> Path:
     return path.with_name(f"{path.name}_draft") if config.draft else path
 
 
+def require_places(config: AnyConfig) -> Inputs:
+    """Refuse a run that would write over what it reads, and return that; a model may be trained on in its folder."""
+    output_dir = output_folder(config)
+    inputs = Inputs.of(config, but=("model_name_or_path",) if _trains_on(config) else ())
+    folders = output_dir, *output_dir.glob("checkpoint_*")
+    states = (path for path in (output_dir / FILES.training_states).rglob("*") if not path.is_dir())
+    inputs.require_apart(chain(*map(model_files, folders), states), option="--output_dir")
+    return inputs
+
+
+def _trains_on(config: AnyConfig) -> bool:
+    """Say whether the run starts from the model in its own output folder."""
+    return Path(config.model_name_or_path).resolve() == output_folder(config).resolve()
+
+
 def _describe_dev(config: AnyConfig, dev: DevSet | None) -> dict[str, Any]:
     if dev is None or config.dev_dir is None or config.dev_dictionary_path is None:
         return {}
@@ -126,6 +143,6 @@ def _encoder_digest(config: AnyConfig) -> str | None:
     It is None for the output folder, too: the run itself changes these files, and its state has what they came to.
     """
     folder = Path(config.model_name_or_path)
-    if not folder.is_dir() or folder.resolve() == output_folder(config).resolve():
+    if not folder.is_dir() or _trains_on(config):
         return None
     return sha256_of_files(path for path in folder.iterdir() if is_encoder_file(path))

@@ -27,7 +27,7 @@ from biosyn.retrieval.search import top_names
 from biosyn.retrieval.vectors import Vectors
 from biosyn.settings.verbs import PretrainConfig
 from biosyn.training.dev import DevSet, load_dev_set
-from biosyn.training.identity import describe, output_folder
+from biosyn.training.identity import describe, output_folder, require_places
 from biosyn.training.run import RunSettings, run_epochs, settings_of
 from biosyn.training.states import TrainingState
 from biosyn.training.synonyms import SynonymSets, neighbour_order
@@ -39,6 +39,7 @@ logger = logging.getLogger(__name__)
 def pretrain(config: PretrainConfig) -> dict[str, Any]:
     """Fit the TF-IDF, align the encoder to the dictionary's synonyms, save; return the JSON result of pretrain.py."""
     device = resolve_device(config.device)
+    inputs = require_places(config)
     dictionary = DictionaryDataset(config.train_dictionary_path, draft=config.draft)
     dev = load_dev_set(config.dev_dir, config.dev_dictionary_path)
     output_dir = require_writable(output_folder(config))
@@ -58,13 +59,16 @@ def pretrain(config: PretrainConfig) -> dict[str, Any]:
 
     settings = settings_of(AlignerSettings, config)
     logger.info("%d names, on %s", len(dictionary), device)
+    description = describe(config, dev=dev, names=len(dictionary))
+    inputs.require_unchanged()  # the hashes in it are those of what was read
     rows = run_epochs(
         biosyn,
         lambda: Aligner(biosyn, settings, dictionary=dictionary, dev=dev, show_progress=config.show_progress),
         settings_of(RunSettings, config),
-        description=describe(config, dev=dev, names=len(dictionary)),
+        description=description,
         output_dir=output_dir,
     )
+    inputs.warn_of_changes()
     logger.info("the model is in %s", output_dir)
     return {"output_dir": str(output_dir), "names": len(dictionary), "epochs": rows}
 

@@ -11,7 +11,7 @@ from biosyn.files import require_writable
 from biosyn.model.biosyn import BioSyn
 from biosyn.settings.verbs import TrainConfig
 from biosyn.training.dev import load_dev_set
-from biosyn.training.identity import describe, output_folder
+from biosyn.training.identity import describe, output_folder, require_places
 from biosyn.training.run import RunSettings, run_epochs, settings_of
 from biosyn.training.trainer import Trainer, TrainerSettings
 
@@ -21,6 +21,7 @@ logger = logging.getLogger(__name__)
 def train(config: TrainConfig) -> dict[str, Any]:
     """Fit the TF-IDF, train the encoder and w, save the model; return the JSON result of train.py."""
     device = resolve_device(config.device)
+    inputs = require_places(config)
     dictionary = DictionaryDataset(config.train_dictionary_path, draft=config.draft)
     require_names(dictionary, config.topk)
     queries = QueryDataset(config.train_dir, True, True, True, draft=config.draft).queries
@@ -48,14 +49,17 @@ def train(config: TrainConfig) -> dict[str, Any]:
 
     settings = settings_of(TrainerSettings, config)
     logger.info("%d mentions, %d names, on %s", len(queries), len(dictionary), device)
+    description = describe(config, dev=dev, mentions=len(queries), names=len(dictionary))
+    inputs.require_unchanged()  # the hashes in it are those of what was read
     rows = run_epochs(
         biosyn,
         lambda: Trainer(
             biosyn, settings, queries=queries, dictionary=dictionary, dev=dev, show_progress=config.show_progress
         ),
         settings_of(RunSettings, config),
-        description=describe(config, dev=dev, mentions=len(queries), names=len(dictionary)),
+        description=description,
         output_dir=output_dir,
     )
+    inputs.warn_of_changes()
     logger.info("the model is in %s", output_dir)
     return {"output_dir": str(output_dir), "mentions": len(queries), "names": len(dictionary), "epochs": rows}
