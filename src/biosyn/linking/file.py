@@ -64,6 +64,7 @@ def link_file(config: LinkConfig) -> dict[str, Any]:
         config,
         revision=config.revision,
         ann=config.ann,
+        exact_first=config.exact_first,
         calibrated=config.threshold is not None,
     )
     if "hybrid" in linker.biosyn.calibrations:
@@ -281,6 +282,7 @@ def identity(
         "threshold": config.threshold,
         "calibration": calibration and calibration.to_json(),
         "composites": config.split_composites,
+        "exact_first": config.exact_first,
         "packed": config.output.endswith(".gz"),
         "keys": list(source.wanted.keys),
     }

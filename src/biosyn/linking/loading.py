@@ -58,6 +58,7 @@ def load_linker(
     revision: str | None = None,
     topk: int = 1,
     ann: bool = False,
+    exact_first: bool = True,
     concepts: ConceptTable | None = None,
     calibrated: bool = False,
     on_stage: Callable[[str, int], object] = lambda stage, total: None,
@@ -71,7 +72,7 @@ def load_linker(
         The machine, and the embedded dictionary; a verb's config is both. None: the defaults of the flags.
     topk
         The number of names that the dictionary must have at least.
-    ann, concepts
+    ann, exact_first, concepts
         See `Linker`.
     calibrated
         Refuse a model without probabilities.
@@ -98,6 +99,7 @@ def load_linker(
             cache_dir=index.cache_dir,
             index_precision=index.index_precision,
             ann=ann,
+            exact_first=exact_first,
             show_progress=compute.show_progress,
         )
 

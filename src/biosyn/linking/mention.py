@@ -31,6 +31,7 @@ def infer(config: InferenceConfig) -> dict[str, Any]:
         config,
         revision=config.revision,
         ann=config.ann,
+        exact_first=config.exact_first,
         topk=1 if config.group_by_concept else config.topk,  # one name may have several concepts
         concepts=ConceptTable.beside(config.dictionary_path) if needs_concepts else None,
         calibrated=config.threshold is not None,

@@ -55,6 +55,7 @@ def load_service(config: DemoConfig, loading: Loading) -> "Service":
         config,
         revision=config.revision,
         ann=config.ann,
+        exact_first=config.exact_first,
         topk=config.topk,
         on_stage=loading.step,
         on_names=loading.add,
