@@ -46,6 +46,31 @@ class MentionPrediction(NamedTuple):
     probability: float | None = None
 
 
+class ResolvedConcept(NamedTuple):
+    """A concept that a name may stand for.
+
+    Attributes
+    ----------
+    id
+        Its primary id as it is in the dictionary.
+    curie
+        The same with the prefix of its vocabulary: ``MESH:D001260``; without one if the vocabulary is not known.
+    preferred_name
+        None if only the id is known.
+    alternative_ids
+        Its other ids, as CURIEs, in the order of preference.
+    reason
+        Why it has its place among the concepts of the name: ``annotated 57 times``, ``preferred name``, ``MeSH before
+        OMIM``.
+    """
+
+    id: str
+    curie: str
+    preferred_name: str | None
+    alternative_ids: tuple[str, ...]
+    reason: str
+
+
 class ConceptCandidate(NamedTuple):
     """A concept found for a mention: all its ids, and its best name, a ``homonym`` if that has other concepts too.
 

@@ -7,10 +7,11 @@ from typing import Any
 from biosyn.cli.parsing import add_quiet, show_progress
 from biosyn.data.bad_entries import ReadCounts
 from biosyn.data.concepts import CONCEPTS_FILE
+from biosyn.data.vocabularies import VOCABULARIES_FILE
 from biosyn.errors import InputError
 from biosyn.ontologies.build import build_dictionary
 from biosyn.ontologies.diff import dictionary_diff
-from biosyn.ontologies.formats import OPTIONS, READERS, read_ontology
+from biosyn.ontologies.formats import BARE_IDS, OPTIONS, READERS, read_ontology
 from biosyn.ontologies.obo import SCOPES
 from biosyn.ontologies.source import parts_of
 
@@ -72,9 +73,10 @@ def _dictionary(args: argparse.Namespace) -> dict[str, Any]:
         return dictionary_diff(*args.diff, limit=max(args.limit, 0))
     if not (args.path and args.format and args.output):
         raise InputError("give --from FORMAT PATH --output FILE, or --diff A B")
+    output = Path(args.output).resolve()
     for path in args.path:
-        if Path(path).resolve() in {Path(args.output).resolve(), Path(args.output).resolve().with_name(CONCEPTS_FILE)}:
+        if Path(path).resolve() in {output, output.with_name(CONCEPTS_FILE), output.with_name(VOCABULARIES_FILE)}:
             raise InputError("would be overwritten by the output: choose another --output", path=path)
     read_counts = ReadCounts(skip=args.on_error == "skip")
     concepts = read_ontology(args.format, args.path, options=options, counts=read_counts, progress=show_progress(args))
-    return build_dictionary(concepts, args.output, counts=read_counts)
+    return build_dictionary(concepts, args.output, counts=read_counts, bare_ids=BARE_IDS.get(args.format))

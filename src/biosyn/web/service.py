@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from biosyn import __version__
-from biosyn.concept_ids import NO_CONCEPT, holds_genes, ontology_link, split_name_ids
+from biosyn.concept_ids import NO_CONCEPT, split_name_ids
+from biosyn.data.vocabularies import ontology_link, vocabularies_beside
 from biosyn.errors import InputError
 from biosyn.files import sha256_of
 from biosyn.index.header import ann_summary
@@ -94,7 +95,7 @@ class Service:
         self.model_name = model_name
         self._other_names = OtherNames(linker.dictionary, linker.concepts)
         self._ids = {one for cui in linker.dictionary.cuis for one in split_name_ids(cui)}
-        self._genes = holds_genes(self._ids)
+        self._vocabularies = vocabularies_beside(linker.dictionary)
 
     def answer(self, questions: Sequence[Question]) -> list[dict[str, Any]]:
         """Return the answer to each question; the model is asked once for a repeated one."""
@@ -141,7 +142,7 @@ class Service:
 
     def _linked_ids(self, ids: Iterable[str]) -> list[dict[str, str]]:
         """Return the ids, each with its page in its ontology, if the ontology is known by the form of the id."""
-        links = ((cui, ontology_link(cui, genes=self._genes)) for cui in ids)
+        links = ((cui, ontology_link(cui, self._vocabularies)) for cui in ids)
         return [{"id": cui, **(link._asdict() if link else {})} for cui, link in links]
 
     # -- files
