@@ -66,7 +66,7 @@ class TestExactFirst:
 
     @pytest.fixture
     def both(self, tiny_checkpoint, tiny_dictionary):
-        """A linker that puts equal names first, and one that does not; two names have longer vectors than the others."""
+        """A linker that puts equal names first, and one that does not; two names have long vectors."""
         biosyn = BioSyn.from_pretrained(tiny_checkpoint)
         dictionary = DictionaryDataset(tiny_dictionary)
         linkers = [Linker(biosyn, dictionary, exact_first=first) for first in (True, False)]

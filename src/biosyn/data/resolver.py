@@ -11,7 +11,7 @@ Without counts (a published checkpoint, pretrain.py alone) the first rule decide
 sets, docs/evaluation.md has the figures of each one that was tried.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, NamedTuple
@@ -68,18 +68,22 @@ class Resolver:
 
         The reason is the rule that puts a concept before the next one, or the last after the one before it.
         """
+        return tuple(self.ranked(name).values())
+
+    def ranked(self, name: Name) -> dict[Concept, ResolvedConcept]:
+        """Return the result of `resolve`, each with the row of the ontology that it is."""
         found = sorted((self._evidence(concept, name) for concept in self.concepts.concepts_of(name)), key=self._key)
-        return tuple(self._resolved(one, self._reason(found, place)) for place, one in enumerate(found))
+        return {one.concept: self._resolved(one, self._reason(found, place)) for place, one in enumerate(found)}
 
     def _evidence(self, concept: Concept, name: Name) -> _Evidence:
         counts = {} if self.annotations is None else self.annotations.concepts
         annotated = sum(counts.get(cui, 0) for cui in dict.fromkeys(concept.ids))
         preferred = concept.preferred_name is not None and self._clean(concept.preferred_name) == self._clean(name.name)
-        return _Evidence(concept, self.ids(concept)[0], annotated, preferred)
+        return _Evidence(concept, self.by_preference(concept.ids)[0], annotated, preferred)
 
-    def ids(self, concept: Concept) -> tuple[str, ...]:
-        """Return the distinct ids of a concept, those of the preferred vocabulary first, else in its own order."""
-        return tuple(sorted(dict.fromkeys(concept.ids), key=self._preference))
+    def by_preference(self, ids: Iterable[str]) -> tuple[str, ...]:
+        """Return the distinct ids, those of the preferred vocabulary first, else in their own order."""
+        return tuple(sorted(dict.fromkeys(ids), key=self._preference))
 
     def _key(self, found: _Evidence) -> tuple[Any, ...]:
         return (-found.annotated, not found.preferred, self._preference(found.cui), found.cui, found.concept.ids)
@@ -106,7 +110,7 @@ class Resolver:
         return names if len(set(names)) > 1 else [f"{row.name} {row.part}" for row in rows if row is not None]
 
     def _resolved(self, found: _Evidence, reason: str) -> ResolvedConcept:
-        first, *others = (curie(cui, self.vocabularies) for cui in self.ids(found.concept))
+        first, *others = (curie(cui, self.vocabularies) for cui in self.by_preference(found.concept.ids))
         alternatives = tuple(cui for cui in dict.fromkeys(others) if cui != first)
         return ResolvedConcept(found.cui, first, found.concept.preferred_name, alternatives, reason)
 

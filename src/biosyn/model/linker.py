@@ -9,6 +9,8 @@ from torch import Tensor
 
 from biosyn.data.concepts import Concept, ConceptTable
 from biosyn.data.dictionary import DictionaryDataset
+from biosyn.data.resolver import Resolver
+from biosyn.data.vocabularies import vocabularies_beside
 from biosyn.errors import InputError
 from biosyn.index.approximate import Search, open_ann
 from biosyn.model.biosyn import BioSyn
@@ -117,10 +119,15 @@ class Linker:
         found = self.link_to_concepts(_cleaned(mentions), topk=topk)
         return [one._replace(mention=mention) for one, mention in zip(found, mentions, strict=True)]
 
+    @cached_property
+    def resolver(self) -> Resolver:
+        """Ranks the concepts of a name, by what the model knows from its training."""
+        return Resolver(self.concepts, vocabularies_beside(self.dictionary), self.biosyn.annotations)
+
     def link(self, texts: Sequence[str], *, topk: int) -> list[MentionPrediction]:
-        """Return the ``topk`` best names of each clean text; see `normalize`."""
+        """Return the ``topk`` best names of each clean text, and the concepts of the best; see `normalize`."""
         _require_topk(topk)
-        return link_texts(
+        found = link_texts(
             self.biosyn,
             texts,
             self.names,
@@ -129,6 +136,8 @@ class Linker:
             search=self._search,
             exact_first=self.exact_first,
         )
+        resolve = cache(self.resolver.resolve)
+        return [one._replace(resolved=resolve(_name(one.candidates[0]))) for one in found]
 
     def link_to_concepts(self, texts: Sequence[str], *, topk: int) -> list[ConceptPrediction]:
         """Return the ``topk`` best concepts of each clean text; see `normalize_to_concepts`."""
@@ -153,12 +162,12 @@ class Linker:
             len(self.dictionary),
             topk=topk,
             search=search,
-            concepts_of=lambda row: self.concepts.concepts_of(name_at(row)),
+            concepts_of=lambda row: tuple(self.resolver.ranked(name_at(row))),
             best_names=0 if calibration is None else DEPTH,
         )
         probabilities = _probabilities(calibration, texts, best_names, name_at)
         return [
-            ConceptPrediction(text, concepts, probability)
+            ConceptPrediction(text, concepts, probability, self.resolver.resolve(_name(concepts[0].best)))
             for text, concepts, probability in zip(
                 texts, self._to_concepts(vectors, found, name_at), probabilities, strict=True
             )
@@ -172,7 +181,13 @@ class Linker:
         parts = self.biosyn.score_parts(mentions, self.names, rows)
         return [
             tuple(
-                ConceptCandidate(hit.concept.ids, hit.concept.preferred_name, candidate, hit.homonym)
+                ConceptCandidate(
+                    hit.concept.ids,
+                    hit.concept.preferred_name,
+                    candidate,
+                    hit.homonym,
+                    self.resolver.ranked(_name(candidate))[hit.concept],
+                )
                 for hit, candidate in zip(hits, candidates, strict=True)
             )
             for hits, candidates in zip(found, _candidates(TopNames(rows, scores), parts, name_at), strict=True)
@@ -223,7 +238,7 @@ class Linker:
             sparse_weight=weight,
             other_names=self._other_names,
         )
-        return Explanation(mention, steps, weight, candidates, prediction.probability)
+        return Explanation(mention, steps, weight, candidates, prediction.probability, prediction.resolved)
 
     @cached_property
     def _other_names(self) -> OtherNames:
@@ -241,6 +256,10 @@ def _cleaned(mentions: Sequence[str]) -> list[str]:
     if isinstance(mentions, str):  # a sequence of texts, too: its letters
         raise InputError(f"mentions is one text: give a list, [{mentions[:80]!r}]")
     return [_CLEANER.clean(mention) for mention in mentions]
+
+
+def _name(candidate: Candidate) -> Name:
+    return Name(candidate.name, candidate.cui)
 
 
 def _require_topk(topk: int) -> None:

@@ -210,6 +210,11 @@ class LinkConfig(Model, Dictionary, Order, Threshold, Composites, Compute, Index
     add: str | None = setting(
         "id alone, or name and score too (default: all; PubTator: id)", default=None, choices=("id", "all")
     )
+    ids: str = setting(
+        "primary: the CURIE of the concept that the name stands for; all: every id of the name, as in the dictionary",
+        default="primary",
+        choices=("primary", "all"),
+    )
     abbreviations: str | None = setting(
         "how abbreviations are found (default: ab3p where there are documents)",
         default=None,
