@@ -1,11 +1,9 @@
-"""Concept ids (CUIs): as they are written in files, the two rules that compare them, and the page of a concept.
+"""Concept ids (CUIs): as they are written in files, and the two rules that compare them.
 
 A field may hold several ids: ``|`` joins alternatives or homonyms, ``|`` or ``+`` the parts of a composite mention.
 """
 
 import re
-from collections.abc import Iterable
-from typing import NamedTuple
 
 NO_CONCEPT = "-1"
 _SEPARATOR = re.compile(r"[|+]")
@@ -104,74 +102,3 @@ def distinct_ids(*fields: str) -> tuple[str, ...]:
     """
     ids = (" ".join(part.split()) for field in fields for part in split_ids(strip_prefixes(field)))
     return tuple(dict.fromkeys(ids))
-
-
-# The patterns exclude each other: a C is followed by 6 or 9 digits in MeSH and by 7 in UMLS.
-_PAGES = tuple(
-    (ontology, re.compile(pattern, re.ASCII), url)
-    for ontology, pattern, url in (
-        ("MeSH", r"(?:MESH:)?((?:D|C)(?:\d{6}|\d{9}))", "https://meshb.nlm.nih.gov/record/ui?ui={}"),
-        ("UMLS", r"(?:UMLS:)?(C\d{7})", "https://uts.nlm.nih.gov/uts/umls/concept/{}"),
-        ("OMIM", r"(?:OMIM:)?([1-6]\d{5})", "https://www.omim.org/entry/{}"),
-        ("HPO", r"(HP:\d{7})", "https://hpo.jax.org/browse/term/{}"),
-        ("NCBI Gene", r"(?:NCBIGene|GeneID|EntrezGene):(\d+)", "https://www.ncbi.nlm.nih.gov/gene/{}"),
-    )
-)
-_GENE_URL = _PAGES[-1][2]
-_OBO = re.compile(r"(MONDO|DOID|CHEBI|GO|UBERON|CL):(\d+)", re.ASCII)
-
-
-class OntologyLink(NamedTuple):
-    """The common name of an id's ontology, and the address of the concept's page there."""
-
-    ontology: str
-    url: str
-
-
-def ontology_link(cui: str, *, genes: bool = False) -> OntologyLink | None:
-    """Return the ontology and page of a single id, or None if its form does not identify them.
-
-    Parameters
-    ----------
-    genes
-        Whether bare numbers are NCBI Gene ids, see `holds_genes`; otherwise one of six digits is an OMIM id.
-
-    Examples
-    --------
-    >>> [ontology_link(cui).ontology for cui in ("D001260", "C566865", "C0004135", "208900", "HP:0001251")]
-    ['MeSH', 'MeSH', 'UMLS', 'OMIM', 'HPO']
-    >>> ontology_link("MONDO:0008840").url
-    'https://purl.obolibrary.org/obo/MONDO_0008840'
-    >>> ontology_link("472", genes=True).url, ontology_link("472"), ontology_link("-1")
-    ('https://www.ncbi.nlm.nih.gov/gene/472', None, None)
-    """
-    if genes and _is_number(cui):
-        return OntologyLink("NCBI Gene", _GENE_URL.format(cui))
-    for ontology, pattern, url in _PAGES:
-        if found := pattern.fullmatch(cui):
-            return OntologyLink(ontology, url.format(found[1]))
-    if found := _OBO.fullmatch(cui):
-        return OntologyLink(found[1], f"https://purl.obolibrary.org/obo/{found[1]}_{found[2]}")
-    return None
-
-
-def holds_genes(cuis: Iterable[str]) -> bool:
-    """Return whether the single ids of a dictionary are NCBI Gene ids: bare numbers of different lengths.
-
-    OMIM's numbers all have six digits, MedDRA's codes eight.
-
-    Examples
-    --------
-    >>> holds_genes(["472", "100506658"]), holds_genes(["208900", "600185"]), holds_genes(["472", "D001260"])
-    (True, False, False)
-    """
-    lengths = set()
-    for cui in cuis:
-        if not _is_number(cui):
-            return False
-        lengths.add(len(cui))
-    return len(lengths) > 1
-
-
-def _is_number(cui: str) -> bool:
-    return cui.isascii() and cui.isdigit()

@@ -10,6 +10,7 @@ from pathlib import Path
 from biosyn.checkpoint.files import model_files
 from biosyn.data.concepts import CONCEPTS_FILE
 from biosyn.data.queries import query_files
+from biosyn.data.vocabularies import VOCABULARIES_FILE
 from biosyn.errors import InputError
 from biosyn.pipes import require_replaceable_file
 from biosyn.settings.groups import Settings
@@ -19,7 +20,7 @@ logger = logging.getLogger(__name__)
 # what is read of a path that a setting names, by the setting's `reads`
 READS: dict[str, Callable[[Path], Iterable[Path]]] = {
     "file": lambda path: [path],
-    "dictionary": lambda path: [path, path.parent / CONCEPTS_FILE],
+    "dictionary": lambda path: [path, *(path.parent / name for name in (CONCEPTS_FILE, VOCABULARIES_FILE))],
     "queries": query_files,
     "model": model_files,  # of a Hub id there are none: its files are in the Hub's cache
 }

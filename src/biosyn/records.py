@@ -38,32 +38,67 @@ class Candidate(NamedTuple):
 class MentionPrediction(NamedTuple):
     """A mention as given, and its candidates, best first.
 
-    ``probability`` is that of the best concept being right, if the model is calibrated (docs/calibration.md).
+    Attributes
+    ----------
+    probability
+        That of the first concept being right, if the model is calibrated (docs/calibration.md).
+    resolved
+        The concepts of the best name, the one that it most likely stands for first; empty where nobody asked for them,
+        as in training.
     """
 
     mention: str
     candidates: tuple[Candidate, ...]
     probability: float | None = None
+    resolved: "tuple[ResolvedConcept, ...]" = ()
+
+
+class ResolvedConcept(NamedTuple):
+    """A concept that a name may stand for.
+
+    Attributes
+    ----------
+    id
+        Its primary id as it is in the dictionary.
+    curie
+        The same with the prefix of its vocabulary: ``MESH:D001260``; without one if the vocabulary is not known.
+    preferred_name
+        None if only the id is known.
+    alternative_ids
+        Its other ids, as CURIEs, in the order of preference.
+    reason
+        Why it has its place among the concepts of the name: ``annotated 57 times``, ``preferred name``, ``MeSH before
+        OMIM``.
+    """
+
+    id: str
+    curie: str
+    preferred_name: str | None
+    alternative_ids: tuple[str, ...]
+    reason: str
 
 
 class ConceptCandidate(NamedTuple):
     """A concept found for a mention: all its ids, and its best name, a ``homonym`` if that has other concepts too.
 
-    ``preferred_name`` is None if only the id is known.
+    ``preferred_name`` is None if only the id is known; ``resolved`` says by which id it is given, and why it has its
+    place among the concepts of that name.
     """
 
     ids: tuple[str, ...]
     preferred_name: str | None
     best: Candidate
     homonym: bool
+    resolved: ResolvedConcept
 
 
 class ConceptPrediction(NamedTuple):
-    """A mention as given, and its concepts, best first; ``probability`` as in `MentionPrediction`."""
+    """A mention as given, and its concepts, best first; ``probability`` and ``resolved`` as in `MentionPrediction`."""
 
     mention: str
     concepts: tuple[ConceptCandidate, ...]
     probability: float | None = None
+    resolved: tuple[ResolvedConcept, ...] = ()
 
 
 class QueryPrediction(NamedTuple):

@@ -18,6 +18,7 @@ from biosyn.checkpoint.encoder import load_encoder
 from biosyn.checkpoint.files import FILES
 from biosyn.checkpoint.folder import load_sparse_encoder, record_figures, save_checkpoint
 from biosyn.checkpoint.manifest import Manifest, load_manifest
+from biosyn.data.annotations import Annotations
 from biosyn.encoders.dense import DenseEncoder
 from biosyn.encoders.sparse import SparseEncoder
 from biosyn.errors import InputError
@@ -122,6 +123,52 @@ def test_a_checkpoint_of_format_1_loads(folder):
         del content[key]
     (folder / FILES.manifest).write_text(json.dumps({**content, "format_version": 1}), encoding="utf-8")
     assert load(folder).get_sparse_weight() == content["sparse_weight"]
+
+
+# -- annotations
+
+
+COUNTS = Annotations({"D1": 3, "D2": 1}, {"ataxia": {"D1": 2}})
+
+
+def test_counts_of_annotations_are_kept_with_their_sha256(parts, tmp_path):
+    save_checkpoint(tmp_path, **parts, manifest=Manifest(0.5, 25), annotations=COUNTS)
+    assert load_manifest(tmp_path).files[FILES.annotations] == sha256_of(tmp_path / FILES.annotations)
+    assert load(tmp_path).annotations == COUNTS
+
+
+def test_the_counts_of_an_earlier_model_are_removed(parts, tmp_path):
+    save_checkpoint(tmp_path, **parts, manifest=Manifest(0.5, 25), annotations=COUNTS)
+    save_checkpoint(tmp_path, **parts, manifest=Manifest(0.5, 25))
+    assert not (tmp_path / FILES.annotations).exists()
+    assert load(tmp_path).annotations is None
+
+
+def test_counts_are_added_to_a_checkpoint_without_training(saved, tmp_path):
+    biosyn = load(saved)
+    assert biosyn.annotations is None
+    biosyn.annotations = COUNTS
+    biosyn.save_model(tmp_path / "with")
+    assert load(tmp_path / "with").annotations == COUNTS
+
+
+def test_a_checkpoint_of_format_3_loads_without_counts(folder):
+    content = json.loads((folder / FILES.manifest).read_text(encoding="utf-8"))
+    del content["files"][FILES.annotations]
+    (folder / FILES.manifest).write_text(json.dumps({**content, "format_version": 3}), encoding="utf-8")
+    assert load(folder).annotations is None
+
+
+@pytest.mark.parametrize("content", ['{"concepts": {"D1": -1}, "names": {}}', '{"concepts": {}}', "[]", "{"])
+def test_damaged_counts_are_refused_in_a_line(folder, content):
+    path = folder / FILES.annotations
+    path.write_text(content, encoding="utf-8")
+    with pytest.raises(InputError, match=r"annotations.json: is not the file that biosyn.json was saved with"):
+        load(folder)
+    seal(folder)
+    with pytest.raises(InputError, match=r"annotations.json(:1)?: is (damaged|not)") as refused:
+        load(folder)
+    assert "\n" not in str(refused.value)
 
 
 # -- figures

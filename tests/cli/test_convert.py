@@ -42,11 +42,15 @@ def test_a_published_checkpoint_becomes_one_that_says_where_it_came_from(convert
     assert (manifest.sparse_weight, manifest.max_length) == (4.25, 25)
     assert manifest.trained == {"converted_from": {"name": "legacy-checkpoint-py37", "revision": None}}
     assert np.array_equal(vectors(tmp_path), vectors(folder))
+    assert BioSyn.from_pretrained(tmp_path).annotations is None
 
 
 def test_a_checkpoint_of_ours_keeps_what_it_was_trained_on(convert, tiny_checkpoint, tmp_path):
     assert convert(tiny_checkpoint, tmp_path)[0] == 0
     assert load_manifest(tmp_path).trained == load_manifest(tiny_checkpoint).trained
+    annotations = BioSyn.from_pretrained(tmp_path).annotations
+    assert annotations is not None
+    assert annotations == BioSyn.from_pretrained(tiny_checkpoint).annotations
 
 
 def test_the_length_of_a_published_checkpoint_can_be_told(convert, tiny_checkpoint, tmp_path):

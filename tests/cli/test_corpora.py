@@ -9,6 +9,7 @@ from biosyn.corpora import bc5cdr, expected_counts
 from biosyn.corpora.folder import FILES, FOLDERS, TRAINDEV
 from biosyn.data.queries import read_queries
 
+ONTOLOGY = ("concepts.jsonl", "vocabularies.json")
 DICTIONARY = """MESH:D1|OMIM:208900||Ataxia Telangiectasia
 D2||Skin Neoplasms
 D3||Aspirin
@@ -126,7 +127,7 @@ def test_tac2017adr_keeps_a_reaction_of_two_ids_whole(tac, run, tmp_path):
     out = tmp_path / "out"
     assert names(out) == {
         *("train", "test", "processed_train", "processed_test", TRAINDEV),
-        *("train_dictionary.txt", "test_dictionary.txt", "concepts.jsonl"),
+        *("train_dictionary.txt", "test_dictionary.txt", *ONTOLOGY),
     }
     assert rows(out / "processed_test") == [
         ("skin rash", "10037844|10040785"),
@@ -204,7 +205,7 @@ def test_any_bioc_file(write, run, tmp_path):
     code, counts, _ = run("bioc", "--test", path, "--id_keys", "identifier", "mine")
     assert code == 0
     assert rows(tmp_path / "out" / "processed_test") == [("skin tumours", "D2")]
-    assert names(tmp_path / "out") == {"test", "processed_test", "test_dictionary.txt", "concepts.jsonl"}
+    assert names(tmp_path / "out") == {"test", "processed_test", "test_dictionary.txt", *ONTOLOGY}
 
 
 @pytest.mark.parametrize(
@@ -229,7 +230,7 @@ def test_absent_splits_leave_nothing_and_take_away_those_of_an_earlier_run(write
     (out / "notes.md").write_text("mine")
     code, counts, err = run("pubtator", *(part for split in splits.split() for part in (f"--{split}", files[split])))
     assert code == 0
-    assert names(out) == {*expected, "concepts.jsonl", "notes.md"}
+    assert names(out) == {*expected, *ONTOLOGY, "notes.md"}
     assert set(counts["queries"]) == set(splits.split())
     assert "removed what an earlier run had left: " in err
     last = splits.split()[-1]

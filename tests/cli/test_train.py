@@ -6,6 +6,8 @@ import pytest
 
 from biosyn.checkpoint.manifest import load_manifest
 from biosyn.cli.main import main
+from biosyn.data.annotations import Annotations
+from biosyn.data.queries import QueryDataset, read_queries
 from biosyn.model.biosyn import BioSyn
 
 
@@ -135,3 +137,11 @@ def test_the_manifest_says_what_it_was_trained_on(result, required, tiny_diction
     assert str(tmp_path) not in json.dumps(trained), "paths of this machine are private"
     assert manifest.figures["dev"]["hybrid"] == trained["last_epoch"]["dev"]["hybrid"]
     assert manifest.figures["dev"]["queries"]["mentions"] == 21
+
+
+def test_the_model_knows_how_often_each_concept_was_annotated(result, required, tiny_queries, tmp_path):
+    result("train", required, "--epoch", 0)
+    counts = BioSyn.from_pretrained(tmp_path / "out").annotations
+    queries = read_queries(tiny_queries)
+    assert counts == Annotations.of(queries)  # repeated and composite mentions too, which are not trained on
+    assert counts != Annotations.of(QueryDataset(tiny_queries, True, True, True))

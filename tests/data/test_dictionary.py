@@ -19,6 +19,19 @@ def test_the_names_stand_in_file_order(write_dictionary):
     assert list(dictionary) == [Name("b", "D2"), Name("a", "D1|D3"), Name("b", "D2")]
 
 
+def test_the_rows_of_a_name_are_found_letter_for_letter(write_dictionary):
+    dictionary = DictionaryDataset(write_dictionary("D2||b", "D1||a", "D3||b", "D4||B"))
+    assert [dictionary.rows_of(name) for name in ("b", "a", "B", "c", "")] == [[0, 2], [1], [3], [], []]
+    dictionary.names = ("a", "c", "d", "e")
+    assert [dictionary.rows_of(name) for name in ("b", "c")] == [[], [1]]
+
+
+def test_two_names_of_one_hash_are_told_apart(write_dictionary, monkeypatch):
+    monkeypatch.setattr("biosyn.data.dictionary.hash", lambda name: 7, raising=False)
+    dictionary = DictionaryDataset(write_dictionary("D2||b", "D1||a", "D3||b"))
+    assert [dictionary.rows_of(name) for name in ("b", "a", "c")] == [[0, 2], [1], []]
+
+
 def test_blank_lines_are_skipped_and_blanks_trimmed(write_dictionary):
     dictionary = DictionaryDataset(write_dictionary("", " D1 || a b ", "   "))
     assert list(dictionary) == [Name("a b", "D1")]

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from biosyn.mention_files.added_columns import ID, NAME, SCORE, Link
+from biosyn.mention_files.added_columns import CONCEPT, ID, NAME, SCORE, Link
 
 PAGE = (Path(__file__).parents[2] / "docs" / "formats.md").read_text(encoding="utf-8")
 SECTIONS = {
@@ -23,8 +23,14 @@ def test_before_and_after(rewrite, title):
     section = re.split(r"^##+ ", PAGE.partition(f"### {title}\n")[2], flags=re.MULTILINE)[0]
     before, after = re.findall(r"^```\n(.*?)^```$", section, flags=re.MULTILINE | re.DOTALL)
     file_format = SECTIONS[title]
-    link = Link("D001260|208900", "ataxia telangiectasia", 67.81557)
-    keys = (ID,) if file_format == "pubtator" else (ID, NAME, SCORE)
+    link = Link(
+        "MESH:D001260",
+        "ataxia telangiectasia",
+        67.81557,
+        preferred_name="Ataxia Telangiectasia",
+        alternative_ids=("OMIM:208900",),
+    )
+    keys = (ID,) if file_format == "pubtator" else (ID, NAME, SCORE, *CONCEPT)
     types = frozenset({"Disease"}) if file_format == "pubtator" else None
     mentions, written = rewrite(before, file_format, link=link, keys=keys, types=types)
     assert [one.problem for one in mentions] == [""] * len(mentions)

@@ -239,9 +239,9 @@ def test_concepts_are_read_beside_the_dictionary_when_they_are_asked_for(tiny_ch
     path = write_dictionary("D1|D2||ataxia", "D1|D2||at", "D3||asthma")
     path.with_name("concepts.jsonl").write_text("broken")
     linker = BioSyn.from_pretrained(tiny_checkpoint).load_dictionary(path)
-    assert len(linker.normalize(["ataxia"], topk=3)[0].candidates) == 3
-    with pytest.raises(InputError, match="concepts.jsonl:1: expected"):
-        linker.normalize_to_concepts(["ataxia"])
+    for method in (linker.normalize, linker.normalize_to_concepts):
+        with pytest.raises(InputError, match="concepts.jsonl:1: expected"):
+            method(["ataxia"])
     path.with_name("concepts.jsonl").write_text('{"ids": ["D1", "D2"], "preferred_name": "Ataxia", "names": ["AT"]}')
     (prediction,) = linker.normalize_to_concepts(["ataxia"], topk=3)
     assert {concept.ids for concept in prediction.concepts} == {("D1", "D2"), ("D3",)}

@@ -1,6 +1,7 @@
 import pytest
 
 from biosyn.data.concepts import Concept, ConceptTable
+from biosyn.data.dictionary import DictionaryDataset
 from biosyn.errors import InputError
 from biosyn.model.biosyn import BioSyn
 from biosyn.model.linker import Linker
@@ -58,6 +59,53 @@ def test_two_ids_of_one_concept_are_one(linker, linker_with):
         (("D001260",), None),
         (("208900",), None),
     ]
+
+
+class TestExactFirst:
+    """A name that equals the mention, letter for letter, comes first: inner products alone do not see to that."""
+
+    @pytest.fixture
+    def both(self, tiny_checkpoint, tiny_dictionary):
+        """A linker that puts equal names first, and one that does not; two names have long vectors."""
+        biosyn = BioSyn.from_pretrained(tiny_checkpoint)
+        dictionary = DictionaryDataset(tiny_dictionary)
+        linkers = [Linker(biosyn, dictionary, exact_first=first) for first in (True, False)]
+        for linker in linkers:
+            linker.names.dense[[3, 8]] *= 3  # of this process alone: the file stays
+        return linkers
+
+    @pytest.mark.parametrize("topk", [1, 3, 40])
+    def test_the_others_keep_their_order_and_every_name_its_score(self, both, topk):
+        texts = list(both[0].dictionary.names)
+        first, plain = (linker.link(texts, topk=topk) for linker in both)
+        full = both[1].link(texts, topk=len(texts))
+        assert any(one.candidates[0].name != one.mention for one in plain)  # or there would be nothing to do
+        for found, scored in zip(first, full, strict=True):
+            assert found.candidates[0].name == found.mention
+            others = [one for one in scored.candidates if one.name != found.mention]
+            assert [one.name for one in found.candidates[1:]] == [one.name for one in others][: topk - 1]
+            score = {one.name: one.score for one in scored.candidates}
+            for one in found.candidates:
+                assert one.score == pytest.approx(score[one.name], rel=1e-4, abs=1e-5)
+                assert one.score == pytest.approx(one.dense_score + one.sparse_score, rel=1e-4, abs=1e-5)
+
+    def test_its_concepts_come_first_too(self, both):
+        texts = list(both[0].dictionary.names)
+        for text, found in zip(texts, both[0].link_to_concepts(texts, topk=2), strict=True):
+            assert found.concepts[0].best.name == text
+
+    def test_a_mention_that_is_no_name_is_not_touched(self, both):
+        texts = ["breast tumour", "blood counts"]
+        first, plain = (linker.link(texts, topk=5) for linker in both)
+        assert first == plain
+
+    def test_a_name_given_twice_comes_first_with_both_rows(self, both, write_dictionary):
+        path = write_dictionary("D1||ataxia", "D2||chorea", "D3||ataxia", "D4||a long name of something else entirely")
+        linker = Linker(both[0].biosyn, DictionaryDataset(path))
+        (found,) = linker.link(["ataxia"], topk=3)
+        assert [one.cui for one in found.candidates[:2]] == ["D1", "D3"]
+        (found,) = linker.link(["ataxia"], topk=1)
+        assert [one.cui for one in found.candidates] == ["D1"]
 
 
 def test_no_mentions_give_no_concepts(linker):

@@ -42,7 +42,7 @@ def test_the_dictionary_and_its_concepts_are_written_and_counted(tmp_path):
         "source": "x",
         "parents": ["D0"],
     }
-    assert files_of(tmp_path / "out") == ["concepts.jsonl", "names.txt"]
+    assert files_of(tmp_path / "out") == ["concepts.jsonl", "names.txt", "vocabularies.json"]
 
 
 def test_both_files_are_replaced_together(tmp_path):
@@ -86,7 +86,7 @@ def test_the_concepts_of_another_dictionary_are_not_replaced(tmp_path):
     build(tmp_path / "a.txt")
     with pytest.raises(InputError, match="concepts.jsonl: belongs to another dictionary in this folder"):
         build(tmp_path / "b.txt")
-    assert files_of(tmp_path) == ["a.txt", "concepts.jsonl"]
+    assert files_of(tmp_path) == ["a.txt", "concepts.jsonl", "vocabularies.json"]
 
 
 def test_the_output_has_a_name_of_its_own(tmp_path):

@@ -19,12 +19,12 @@ def naive(scores, concepts_of, topk):
     return list(hits.values())[:topk]
 
 
-def search_in(names, depths):
+def search_in(mentions, names, depths):
     """The search of the names, which notes how many mentions it is given and how deep it goes."""
 
-    def search(mentions, depth):
-        depths.append((mentions.count, depth))
-        return top_names(mentions, names, topk=depth)
+    def search(some, depth):
+        depths.append((len(some), depth))
+        return top_names(mentions.take(torch.tensor(some)), names, topk=depth)
 
     return search
 
@@ -50,10 +50,10 @@ def test_the_concepts_are_those_of_a_full_sort_over_every_name(problem, names_a_
         patch.setattr(concepts, "NAMES_A_CONCEPT", names_a_concept)
         patch.setattr(concepts, "MAX_PAIRS", max_pairs)
         found, best = top_concepts(
-            Vectors(torch.from_numpy(mentions), None),
+            len(mentions),
             len(names),
             topk=topk,
-            search=search_in(Vectors(torch.from_numpy(names), None), []),
+            search=search_in(Vectors(torch.from_numpy(mentions), None), Vectors(torch.from_numpy(names), None), []),
             concepts_of=concepts_of.__getitem__,
             best_names=5,
         )
@@ -69,7 +69,11 @@ def test_only_mentions_that_lack_concepts_are_searched_deeper():
     names = Vectors(torch.arange(100.0).view(100, 1), None)
     depths = []
     found, _ = top_concepts(
-        mentions, 100, topk=2, search=search_in(names, depths), concepts_of=lambda row: ["many"] if row < 40 else [row]
+        2,
+        100,
+        topk=2,
+        search=search_in(mentions, names, depths),
+        concepts_of=lambda row: ["many"] if row < 40 else [row],
     )
     assert depths == [(2, 16), (1, 32), (1, 64)]  # 8 names a concept, then twice as many for the one that needs them
     assert [[(hit.concept, hit.row) for hit in hits] for hits in found] == [
@@ -82,7 +86,11 @@ def test_the_dictionarys_size_ends_the_search():
     depths = []
     names = Vectors(torch.arange(20.0).view(20, 1), None)
     (hits,), _ = top_concepts(
-        Vectors(torch.ones(1, 1), None), 20, topk=2, search=search_in(names, depths), concepts_of=lambda row: ["one"]
+        1,
+        20,
+        topk=2,
+        search=search_in(Vectors(torch.ones(1, 1), None), names, depths),
+        concepts_of=lambda row: ["one"],
     )
     assert [(hit.concept, hit.row) for hit in hits] == [("one", 19)]
     assert depths == [(1, 16), (1, 20)]

@@ -16,6 +16,7 @@ class CheckpointFiles:
     # of our own format
     manifest: str = "biosyn.json"
     sparse_encoder: str = "sparse_encoder.json"
+    annotations: str = "annotations.json"
     card: str = "README.md"
     training_log: str = "train_log.jsonl"
     training_states: str = "training_state"

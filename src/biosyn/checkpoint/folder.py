@@ -16,6 +16,7 @@ from biosyn.checkpoint.card import is_own_card, model_card
 from biosyn.checkpoint.encoder import no_bars, save_tokenizer
 from biosyn.checkpoint.files import FILES, require
 from biosyn.checkpoint.manifest import Manifest, load_manifest, write_manifest
+from biosyn.data.annotations import Annotations
 from biosyn.encoders.sparse import SparseEncoder
 from biosyn.errors import InputError
 from biosyn.files import library_versions, read_json, sha256_of, staged_folder, write_json, write_text
@@ -29,10 +30,12 @@ def save_checkpoint(
     tokenizer: PreTrainedTokenizerBase,
     sparse_encoder: SparseEncoder,
     manifest: Manifest,
+    annotations: Annotations | None = None,
 ) -> None:
     """Write the checkpoint into the folder, which sentence-transformers can load too; other files there stay.
 
-    The manifest's ``libraries`` and ``files`` are filled in here.
+    The manifest's ``libraries`` and ``files`` are filled in here. Counts of annotations that an earlier model left are
+    removed if this one has none.
     """
     folder = Path(folder)
     try:
@@ -40,11 +43,14 @@ def save_checkpoint(
             model.save_pretrained(stage)
             save_tokenizer(tokenizer, stage)
             write_json(stage / FILES.sparse_encoder, _sparse_to_json(sparse_encoder))
+            if annotations is not None:
+                write_json(stage / FILES.annotations, annotations.to_json())
             _write_sentence_transformers(stage, manifest, hidden=model.config.hidden_size)
             names = sorted(path.relative_to(stage).as_posix() for path in stage.rglob("*") if path.is_file())
             files = {name: sha256_of(stage / name) for name in names}
             manifest = replace(manifest, libraries=library_versions(), files=files)
             (folder / FILES.manifest).unlink(missing_ok=True)
+            (folder / FILES.annotations).unlink(missing_ok=True)
             for name in names:
                 (folder / name).parent.mkdir(exist_ok=True)
                 os.replace(stage / name, folder / name)
@@ -81,6 +87,18 @@ def load_sparse_encoder(folder: str | Path) -> SparseEncoder:
     values = read_json(path)
     try:
         return SparseEncoder(dict(values["vocabulary"]), list(values["idf"]))
+    except (KeyError, TypeError, ValueError) as error:
+        raise InputError(f"is damaged ({error!r}): save the model again", path=path) from error
+
+
+def load_annotations(folder: str | Path, manifest: Manifest) -> Annotations | None:
+    """Read ``annotations.json``; None where the manifest does not list it: before format 4, and without mentions."""
+    if FILES.annotations not in manifest.files:
+        return None
+    path = require(folder, FILES.annotations)
+    values = read_json(path)
+    try:
+        return Annotations.from_json(values)
     except (KeyError, TypeError, ValueError) as error:
         raise InputError(f"is damaged ({error!r}): save the model again", path=path) from error
 

@@ -15,9 +15,10 @@ from biosyn.files import read_json, sha256_of, sha256_of_files, write_json
 from biosyn.retrieval.confidence import Calibration
 from biosyn.settings.groups import POOLINGS, SIMILARITIES
 
-FORMAT_VERSION = 3
-# format 1 had no figures, libraries or sha256 of files; format 2 had only the pooling cls and the similarity inner
-READABLE_VERSIONS = (1, 2, 3)
+FORMAT_VERSION = 4
+# format 1 had no figures, libraries or sha256 of files; format 2 had only the pooling cls and the similarity inner;
+# format 3 had no annotations
+READABLE_VERSIONS = (1, 2, 3, 4)
 
 
 @dataclass(frozen=True)

@@ -4,10 +4,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from biosyn.checkpoint.files import FILES
-from biosyn.checkpoint.folder import load_sparse_encoder
+from biosyn.checkpoint.folder import load_annotations, load_sparse_encoder
 from biosyn.checkpoint.hub import resolve_folder
 from biosyn.checkpoint.manifest import Manifest, load_manifest, verify_files
 from biosyn.checkpoint.published import is_published, load_published_sparse_encoder, load_published_sparse_weight
+from biosyn.data.annotations import Annotations
 from biosyn.encoders.sparse import SparseEncoder
 from biosyn.errors import InputError
 from biosyn.settings.groups import MAX_LENGTH
@@ -21,12 +22,15 @@ class Checkpoint:
     ----------
     hashes
         The sha256 of each file that was compared with the manifest, by its path inside the folder.
+    annotations
+        The counts of annotations in training; None if the checkpoint has none.
     """
 
     folder: Path
     manifest: Manifest
     sparse_encoder: SparseEncoder
     hashes: dict[str, str]
+    annotations: Annotations | None = None
 
 
 def open_checkpoint(name_or_path: str | Path, *, revision: str | None = None) -> Checkpoint:
@@ -45,7 +49,8 @@ def open_checkpoint(name_or_path: str | Path, *, revision: str | None = None) ->
     if (folder / FILES.manifest).is_file():
         manifest = load_manifest(folder)
         hashes = verify_files(folder, manifest)
-        return Checkpoint(folder, manifest, load_sparse_encoder(folder), hashes)
+        sparse_encoder, annotations = load_sparse_encoder(folder), load_annotations(folder, manifest)
+        return Checkpoint(folder, manifest, sparse_encoder, hashes, annotations)
     if is_published(folder):
         # upstream saves no max_length: 25 is its default, and used in its examples
         manifest = Manifest(load_published_sparse_weight(folder), MAX_LENGTH)

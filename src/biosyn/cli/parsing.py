@@ -38,6 +38,10 @@ def add_flags(
                 add_quiet(section)
             else:
                 section.add_argument(f"--{field.name}", **_options(field, hints[field.name]))
+            if hints[field.name] is bool and field.default:
+                section.add_argument(
+                    f"--no_{field.name}", dest=field.name, action="store_false", help=f"leave out --{field.name}"
+                )
             if field.name == "device":
                 section.add_argument("--use_cuda", action="store_true", help="the same as --device cuda")
 
@@ -92,6 +96,8 @@ def _options(field: Field, hint: Any) -> dict[str, Any]:
     required, choices = field.default is dataclasses.MISSING, field.metadata["choices"]
     text = str(field.metadata["help"])
     options: dict[str, Any] = {"help": text}
+    if hint is bool and field.default:
+        return {"action": "store_true", "default": True, "help": f"{text} (the default)"}
     if hint is bool:
         return options | {"action": "store_true"}
     if field.metadata["metavar"]:

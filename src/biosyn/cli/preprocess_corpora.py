@@ -27,7 +27,8 @@ Corpus = Mapping[str, Sequence[Document]]
 class _Verb(NamedTuple):
     """A corpus: its help, its own flags in addition to the common ones, and its reader.
 
-    ``published`` gives the key of its `EXPECTED_COUNTS`, ``composites`` the default of the flag.
+    ``published`` gives the key of its `EXPECTED_COUNTS`, ``composites`` the default of the flag, ``bare_ids`` the
+    vocabularies of ids without prefix, the preferred one first; None guesses them by the ids.
     """
 
     help: str
@@ -35,6 +36,7 @@ class _Verb(NamedTuple):
     read: Callable[[argparse.Namespace, ReadCounts], Corpus]
     published: Callable[[argparse.Namespace], str] = lambda args: str(args.corpus)
     composites: str = "split"
+    bare_ids: tuple[str, ...] | None = None
 
 
 def add_common_flags(parser: argparse.ArgumentParser, *, composites: str) -> None:
@@ -171,18 +173,21 @@ _VERBS = {
         "the NCBI disease corpus with the MEDIC dictionary",
         ncbi_disease_flags,
         lambda args, counts: ncbi_disease.read_ncbi_disease(args.raw_dir, counts=counts),
+        bare_ids=("MESH", "OMIM"),
     ),
     "bc5cdr": _Verb(
         "the diseases or the chemicals of BC5CDR",
         bc5cdr_flags,
         lambda args, counts: bc5cdr.read_bc5cdr(args.raw_dir, args.type, counts=counts),
         published=lambda args: f"bc5cdr-{args.type}",
+        bare_ids=("MESH", "OMIM"),
     ),
     "tac2017adr": _Verb(
         "the adverse drug reactions of TAC 2017, with MedDRA ids",
         tac2017adr_flags,
         lambda args, counts: tac2017adr.read_tac2017adr(args.raw_dir, counts=counts),
         composites="keep",
+        bare_ids=("MEDDRA",),
     ),
     "medmentions": _Verb(
         "MedMentions, with UMLS ids",
@@ -191,11 +196,13 @@ _VERBS = {
             args.raw_dir, args.version, types=_types(args), counts=counts
         ),
         published=lambda args: "" if args.types else f"medmentions-{args.version}",
+        bare_ids=("UMLS",),
     ),
     "bc2gn": _Verb(
         "the gene normalization of BioCreative II, with Entrez Gene ids",
         bc2gn_flags,
         lambda args, counts: bc2gn.read_bc2gn(args.raw_dir, counts=counts),
+        bare_ids=("NCBIGene",),
     ),
     "pubtator": _Verb(
         "any corpus in PubTator form",
@@ -231,7 +238,14 @@ def _preprocess(args: argparse.Namespace, verb: _Verb) -> dict[str, Any]:
     inputs.require_unchanged()
     if getattr(args, "dev_share", None) is not None:
         corpus = with_dev(corpus, fraction=args.dev_share, seed=args.seed)
-    counts = preprocess_corpus(corpus, concepts, args.output_dir, cleaning=cleaning, progress=show_progress(args))
+    counts = preprocess_corpus(
+        corpus,
+        concepts,
+        args.output_dir,
+        cleaning=cleaning,
+        bare_ids=verb.bare_ids,
+        progress=show_progress(args),
+    )
     counts["mentions"] = {split: sum(len(document.queries) for document in corpus[split]) for split in corpus}
     found = {"skipped": dict(read_counts.skipped), "noted": dict(read_counts.noted)}
     return {**counts, **found, **_compared(counts, verb.published(args))}

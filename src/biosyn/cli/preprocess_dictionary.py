@@ -7,10 +7,11 @@ from typing import Any
 from biosyn.cli.parsing import add_quiet, show_progress
 from biosyn.data.bad_entries import ReadCounts
 from biosyn.data.concepts import CONCEPTS_FILE
+from biosyn.data.vocabularies import VOCABULARIES_FILE
 from biosyn.errors import InputError
 from biosyn.ontologies.build import build_dictionary
 from biosyn.ontologies.diff import dictionary_diff
-from biosyn.ontologies.formats import OPTIONS, READERS, read_ontology
+from biosyn.ontologies.formats import BARE_IDS, OPTIONS, READERS, read_ontology
 from biosyn.ontologies.obo import SCOPES
 from biosyn.ontologies.source import parts_of
 from biosyn.places import Inputs
@@ -76,10 +77,11 @@ def _dictionary(args: argparse.Namespace) -> dict[str, Any]:
     if not (args.path and args.format and args.output):
         raise InputError("give --from FORMAT PATH --output FILE, or --diff A B")
     inputs = Inputs(file for path in map(Path, args.path) for file in _files_of(path))
-    inputs.require_apart([Path(args.output), Path(args.output).parent / CONCEPTS_FILE], option="--output")
+    output = Path(args.output)
+    inputs.require_apart([output, *map(output.with_name, (CONCEPTS_FILE, VOCABULARIES_FILE))], option="--output")
     read_counts = ReadCounts(skip=args.on_error == "skip")
     concepts = read_ontology(args.format, args.path, options=options, counts=read_counts, progress=show_progress(args))
-    return build_dictionary(concepts, args.output, counts=read_counts)
+    return build_dictionary(concepts, args.output, counts=read_counts, bare_ids=BARE_IDS.get(args.format))
 
 
 def _files_of(path: Path) -> list[Path]:

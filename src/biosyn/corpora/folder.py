@@ -5,13 +5,14 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from biosyn.data.concepts import CONCEPTS_FILE
+from biosyn.data.vocabularies import VOCABULARIES_FILE
 from biosyn.errors import InputError
 from biosyn.places import Inputs
 
 SPLITS = ("train", "dev", "test")
 TRAINDEV = "processed_traindev"
 FOLDERS = (*SPLITS, *(f"processed_{split}" for split in SPLITS), TRAINDEV)
-FILES = (*(f"{split}_dictionary.txt" for split in SPLITS), CONCEPTS_FILE)
+FILES = (*(f"{split}_dictionary.txt" for split in SPLITS), CONCEPTS_FILE, VOCABULARIES_FILE)
 
 
 def require_replaceable(output_dir: str | Path, *, inputs: Iterable[str | Path] = ()) -> Inputs:

@@ -15,6 +15,7 @@ from biosyn.corpora.folder import FILES, FOLDERS, SPLITS, TRAINDEV, require_repl
 from biosyn.data.concepts import CONCEPTS_FILE, Concept, concept_json
 from biosyn.data.dictionary import NameTable, name_table
 from biosyn.data.documents import Document, write_documents
+from biosyn.data.vocabularies import VOCABULARIES_FILE, guessed_prefixes, write_vocabularies
 from biosyn.errors import InputError
 from biosyn.files import move_into_place, staged_folder, write_lines
 from biosyn.records import Query
@@ -62,9 +63,10 @@ def preprocess_corpus(
     output_dir: str | Path,
     *,
     cleaning: Cleaning | None = None,
+    bare_ids: Sequence[str] | None = None,
     progress: bool = False,
 ) -> dict[str, dict[str, int]]:
-    """Write a corpus and its ontology as BioSyn's files: queries, dictionaries, concepts.
+    """Write a corpus and its ontology as BioSyn's files: queries, dictionaries, concepts, vocabularies.
 
     Everything is first written to a temporary folder and moved at the end, so that an error leaves nothing
     half-written. Folders and files of an earlier run are replaced.
@@ -76,6 +78,8 @@ def preprocess_corpus(
     concepts
         The ontology, which becomes the train dictionary. The dev dictionary adds the processed train queries, the
         test dictionary those of dev as well, if these splits are given.
+    bare_ids
+        The prefixes of the vocabularies of ids without prefix, the preferred one first; None guesses them by the ids.
 
     Returns
     -------
@@ -97,7 +101,7 @@ def preprocess_corpus(
             logger.warning("%s: no query is left: are the dictionary's ids those of the corpus?", name)
         _add_queries(table, processed)
     with staged_folder(output_dir) as stage:
-        _write(stage, splits, concepts)
+        _write(stage, splits, concepts, guessed_prefixes(table.ids()) if bare_ids is None else bare_ids)
         move_into_place(stage, Path(output_dir), names=(*FOLDERS, *FILES))
     return _summary(splits, len(concepts))
 
@@ -138,7 +142,7 @@ def _add_queries(table: NameTable, documents: Sequence[Document]) -> None:
                 table.add(clean.run(query.mention), query.cui.split("|"))
 
 
-def _write(stage: Path, splits: Mapping[str, _Split], concepts: Sequence[Concept]) -> None:
+def _write(stage: Path, splits: Mapping[str, _Split], concepts: Sequence[Concept], bare_ids: Sequence[str]) -> None:
     for name, split in splits.items():
         write_documents(stage / name, split.raw)
         write_documents(stage / f"processed_{name}", split.processed)
@@ -147,6 +151,7 @@ def _write(stage: Path, splits: Mapping[str, _Split], concepts: Sequence[Concept
         both = [splits[name].processed for name in ("train", "dev") if name in splits]
         write_documents(stage / TRAINDEV, chain.from_iterable(both))
     write_lines(stage / CONCEPTS_FILE, map(concept_json, concepts))
+    write_vocabularies(stage / VOCABULARIES_FILE, bare_ids)
 
 
 def _summary(splits: Mapping[str, _Split], concepts: int) -> dict[str, dict[str, int]]:

@@ -63,7 +63,9 @@ def evaluate(config: EvalConfig) -> dict[str, Any]:
         index_precision=config.index_precision,
         show_progress=config.show_progress,
     )
-    predictions = predict(biosyn, queries, dictionary, names, topk=config.topk, together=True)
+    predictions = predict(
+        biosyn, queries, dictionary, names, topk=config.topk, exact_first=config.exact_first, together=True
+    )
     if not is_first():  # every rank has found the same
         return {}
     inputs.require_unchanged()  # the manifest would have the hash of other files than these figures
@@ -111,8 +113,9 @@ def _write_metrics(
         "names": len(searched.dictionary),
         "filters": _filters(config),
     }
+    order = {"exact_first": True} if config.exact_first else {}
     hidden = {"hidden_concepts": searched.concepts, "seed": config.seed} if searched.concepts else {}
-    metrics = {**settings, **hidden, **metrics_json(outcomes, figures)}
+    metrics = {**settings, **order, **hidden, **metrics_json(outcomes, figures)}
     if predictions[0].mentions[0].probability is not None:
         metrics["confidence"] = confidence_json(predictions, outcomes, threshold=config.threshold)
     write_json(path, metrics)

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from functools import partial
+from hashlib import sha256
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -13,19 +14,21 @@ from typing import Any
 from tqdm import tqdm
 
 from biosyn import __version__
+from biosyn.data.concepts import CONCEPTS_FILE
 from biosyn.distributed.ranks import is_first, led, size
 from biosyn.errors import InputError
-from biosyn.files import sha256_of
+from biosyn.files import canonical_json, sha256_of
 from biosyn.index.key import FORMAT_VERSION
 from biosyn.linking.journal import Done, Journal, written_files
 from biosyn.linking.loading import load_linker
 from biosyn.linking.steps import LinkSteps, Prepared, Step, link_steps, prepare, rendered, steps, texts_of
-from biosyn.mention_files.added_columns import ID, NAME, PROBABILITY, SCORE, Link
+from biosyn.mention_files.added_columns import CONCEPT, ID, NAME, PROBABILITY, SCORE, Link
 from biosyn.mention_files.formats import MentionFile, Wanted, format_of
 from biosyn.mention_files.units import Unit
 from biosyn.model.answers import NO_NAME
 from biosyn.model.linker import Linker
 from biosyn.places import Inputs
+from biosyn.records import MentionPrediction
 from biosyn.retrieval.confidence import is_unsure
 from biosyn.settings.verbs import DOCUMENT_FORMATS, LinkConfig
 from biosyn.text.abbreviations import AbbreviationFinder, abbreviation_finder
@@ -52,6 +55,7 @@ def link_file(config: LinkConfig) -> dict[str, Any]:
         field=config.field,
         types=config.mention_types,
         add=config.add,
+        all_ids=config.ids == "all",
     )
     method = abbreviation_method(config.abbreviations, source.file_format)
     find_abbreviations = _finder(method)
@@ -66,13 +70,15 @@ def link_file(config: LinkConfig) -> dict[str, Any]:
         config,
         revision=config.revision,
         ann=config.ann,
+        exact_first=config.exact_first,
         calibrated=config.threshold is not None,
     )
     if "hybrid" in linker.biosyn.calibrations:
         source = _with_probabilities(source)
     if config.split_composites:
         cleaner = file_cleaner(find_abbreviations, typos=typos, names=linker.cleaned_names)
-    with led(partial(link_steps, link=partial(best_links, linker, threshold=config.threshold))) as link:
+    best = partial(best_links, linker, all_ids=config.ids == "all", threshold=config.threshold)
+    with led(partial(link_steps, link=best)) as link:
         counts = {}
         if link is not None:
             run = identity(config, source, linker, method=method, typos=typos)
@@ -180,14 +186,40 @@ def _counts(journal: Journal) -> dict[str, int]:
     }
 
 
-def best_links(linker: Linker, texts: Sequence[str], *, threshold: float | None = None) -> list[Link]:
-    """Return the best link of each clean text; below the threshold no concept, with the best name's score."""
-    links = []
-    for prediction in linker.link(texts, topk=1):
-        best = prediction.candidates[0]
-        name = NO_NAME if is_unsure(prediction.probability, threshold) else best
-        links.append(Link(name.cui, _UNWRITABLE.sub(" ", name.name), best.score, prediction.probability))
-    return links
+def best_links(
+    linker: Linker, texts: Sequence[str], *, all_ids: bool = False, threshold: float | None = None
+) -> list[Link]:
+    """Return the best link of each clean text; below the threshold no concept, with the best name's score.
+
+    Parameters
+    ----------
+    all_ids
+        Give every id of the name, as the dictionary has them, and not the concept that it stands for.
+    """
+    return [_best_link(found, all_ids=all_ids, threshold=threshold) for found in linker.link(texts, topk=1)]
+
+
+def _best_link(found: MentionPrediction, *, all_ids: bool, threshold: float | None) -> Link:
+    (best,) = found.candidates
+    if is_unsure(found.probability, threshold):
+        return Link(NO_NAME.cui, NO_NAME.name, best.score, found.probability)
+    name, (concept, *others) = _writable(best.name), found.resolved
+    if all_ids:
+        return Link(best.cui, name, best.score, found.probability)
+    return Link(
+        _writable(concept.curie),
+        name,
+        best.score,
+        found.probability,
+        _writable(concept.preferred_name or ""),
+        tuple(map(_writable, concept.alternative_ids)),
+        tuple(_writable(other.curie) for other in others),
+        concept.reason if others else "",
+    )
+
+
+def _writable(text: str) -> str:
+    return _UNWRITABLE.sub(" ", text)
 
 
 def survey(source: MentionFile, cleaner: MentionCleaner | None = None) -> int:
@@ -228,8 +260,12 @@ def open_source(
     field: str = LinkConfig.field,
     types: frozenset[str] | None = None,
     add: str | None = None,
+    all_ids: bool = False,
 ) -> MentionFile:
-    """Return a file of mentions, of the format given or found; an InputError for a setting that the format lacks."""
+    """Return a file of mentions, of the format given or found; an InputError for a setting that the format lacks.
+
+    With ``all_ids`` nothing is added about the concept, as none is chosen.
+    """
     file_format = file_format or format_of(path)
     if types is not None and file_format not in DOCUMENT_FORMATS:
         raise InputError(f"--types needs mentions with a type, which {file_format} has not")
@@ -239,16 +275,17 @@ def open_source(
                 f"--{flag} goes with {' and '.join(formats)}, the input is read as {file_format}: see --format"
             )
     add = add or ("id" if file_format == "pubtator" else "all")  # six columns are PubTator, more are not
-    keys = (ID,) if add == "id" else (ID, NAME, SCORE)
+    keys = (ID,) if add == "id" else (ID, NAME, SCORE) if all_ids else (ID, NAME, SCORE, *CONCEPT)
     return MentionFile(Path(path), file_format, Wanted(column, field, types, keys))
 
 
 def _with_probabilities(source: MentionFile) -> MentionFile:
     """Return the file, to which probabilities are added wherever scores are."""
     keys = source.wanted.keys
-    return source._replace(
-        wanted=source.wanted._replace(keys=(*keys, PROBABILITY) if SCORE in keys else keys),
-    )
+    if SCORE not in keys:
+        return source
+    after = keys.index(SCORE) + 1
+    return source._replace(wanted=source.wanted._replace(keys=(*keys[:after], PROBABILITY, *keys[after:])))
 
 
 def abbreviation_method(asked: str | None, file_format: str) -> str:
@@ -292,8 +329,10 @@ def identity(
         "threshold": config.threshold,
         "calibration": calibration and calibration.to_json(),
         "composites": config.split_composites,
+        "exact_first": config.exact_first,
         "packed": config.output.endswith(".gz"),
         "keys": list(source.wanted.keys),
+        "ids": config.ids,
     }
     if linker.approximate is not None:
         settings["approximate"] = linker.approximate.key.folder_name()
@@ -301,7 +340,18 @@ def identity(
         "version of BioSyn": f"{__version__}, index {FORMAT_VERSION}",  # first, as it explains another index key
         "input": sha256_of(config.input),
         "dictionary": linker.dictionary.sha256,
+        "concepts": _resolution(linker),
         "model": {**model, "sparse_weight": linker.biosyn.sparse_weight},
         "machine": {"device": linker.biosyn.device.type, "search_memory": config.search_memory},  # affect the rounding
         "settings": settings,
+    }
+
+
+def _resolution(linker: Linker) -> dict[str, Any]:
+    """Return all that decides which of its concepts a name stands for."""
+    path, annotations = linker.dictionary.path.with_name(CONCEPTS_FILE), linker.biosyn.annotations
+    return {
+        "file": sha256_of(path) if path.exists() else None,
+        "vocabularies": [row.prefix for row in linker.resolver.vocabularies],
+        "annotations": annotations and sha256(canonical_json(annotations.to_json())).hexdigest(),
     }

@@ -27,9 +27,7 @@ from biosyn.pipes import require_replaceable_file
 
 _TABLES = """
 CREATE TABLE IF NOT EXISTS run (row INTEGER PRIMARY KEY CHECK (row = 1), identity TEXT NOT NULL, done TEXT NOT NULL);
-CREATE TABLE IF NOT EXISTS links (
-    text BLOB PRIMARY KEY, cui TEXT NOT NULL, name TEXT NOT NULL, score REAL NOT NULL, probability REAL
-) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS links (text BLOB PRIMARY KEY, link TEXT NOT NULL) WITHOUT ROWID;
 """
 _PARTS = ("output", "errors.jsonl", "state.sqlite-journal", "state.sqlite", "lock")
 logger = logging.getLogger(__name__)
@@ -99,17 +97,16 @@ class Journal:
         """Return the links of those texts that were linked before."""
         found = {}
         for text in texts:
-            wanted = "SELECT cui, name, score, probability FROM links WHERE text = ?"
-            row = self._database.execute(wanted, (_key(text),)).fetchone()
+            row = self._database.execute("SELECT link FROM links WHERE text = ?", (_key(text),)).fetchone()
             if row is not None:
-                found[text] = Link(*row)
+                found[text] = _link(json.loads(row[0]))
         return found
 
     def remember(self, texts: Sequence[str], links: Sequence[Link]) -> None:
         """Remember the links of texts that were not known; the next `write` records them."""
-        rows = [(_key(text), *link) for text, link in zip(texts, links, strict=True)]
+        rows = [(_key(text), json.dumps(link)) for text, link in zip(texts, links, strict=True)]
         with self._writing():
-            self._database.executemany("INSERT INTO links VALUES (?, ?, ?, ?, ?)", rows)
+            self._database.executemany("INSERT INTO links VALUES (?, ?)", rows)
 
     def distinct(self) -> int:
         """Return how many texts were linked."""
@@ -237,6 +234,10 @@ def _folder_of(target: Path) -> Path:
 
 def _errors_of(target: Path) -> Path:
     return target.parent / f"{target.name}.errors.jsonl"
+
+
+def _link(values: list[Any]) -> Link:
+    return Link._make(tuple(value) if isinstance(value, list) else value for value in values)
 
 
 def _key(text: str) -> bytes:

@@ -59,7 +59,7 @@ def load_linker(
     revision: str | None = None,
     topk: int = 1,
     ann: bool = False,
-    concepts: ConceptTable | None = None,
+    exact_first: bool = True,
     calibrated: bool = False,
     on_stage: Callable[[str, int], object] = lambda stage, total: None,
     on_names: Callable[[int], object] = lambda names: None,
@@ -72,7 +72,7 @@ def load_linker(
         The machine, and the embedded dictionary; a verb's config is both. None: the defaults of the flags.
     topk
         The number of names that the dictionary must have at least.
-    ann, concepts
+    ann, exact_first
         See `Linker`.
     calibrated
         Refuse a model without probabilities.
@@ -88,6 +88,8 @@ def load_linker(
     on_stage("reading the dictionary", 0)
     dictionary = open_dictionary(dictionary_path, cache_dir=index.cache_dir)
     require_names(dictionary, topk)
+    on_stage("reading the concepts", 0)
+    concepts = ConceptTable.beside(dictionary_path)
     on_stage("loading the model", 0)
     biosyn = open_model(model_name_or_path, compute, revision=revision, calibrated_for="hybrid" if calibrated else None)
     on_stage("embedding the dictionary", len(dictionary))
@@ -99,6 +101,7 @@ def load_linker(
             cache_dir=index.cache_dir,
             index_precision=index.index_precision,
             ann=ann,
+            exact_first=exact_first,
             show_progress=compute.show_progress,
         )
 

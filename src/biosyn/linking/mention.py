@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from typing import Any
 
-from biosyn.data.concepts import ConceptTable
 from biosyn.errors import InputError
 from biosyn.files import read_lines
 from biosyn.linking.loading import load_linker, open_model
@@ -31,7 +30,6 @@ def _result(config: InferenceConfig) -> dict[str, Any]:
         biosyn = open_model(config.model_name_or_path, config, revision=config.revision)
         return {**result, **_embeddings(biosyn, text)}
     abbreviations, typos = _abbreviations(config), _typos(config)
-    needs_concepts = config.group_by_concept or config.explain
     linker = load_linker(
         config.model_name_or_path,
         config.dictionary_path,
@@ -39,8 +37,8 @@ def _result(config: InferenceConfig) -> dict[str, Any]:
         config,
         revision=config.revision,
         ann=config.ann,
+        exact_first=config.exact_first,
         topk=1 if config.group_by_concept else config.topk,  # one name may have several concepts
-        concepts=ConceptTable.beside(config.dictionary_path) if needs_concepts else None,
         calibrated=config.threshold is not None,
     )
     if config.wants_embeddings:

@@ -9,11 +9,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from biosyn.concept_ids import split_name_ids
 from biosyn.errors import InputError, missing_extra
 from biosyn.files import write_json
 from biosyn.linking.loading import load_linker
-from biosyn.model.answers import predictions_json
+from biosyn.model.answers import answer_json
 from biosyn.model.linker import Linker
 from biosyn.records import MentionPrediction
 from biosyn.settings.groups import Compute, Index
@@ -56,7 +55,7 @@ class Settings:
     "biosyn_linker",
     default_config={"topk": INFERENCE_TOPK, "device": "auto", "cache_dir": None, "revision": None},
     requires=["doc.ents"],
-    assigns=["token.ent_kb_id", "span._.biosyn_candidates"],
+    assigns=["token.ent_kb_id", "span._.biosyn_concept", "span._.biosyn_candidates"],
 )
 def make_linker(
     nlp: Language,
@@ -73,10 +72,11 @@ def make_linker(
 
 
 class BiosynLinker:
-    """Links the entities of documents: ``ent.kb_id_`` and ``ent._.biosyn_candidates``.
+    """Links the entities of documents: ``ent.kb_id_``, ``ent._.biosyn_concept`` and ``ent._.biosyn_candidates``.
 
-    ``kb_id_`` is the first id of the best name, or empty if the entity has no letter or digit. The candidates are dicts
-    as inference.py prints them, with all ids of a name, so that spaCy can store them with a document.
+    ``kb_id_`` is the CURIE of the concept that the best name stands for, or empty if the entity has no letter or digit.
+    The concept and the candidates are dicts as inference.py prints them, so that spaCy can store them with a document;
+    the concept is None where ``kb_id_`` is empty.
     """
 
     def __init__(self, settings: Settings):
@@ -84,6 +84,7 @@ class BiosynLinker:
         self._linker: Linker | None = None
         if not Span.has_extension("biosyn_candidates"):
             Span.set_extension("biosyn_candidates", default=())
+            Span.set_extension("biosyn_concept", default=None)
 
     def __call__(self, doc: Doc) -> Doc:
         """Link the entities of one document."""
@@ -152,8 +153,9 @@ class BiosynLinker:
 
 
 def _set(entity: Span, prediction: MentionPrediction | None) -> None:
-    candidates = () if prediction is None else tuple(predictions_json(prediction))
-    kb_id = split_name_ids(candidates[0]["id"])[0] if candidates else ""
+    answer = {"predictions": (), "concept": None} if prediction is None else answer_json(prediction)
+    kb_id = "" if prediction is None else prediction.resolved[0].curie
     for token in entity:  # doc.ents are made from the tokens, so what is set on a Span alone is lost
         token.ent_kb_id_ = kb_id
-    entity._.biosyn_candidates = candidates
+    entity._.biosyn_candidates = tuple(answer["predictions"])
+    entity._.biosyn_concept = answer["concept"]

@@ -97,17 +97,22 @@ def rendered(units: Sequence[Unit], prepared: Sequence[Sequence[Prepared]], link
 
 
 def _link(one: Prepared, links: Mapping[str, Link]) -> Link | None:
-    """Return the mention's link: for a composite one the distinct ids and the names, each joined by ``|``."""
+    """Return the mention's link: for a composite one those of its parts together."""
     if one.problem:
         return None
     parts = [links[part] for part in one.parts]
-    cuis = dict.fromkeys(part.cui for part in parts)
+    if len(parts) == 1:
+        return parts[0]
     known = [part.probability for part in parts if part.probability is not None]
     return Link(
-        "|".join(cuis),
+        "|".join(dict.fromkeys(part.id for part in parts)),
         "|".join(part.name for part in parts if part.name),
         min(part.score for part in parts),
         min(known, default=None),
+        "|".join(part.preferred_name for part in parts if part.preferred_name),
+        tuple(dict.fromkeys(cui for part in parts for cui in part.alternative_ids)),
+        tuple(dict.fromkeys(cui for part in parts for cui in part.other_concepts)),
+        "|".join(part.reason for part in parts if part.reason),
     )
 
 
@@ -127,8 +132,8 @@ def link_steps(texts: Sequence[Sequence[str]], link: LinkTexts) -> list[list[Lin
     Examples
     --------
     >>> [[found]] = link_steps([["ataxia"]], lambda texts: [Link("D001259", text, 1.5) for text in texts])
-    >>> found
-    Link(cui='D001259', name='ataxia', score=1.5, probability=None)
+    >>> found.id, found.name
+    ('D001259', 'ataxia')
     """
     mine = texts[rank()] if rank() < len(texts) else []
     return gathered_objects(list(link(mine)) if mine else [])[: len(texts)]

@@ -5,7 +5,7 @@ from typing import Any
 
 from biosyn.concept_ids import NO_CONCEPT
 from biosyn.model.explain import ConceptNames, ExplainedCandidate, Explanation
-from biosyn.records import Candidate, ConceptPrediction, MentionPrediction, Name
+from biosyn.records import Candidate, ConceptPrediction, MentionPrediction, Name, ResolvedConcept
 from biosyn.retrieval.confidence import is_unsure
 from biosyn.retrieval.vectors import Vectors
 
@@ -17,13 +17,42 @@ NO_CONCEPT_JSON = {"ids": [NO_NAME.cui], "preferred_name": None, "name": NO_NAME
 
 
 def answer_json(prediction: MentionPrediction) -> dict[str, Any]:
-    """Return the candidates as ``predictions``, and ``probability`` if known."""
-    return {"predictions": predictions_json(prediction), **probability_json(prediction.probability)}
+    """Return the candidates as ``predictions``, the ``concept`` of the best, and ``probability`` if known."""
+    return {
+        "predictions": predictions_json(prediction),
+        "concept": concept_json(prediction.resolved, prediction.candidates[0].score),
+        **probability_json(prediction.probability),
+    }
 
 
 def concept_answer_json(prediction: ConceptPrediction) -> dict[str, Any]:
-    """Return ``concepts``, and ``probability`` if known."""
-    return {"concepts": concepts_json(prediction), **probability_json(prediction.probability)}
+    """Return ``concepts``, the ``concept`` of the best name, and ``probability`` if known."""
+    return {
+        "concepts": concepts_json(prediction),
+        "concept": concept_json(prediction.resolved, prediction.concepts[0].best.score),
+        **probability_json(prediction.probability),
+    }
+
+
+def concept_json(resolved: Sequence[ResolvedConcept], score: float) -> dict[str, Any]:
+    """Return the one concept that a name stands for, with the score of the name and the name's other concepts.
+
+    Examples
+    --------
+    >>> concept_json([ResolvedConcept("D1", "MESH:D1", "Ataxia", ("OMIM:2",), "only concept")], 3.5)["alternative_ids"]
+    ['OMIM:2']
+    """
+    primary, *others = map(_resolved_json, resolved)
+    return {**primary, "score": score, "other_concepts": others}
+
+
+def _resolved_json(found: ResolvedConcept) -> dict[str, Any]:
+    return {
+        "curie": found.curie,
+        "preferred_name": found.preferred_name,
+        "alternative_ids": list(found.alternative_ids),
+        "reason": found.reason,
+    }
 
 
 def decided(
@@ -40,14 +69,15 @@ def decided(
 
     Examples
     --------
-    >>> decided({"predictions": [{"name": "ataxia", "id": "D001259"}], "probability": 0.4}, 0.5)
-    {'predictions': [{'name': '', 'id': '-1'}], 'probability': 0.4}
+    >>> answer = {"predictions": [{"name": "ataxia", "id": "D001259"}], "concept": {}, "probability": 0.4}
+    >>> decided(answer, 0.5)
+    {'predictions': [{'name': '', 'id': '-1'}], 'concept': None, 'probability': 0.4}
     """
     if not is_unsure(answer.get("probability"), threshold):
         return answer
     if "concepts" in answer:
-        return {**answer, "concepts": [dict(no_concept)]}
-    return {**answer, "predictions": [dict(NO_NAME_JSON)]}
+        return {**answer, "concepts": [dict(no_concept)], "concept": None}
+    return {**answer, "predictions": [dict(NO_NAME_JSON)], "concept": None}
 
 
 def predictions_json(prediction: MentionPrediction) -> list[dict[str, Any]]:
@@ -56,7 +86,7 @@ def predictions_json(prediction: MentionPrediction) -> list[dict[str, Any]]:
 
 
 def concepts_json(prediction: ConceptPrediction) -> list[dict[str, Any]]:
-    """Return the concepts, each with the best of its names and the scores of that name."""
+    """Return the concepts, each with the best of its names, the scores of that name, and how it is resolved."""
     return [
         {
             "ids": list(found.ids),
@@ -64,6 +94,9 @@ def concepts_json(prediction: ConceptPrediction) -> list[dict[str, Any]]:
             "name": found.best.name,
             **scores_json(found.best),
             "homonym": found.homonym,
+            "curie": found.resolved.curie,
+            "alternative_ids": list(found.resolved.alternative_ids),
+            "reason": found.resolved.reason,
         }
         for found in prediction.concepts
     ]
@@ -104,6 +137,7 @@ def explanation_json(explanation: Explanation) -> dict[str, Any]:
         "cleaning": cleaning,
         "sparse_weight": explanation.sparse_weight,
         "predictions": [_explained_json(candidate) for candidate in explanation.candidates],
+        "concept": concept_json(explanation.resolved, explanation.candidates[0].candidate.score),
         **probability_json(explanation.probability),
     }
 

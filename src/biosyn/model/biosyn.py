@@ -16,6 +16,7 @@ from biosyn.checkpoint.files import FILES, encoder_sha256
 from biosyn.checkpoint.folder import save_checkpoint
 from biosyn.checkpoint.manifest import Manifest, load_manifest
 from biosyn.checkpoint.opening import open_checkpoint, open_encoder
+from biosyn.data.annotations import Annotations
 from biosyn.data.dictionary import DictionaryDataset
 from biosyn.distributed.ranks import size, summed
 from biosyn.encoders.dense import DenseEncoder
@@ -52,6 +53,12 @@ class BioSyn:
         The memory that a search may take in addition to the vectors, in MB.
     pooling, similarity
         The parameters of `Pooling`; None takes the checkpoint's own, or ``cls`` and ``inner``.
+
+    Attributes
+    ----------
+    annotations
+        How often each concept was annotated in training, by which a name of several concepts is resolved; None if that
+        is not known. `save_model` keeps it. ``Annotations.of(queries)`` adds it to a model that has none.
     """
 
     def __init__(
@@ -74,6 +81,7 @@ class BioSyn:
         self.sparse_weight = float(initial_sparse_weight)
         self.manifest: Manifest | None = None  # the manifest of the checkpoint that was loaded
         self.calibrations: dict[str, Calibration] = {}  # by score mode; empty once the model differs from the saved one
+        self.annotations: Annotations | None = None
         self._sparse: SparseEncoder | None = None
         self._dense: DenseEncoder | None = None
         self._encoder_sha256: str | None = None  # the hash of the files that the encoder in memory equals
@@ -123,6 +131,7 @@ class BioSyn:
         self._sparse = checkpoint.sparse_encoder
         self.sparse_weight = checkpoint.manifest.sparse_weight
         self.manifest = checkpoint.manifest
+        self.annotations = checkpoint.annotations
         dense = self._load_dense(checkpoint.folder, checkpoint.manifest, checkpoint.hashes)
         if _makes_the_vectors_of(checkpoint.manifest, dense):  # other vectors give other scores
             found = checkpoint.manifest.calibration
@@ -187,6 +196,7 @@ class BioSyn:
                 figures=figures or {},
                 calibration={mode: found.to_json() for mode, found in self.calibrations.items()},
             ),
+            annotations=self.annotations,
         )
 
     def encoder_will_change(self) -> None:

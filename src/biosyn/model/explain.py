@@ -7,7 +7,7 @@ from biosyn.concept_ids import split_name_ids
 from biosyn.data.concepts import Concept, ConceptTable
 from biosyn.data.dictionary import DictionaryDataset
 from biosyn.encoders.sparse import NgramPart, SparseEncoder, ngrams_in_common
-from biosyn.records import Candidate, Name
+from biosyn.records import Candidate, Name, ResolvedConcept
 from biosyn.text.mentions import Step
 
 
@@ -30,7 +30,8 @@ class ExplainedCandidate(NamedTuple):
 class Explanation(NamedTuple):
     """A mention, the steps of its cleaning, the model's w, the candidates, best first, and the calibrated probability.
 
-    A mention that was split has no candidates itself: ``parts`` has the explanation of each part.
+    ``resolved`` has the concepts of the best name, the one that it most likely stands for first. A mention that was
+    split has no candidates itself: ``parts`` has the explanation of each part.
     """
 
     mention: str
@@ -38,6 +39,7 @@ class Explanation(NamedTuple):
     sparse_weight: float
     candidates: tuple[ExplainedCandidate, ...]
     probability: float | None = None
+    resolved: tuple[ResolvedConcept, ...] = ()
     parts: tuple["Explanation", ...] = ()
 
 

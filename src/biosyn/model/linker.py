@@ -9,6 +9,8 @@ from torch import Tensor
 
 from biosyn.data.concepts import Concept, ConceptTable
 from biosyn.data.dictionary import DictionaryDataset
+from biosyn.data.resolver import Resolver
+from biosyn.data.vocabularies import vocabularies_beside
 from biosyn.errors import InputError
 from biosyn.index.approximate import Search, open_ann
 from biosyn.model.biosyn import BioSyn
@@ -55,6 +57,8 @@ class Linker:
         The precision in which it is kept: ``float32`` or ``float16``.
     ann
         Search the approximate index that ``biosyn index build --ann`` made, instead of every name.
+    exact_first
+        Put a name that equals the clean mention, letter for letter, before all others, whatever its score.
     """
 
     def __init__(
@@ -66,9 +70,11 @@ class Linker:
         cache_dir: str | Path | None = None,
         index_precision: str = "float32",
         ann: bool = False,
+        exact_first: bool = True,
         show_progress: bool = False,
     ):
         self.biosyn = biosyn
+        self.exact_first = exact_first
         self.dictionary = dictionary
         self._given_concepts = concepts
         progress = "dictionary" if show_progress else None
@@ -113,10 +119,25 @@ class Linker:
         found = self.link_to_concepts(_cleaned(mentions), topk=topk)
         return [one._replace(mention=mention) for one, mention in zip(found, mentions, strict=True)]
 
+    @cached_property
+    def resolver(self) -> Resolver:
+        """Ranks the concepts of a name, by what the model knows from its training."""
+        return Resolver(self.concepts, vocabularies_beside(self.dictionary), self.biosyn.annotations)
+
     def link(self, texts: Sequence[str], *, topk: int) -> list[MentionPrediction]:
-        """Return the ``topk`` best names of each clean text; see `normalize`."""
+        """Return the ``topk`` best names of each clean text, and the concepts of the best; see `normalize`."""
         _require_topk(topk)
-        return link_texts(self.biosyn, texts, self.names, self.dictionary, topk=topk, search=self._search)
+        found = link_texts(
+            self.biosyn,
+            texts,
+            self.names,
+            self.dictionary,
+            topk=topk,
+            search=self._search,
+            exact_first=self.exact_first,
+        )
+        resolve = cache(self.resolver.resolve)
+        return [one._replace(resolved=resolve(_name(one.candidates[0]))) for one in found]
 
     def link_to_concepts(self, texts: Sequence[str], *, topk: int) -> list[ConceptPrediction]:
         """Return the ``topk`` best concepts of each clean text; see `normalize_to_concepts`."""
@@ -126,17 +147,27 @@ class Linker:
         calibration = self.biosyn.calibrations.get(self.names.score_mode)
         vectors = self.biosyn.embed(texts, what="mentions")
         name_at = _names_of(self.dictionary)
+
+        def search(mentions: list[int], depth: int) -> TopNames:
+            block = vectors.take(torch.tensor(mentions))
+            names = self._search(block, depth)
+            if not self.exact_first:
+                return names
+            return _equal_first(
+                self.biosyn, [texts[at] for at in mentions], block, self.names, names, dictionary=self.dictionary
+            )
+
         found, best_names = top_concepts(
-            vectors,
+            len(texts),
             len(self.dictionary),
             topk=topk,
-            search=self._search,
-            concepts_of=lambda row: self.concepts.concepts_of(name_at(row)),
+            search=search,
+            concepts_of=lambda row: tuple(self.resolver.ranked(name_at(row))),
             best_names=0 if calibration is None else DEPTH,
         )
         probabilities = _probabilities(calibration, texts, best_names, name_at)
         return [
-            ConceptPrediction(text, concepts, probability)
+            ConceptPrediction(text, concepts, probability, self.resolver.resolve(_name(concepts[0].best)))
             for text, concepts, probability in zip(
                 texts, self._to_concepts(vectors, found, name_at), probabilities, strict=True
             )
@@ -150,7 +181,13 @@ class Linker:
         parts = self.biosyn.score_parts(mentions, self.names, rows)
         return [
             tuple(
-                ConceptCandidate(hit.concept.ids, hit.concept.preferred_name, candidate, hit.homonym)
+                ConceptCandidate(
+                    hit.concept.ids,
+                    hit.concept.preferred_name,
+                    candidate,
+                    hit.homonym,
+                    self.resolver.ranked(_name(candidate))[hit.concept],
+                )
                 for hit, candidate in zip(hits, candidates, strict=True)
             )
             for hits, candidates in zip(found, _candidates(TopNames(rows, scores), parts, name_at), strict=True)
@@ -201,7 +238,7 @@ class Linker:
             sparse_weight=weight,
             other_names=self._other_names,
         )
-        return Explanation(mention, steps, weight, candidates, prediction.probability)
+        return Explanation(mention, steps, weight, candidates, prediction.probability, prediction.resolved)
 
     @cached_property
     def _other_names(self) -> OtherNames:
@@ -221,6 +258,10 @@ def _cleaned(mentions: Sequence[str]) -> list[str]:
     return [_CLEANER.clean(mention) for mention in mentions]
 
 
+def _name(candidate: Candidate) -> Name:
+    return Name(candidate.name, candidate.cui)
+
+
 def _require_topk(topk: int) -> None:
     if topk < 1:
         raise InputError(f"topk must be at least 1, found {topk}")
@@ -233,6 +274,7 @@ def predict(
     names: NameVectors,
     *,
     topk: int,
+    exact_first: bool = False,
     together: bool = False,
     held: Tensor | None = None,
 ) -> list[QueryPrediction]:
@@ -242,12 +284,16 @@ def predict(
     ----------
     names
         The dictionary's vectors; the halves that they have decide the score mode.
+    exact_first
+        See `Linker`; off in what reproduces the paper.
     together, held
         See `BioSyn.search`: all ranks predict the same queries.
     """
     parts = [split_mention(query) for query in queries]
     texts = list(dict.fromkeys(part for mentions in parts for part in mentions))
-    found = link_texts(biosyn, texts, names, dictionary, topk=topk, together=together, held=held)
+    found = link_texts(
+        biosyn, texts, names, dictionary, topk=topk, exact_first=exact_first, together=together, held=held
+    )
     by_text = {one.mention: one for one in found}
     return [
         QueryPrediction(query, tuple(by_text[part] for part in mentions))
@@ -263,6 +309,7 @@ def link_texts(
     *,
     topk: int,
     search: Search | None = None,
+    exact_first: bool = False,
     together: bool = False,
     held: Tensor | None = None,
 ) -> list[MentionPrediction]:
@@ -274,6 +321,8 @@ def link_texts(
         The dictionary's vectors; the halves that they have decide the score mode.
     search
         The search to use in place of the exact one.
+    exact_first
+        See `Linker`.
     together, held
         See `BioSyn.search`.
     """
@@ -287,6 +336,8 @@ def link_texts(
         found = biosyn.search(vectors, names, topk=depth, together=together, held=held)
     else:
         found = search(vectors, depth)
+    if exact_first:
+        found = _equal_first(biosyn, texts, vectors, names, found, dictionary=dictionary, held=held)
     name_at = _names_of(dictionary)
     probabilities = _probabilities(calibration, texts, found, name_at)
     best = TopNames(found.rows[:, :topk], found.scores[:, :topk])
@@ -295,6 +346,35 @@ def link_texts(
         MentionPrediction(text, candidates, probability)
         for text, candidates, probability in zip(texts, _candidates(best, parts, name_at), probabilities, strict=True)
     ]
+
+
+def _equal_first(
+    biosyn: BioSyn,
+    texts: Sequence[str],
+    mentions: Vectors,
+    names: NameVectors,
+    found: TopNames,
+    *,
+    dictionary: DictionaryDataset,
+    held: Tensor | None = None,
+) -> TopNames:
+    """Return the K names found for each of M mentions with those that equal its text first, each with its own score.
+
+    An inner product is not highest for equal vectors, so such a name can come later, or not be found at all.
+    """
+    depth = found.rows.shape[1]
+    equal = [dictionary.rows_of(text)[:depth] for text in texts]
+    late = [at for at, first in enumerate(equal) if first and found.rows[at, : len(first)].tolist() != first]
+    if not late:
+        return found
+    rows, scores = found.rows.clone(), found.scores.clone()
+    for at in late:
+        first = torch.tensor([equal[at]], device=rows.device)  # (1, E)
+        own = sum(biosyn.score_parts(mentions.slice(at, at + 1), names, first, held=held))  # (1, E)
+        others = ~torch.isin(rows[at], first[0])
+        scores[at] = torch.cat([own[0].to(scores.device), scores[at][others]])[:depth]
+        rows[at] = torch.cat([first[0], rows[at][others]])[:depth]
+    return TopNames(rows, scores)
 
 
 def _names_of(dictionary: DictionaryDataset) -> Callable[[int], Name]:

@@ -1,12 +1,13 @@
 """The verb of preprocess.py dictionary: from the concepts of any ontology to a dictionary and ``concepts.jsonl``."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from biosyn.data.bad_entries import ReadCounts
 from biosyn.data.concepts import CONCEPTS_FILE, Concept, concept_json
 from biosyn.data.dictionary import NameTable
+from biosyn.data.vocabularies import VOCABULARIES_FILE, guessed_prefixes, write_vocabularies
 from biosyn.errors import InputError
 from biosyn.files import move_into_place, staged_folder, write_lines
 from biosyn.ontologies.source import distinct_names
@@ -14,8 +15,10 @@ from biosyn.pipes import require_replaceable_file
 from biosyn.text.preprocess import TextPreprocess
 
 
-def build_dictionary(concepts: Iterable[Concept], output: str | Path, *, counts: ReadCounts) -> dict[str, Any]:
-    """Write a dictionary of cleaned names and, next to it, ``concepts.jsonl``: both completely, or neither.
+def build_dictionary(
+    concepts: Iterable[Concept], output: str | Path, *, counts: ReadCounts, bare_ids: Sequence[str] | None = None
+) -> dict[str, Any]:
+    """Write a dictionary of cleaned names and, next to it, ``concepts.jsonl`` and ``vocabularies.json``: all, or none.
 
     Concepts are processed one at a time; only the table of distinct names grows with the ontology.
 
@@ -25,6 +28,8 @@ def build_dictionary(concepts: Iterable[Concept], output: str | Path, *, counts:
         Path of the dictionary. An existing one is replaced together with its concepts.
     counts
         The readers' counts of what they left out; names that are empty after cleaning are added.
+    bare_ids
+        The prefixes of the vocabularies of ids without prefix, the preferred one first; None guesses them by the ids.
 
     Returns
     -------
@@ -43,7 +48,9 @@ def build_dictionary(concepts: Iterable[Concept], output: str | Path, *, counts:
                 f"no name of a concept was found (left out: {dict(counts.noted + counts.skipped)}): "
                 "is the file of the format that --from says?"
             )
-        move_into_place(stage, output.parent, names=(output.name, CONCEPTS_FILE))
+        prefixes = guessed_prefixes(table.ids()) if bare_ids is None else bare_ids
+        write_vocabularies(stage / VOCABULARIES_FILE, prefixes)
+        move_into_place(stage, output.parent, names=(output.name, CONCEPTS_FILE, VOCABULARIES_FILE))
     return {
         "dictionary": str(output),
         "concepts": count,
@@ -64,10 +71,10 @@ def _lines(concepts: Iterable[Concept], table: NameTable, counts: ReadCounts) ->
 
 
 def _require_replaceable(output: Path) -> None:
-    concepts = output.with_name(CONCEPTS_FILE)
-    for path in (output, concepts):
+    concepts, vocabularies = output.with_name(CONCEPTS_FILE), output.with_name(VOCABULARIES_FILE)
+    for path in (output, concepts, vocabularies):
         require_replaceable_file(path, option="--output")
-    if output == concepts:
+    if output in (concepts, vocabularies):
         raise InputError("is the name of the file next to the dictionary: choose another --output", path=output)
     if output.suffix == ".gz":
         raise InputError("would not be compressed: choose another --output", path=output)

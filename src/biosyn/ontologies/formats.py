@@ -34,6 +34,16 @@ READERS: dict[str, Callable[..., Iterator[Concept]]] = {
     "tsv": partial(table_concepts, delimiter="\t"),
 }
 
+# The vocabularies of a format's bare ids, the preferred one first; those of a format that is missing here are guessed.
+BARE_IDS: dict[str, tuple[str, ...]] = {
+    "meddra": ("MEDDRA",),
+    "umls": ("UMLS",),
+    "obo": (),
+    "obograph": (),
+    "mesh": ("MESH",),
+    "gene-info": ("NCBIGene",),
+}
+
 
 def _options_of(reader: Callable[..., Any]) -> frozenset[str]:
     parameters = inspect.signature(reader).parameters.values()

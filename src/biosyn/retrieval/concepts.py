@@ -6,7 +6,6 @@ from typing import Generic, NamedTuple, TypeVar
 import torch
 
 from biosyn.retrieval.search import TopNames
-from biosyn.retrieval.vectors import Vectors
 
 NAMES_A_CONCEPT = 8  # names in the first search for each wanted concept; MEDIC has 6 names per concept
 MAX_PAIRS = 1_048_576  # mention-name pairs kept at a time, at any depth of the search: 12 MB
@@ -52,11 +51,11 @@ def distinct_concepts(
 
 
 def top_concepts(
-    mentions: Vectors,
+    n_mentions: int,
     n_names: int,
     *,
     topk: int,
-    search: Callable[[Vectors, int], TopNames],
+    search: Callable[[list[int], int], TopNames],
     concepts_of: Callable[[int], Sequence[C]],
     best_names: int = 0,
 ) -> tuple[list[list[ConceptHit[C]]], TopNames]:
@@ -64,30 +63,31 @@ def top_concepts(
 
     The second result is the ``best_names`` best names of each mention, which the same search finds.
 
-    Exact, as names come best first: once the names taken hold K concepts, no name further down can change them.
+    Exact, as names come best first: once the names taken hold K concepts, no name further down can change them. The
+    search decides what is best: it may put a name that equals the mention before names with a higher score.
     A mention whose names hold fewer is searched again, twice as deep, up to all N names. So every mention has the same
     number of concepts: K, or all that there are.
 
     Parameters
     ----------
-    n_names
-        N, the size of the dictionary.
+    n_mentions, n_names
+        M, and N, the size of the dictionary.
     search
-        Function from mentions and K to their K best names.
+        Function from the numbers of some of the M mentions, and K, to the K best names of each of them.
     concepts_of
         Row of the dictionary -> its concepts.
     best_names
         The number of best names to return of each mention; N of them where N is smaller.
     """
-    found: list[list[ConceptHit[C]]] = [[] for _ in range(mentions.count)]
+    found: list[list[ConceptHit[C]]] = [[] for _ in range(n_mentions)]
     best_names = min(best_names, n_names)
-    best_rows, best_scores = torch.zeros(mentions.count, best_names).long(), torch.zeros(mentions.count, best_names)
-    pending, depth = list(range(mentions.count)), min(max(NAMES_A_CONCEPT * topk, best_names), n_names)
+    best_rows, best_scores = torch.zeros(n_mentions, best_names).long(), torch.zeros(n_mentions, best_names)
+    pending, depth = list(range(n_mentions)), min(max(NAMES_A_CONCEPT * topk, best_names), n_names)
     while pending:
         step = max(1, MAX_PAIRS // depth)
         for start in range(0, len(pending), step):
             block = pending[start : start + step]
-            names = search(mentions.take(torch.tensor(block)), depth)
+            names = search(block, depth)
             best_rows[block] = names.rows[:, :best_names].cpu()
             best_scores[block] = names.scores[:, :best_names].cpu()
             for mention, rows, scores in zip(block, names.rows.tolist(), names.scores.tolist(), strict=True):

@@ -209,6 +209,15 @@ class Approximate(Settings):
 
 
 @group
+class Order(Settings):
+    """The order of the names."""
+
+    exact_first: bool = setting(
+        "put a name that equals the mention, letter for letter, first, whatever its score", default=True
+    )
+
+
+@group
 class Threshold(Settings):
     """The answer."""
 

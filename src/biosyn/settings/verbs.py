@@ -18,6 +18,7 @@ from biosyn.settings.groups import (
     Index,
     Model,
     Optimization,
+    Order,
     Queries,
     Run,
     Threshold,
@@ -98,7 +99,7 @@ class PretrainConfig(TrainingFiles, Encoder, Optimization, Run, Compute):
 
 
 @settings
-class EvalConfig(Model, Dictionary, Queries, Evaluation, Threshold, Compute, Index):
+class EvalConfig(Model, Dictionary, Queries, Evaluation, Order, Threshold, Compute, Index):
     """Settings of eval.py. ``max_length`` None means the checkpoint's own; several ``train_dir`` count as one."""
 
     topk: int = setting("names kept for a mention", default=TOPK, check=at_least(1))
@@ -121,6 +122,7 @@ class EvalConfig(Model, Dictionary, Queries, Evaluation, Threshold, Compute, Ind
     max_length: int | None = setting(
         "tokens kept of a text (default: the checkpoint's)", default=None, check=at_least(3)
     )
+    exact_first: bool = changed(Order, "exact_first", default=False)
     report: bool = setting("write report.html, one page with all of it, into --output_dir", default=False)
 
     def check(self) -> None:
@@ -144,7 +146,7 @@ class CalibrateConfig(Dictionary, Queries, Evaluation, Compute, Index):
 
 
 @settings
-class InferenceConfig(Model, Threshold, Composites, Compute, Index, Approximate):
+class InferenceConfig(Model, Order, Threshold, Composites, Compute, Index, Approximate):
     """Settings of inference.py --mention.
 
     With neither ``show_predictions`` nor ``show_embeddings``: predictions where there is a dictionary, else embeddings.
@@ -196,7 +198,7 @@ class InferenceConfig(Model, Threshold, Composites, Compute, Index, Approximate)
 
 
 @settings
-class LinkConfig(Model, Dictionary, Threshold, Composites, Compute, Index, Approximate):
+class LinkConfig(Model, Dictionary, Order, Threshold, Composites, Compute, Index, Approximate):
     """Settings of inference.py --input.
 
     ``format``, ``add`` and ``abbreviations`` None: the format by the file's name; all that a format has room for;
@@ -215,6 +217,11 @@ class LinkConfig(Model, Dictionary, Threshold, Composites, Compute, Index, Appro
     types: str | None = setting("link mentions of these types only, separated by commas", default=None)
     add: str | None = setting(
         "id alone, or name and score too (default: all; PubTator: id)", default=None, choices=("id", "all")
+    )
+    ids: str = setting(
+        "primary: the CURIE of the concept that the name stands for; all: every id of the name, as in the dictionary",
+        default="primary",
+        choices=("primary", "all"),
     )
     abbreviations: str | None = setting(
         "how abbreviations are found (default: ab3p where there are documents)",
@@ -240,7 +247,7 @@ class LinkConfig(Model, Dictionary, Threshold, Composites, Compute, Index, Appro
 
 
 @settings
-class DemoConfig(Model, Dictionary, Compute, Index, Approximate):
+class DemoConfig(Model, Dictionary, Order, Compute, Index, Approximate):
     """Settings of demo.py."""
 
     # the command puts in those of the quickstart where neither is given

@@ -3,8 +3,9 @@
 import logging
 from typing import Any
 
+from biosyn.data.annotations import Annotations
 from biosyn.data.dictionary import DictionaryDataset, require_names
-from biosyn.data.queries import QueryDataset
+from biosyn.data.queries import QueryDataset, read_queries
 from biosyn.devices import resolve_device, set_seed
 from biosyn.distributed.ranks import is_first, rank
 from biosyn.files import require_writable
@@ -46,6 +47,7 @@ def train(config: TrainConfig) -> dict[str, Any]:
     if config.keep_sparse_weight:
         biosyn.load_sparse_weight(config.model_name_or_path, revision=config.revision)
     biosyn.init_sparse_encoder(dictionary.names)
+    biosyn.annotations = Annotations.of(read_queries(config.train_dir))  # repeated and composite mentions count too
 
     settings = settings_of(TrainerSettings, config)
     logger.info("%d mentions, %d names, on %s", len(queries), len(dictionary), device)

@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from biosyn import __version__
-from biosyn.concept_ids import NO_CONCEPT, holds_genes, ontology_link, split_name_ids
+from biosyn.concept_ids import NO_CONCEPT, split_name_ids
+from biosyn.data.vocabularies import ontology_link
 from biosyn.errors import InputError
 from biosyn.files import sha256_of
 from biosyn.index.header import ann_summary
@@ -55,11 +56,11 @@ def load_service(config: DemoConfig, loading: Loading) -> "Service":
         config,
         revision=config.revision,
         ann=config.ann,
+        exact_first=config.exact_first,
         topk=config.topk,
         on_stage=loading.step,
         on_names=loading.add,
     )
-    loading.step("reading the concepts")
     service = Service(linker, model_name=shown_name(config.model_name_or_path))
     _ = service.info  # goes through the whole dictionary: not while someone waits
     service.answer([Question("ataxia", CONCEPTS, config.topk)])  # the first answer is slow: its pages are not in memory
@@ -93,7 +94,7 @@ class Service:
         self.model_name = model_name
         self._other_names = OtherNames(linker.dictionary, linker.concepts)
         self._ids = {one for cui in linker.dictionary.cuis for one in split_name_ids(cui)}
-        self._genes = holds_genes(self._ids)
+        self._vocabularies = linker.resolver.vocabularies
 
     def answer(self, questions: Sequence[Question]) -> list[dict[str, Any]]:
         """Return the answer to each question; the model is asked once for a repeated one."""
@@ -108,7 +109,7 @@ class Service:
         return [found[question] for question in questions]
 
     def _names(self, mentions: Sequence[str], topk: int) -> list[dict[str, Any]]:
-        return [answer_json(prediction) for prediction in self.linker.link(mentions, topk=topk)]
+        return [self._with_page(answer_json(prediction)) for prediction in self.linker.link(mentions, topk=topk)]
 
     def _concepts(self, mentions: Sequence[str], topk: int) -> list[dict[str, Any]]:
         return [self._with_pages(prediction) for prediction in self.linker.link_to_concepts(mentions, topk=topk)]
@@ -116,10 +117,16 @@ class Service:
     def _with_pages(self, prediction: ConceptPrediction) -> dict[str, Any]:
         answer = concept_answer_json(prediction)
         rows = [
-            {**row, "id": concept.best.cui, "ids": self._linked_ids(concept.ids)}
+            {**row, "id": concept.best.cui, "ids": self._linked_ids(self.linker.resolver.by_preference(concept.ids))}
             for row, concept in zip(answer["concepts"], prediction.concepts, strict=True)
         ]
-        return {**answer, "concepts": rows}
+        return self._with_page({**answer, "concepts": rows})
+
+    def _with_page(self, answer: dict[str, Any]) -> dict[str, Any]:
+        """Return an answer whose concept has its page."""
+        concept = answer["concept"]
+        link = ontology_link(concept["curie"], self._vocabularies)
+        return {**answer, "concept": {**concept, **(link._asdict() if link else {})}}
 
     def _embeddings(self, mentions: Sequence[str], topk: int) -> list[dict[str, Any]]:
         return embeddings_json(self.linker.biosyn.embed(mentions, what="mentions"))
@@ -140,7 +147,7 @@ class Service:
 
     def _linked_ids(self, ids: Iterable[str]) -> list[dict[str, str]]:
         """Return the ids, each with its page in its ontology, if the ontology is known by the form of the id."""
-        links = ((cui, ontology_link(cui, genes=self._genes)) for cui in ids)
+        links = ((cui, ontology_link(cui, self._vocabularies)) for cui in ids)
         return [{"id": cui, **(link._asdict() if link else {})} for cui, link in links]
 
     # -- files
@@ -201,8 +208,17 @@ class Service:
     def _row(self, one: Prepared, link: Link | None) -> dict[str, Any]:
         if link is None:
             return {"mention": one.mention.text[:200], "problem": one.problem}
-        ids = self._linked_ids(split_name_ids(link.cui))
-        return {"mention": one.mention.text, "name": link.name, "id": link.cui, "ids": ids, "score": link.score}
+        return {
+            "mention": one.mention.text,
+            "name": link.name,
+            "id": link.id,
+            "ids": self._linked_ids(link.id.split("|")),
+            "score": link.score,
+            "preferred_name": link.preferred_name,
+            "alternative_ids": self._linked_ids(link.alternative_ids),
+            "other_concepts": self._linked_ids(link.other_concepts),
+            "reason": link.reason,
+        }
 
     # -- the card
 

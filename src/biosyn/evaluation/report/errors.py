@@ -4,8 +4,9 @@ from collections.abc import Iterable, Sequence
 from collections.abc import Set as AbstractSet
 from typing import NamedTuple
 
-from biosyn.concept_ids import is_composite, ontology_link, shares_any, split_ids
+from biosyn.concept_ids import is_composite, shares_any, split_ids
 from biosyn.data.concepts import PARENTS, Concept, ConceptTable
+from biosyn.data.vocabularies import BARE, Vocabularies, ontology_link
 from biosyn.evaluation.outcomes import Outcomes
 from biosyn.records import Candidate, MentionPrediction, Name, Query, QueryPrediction
 
@@ -60,7 +61,11 @@ class ErrorRow(NamedTuple):
 
 
 def error_rows(
-    predictions: Sequence[QueryPrediction], outcomes: Outcomes, concepts: ConceptTable, *, genes: bool = False
+    predictions: Sequence[QueryPrediction],
+    outcomes: Outcomes,
+    concepts: ConceptTable,
+    *,
+    vocabularies: Vocabularies = BARE,
 ) -> list[ErrorRow]:
     """Return the queries that Acc@1 does not count, in order.
 
@@ -68,8 +73,8 @@ def error_rows(
     ----------
     concepts
         The concepts of the dictionary's names, for homonyms, relations and the names of gold ids.
-    genes
-        Whether bare numbers are ids of genes, see `ontology_link`.
+    vocabularies
+        Those of bare ids, for the pages of ids.
     """
     short = next((part.labels for part in outcomes.slices if part.name == "abbreviation"), ("",) * len(outcomes))
     rows = []
@@ -85,29 +90,29 @@ def error_rows(
             abbreviation=short[number] == "kept",
             in_topk=bool(outcomes.ranks[number]),
         )
-        gold = _linked(split_ids(query.cui), concepts, genes=genes)
-        parts = tuple(_part(mention, query, concepts, genes=genes) for mention in found.mentions)
+        gold = _linked(split_ids(query.cui), concepts, vocabularies=vocabularies)
+        parts = tuple(_part(mention, query, concepts, vocabularies=vocabularies) for mention in found.mentions)
         rows.append(ErrorRow(query, gold, parts, int(outcomes.ranks[number]), error_class(facts)))
     return rows
 
 
-def _part(mention: MentionPrediction, query: Query, concepts: ConceptTable, *, genes: bool) -> Part:
+def _part(mention: MentionPrediction, query: Query, concepts: ConceptTable, *, vocabularies: Vocabularies) -> Part:
     shown = mention.candidates[:CANDIDATES]
-    answers = tuple(_answer(candidate, query, concepts, genes=genes) for candidate in shown)
+    answers = tuple(_answer(candidate, query, concepts, vocabularies=vocabularies) for candidate in shown)
     return Part(mention.mention, answers, mention.probability)
 
 
-def _answer(candidate: Candidate, query: Query, concepts: ConceptTable, *, genes: bool) -> Answer:
-    ids = _linked(split_ids(candidate.cui), concepts, genes=genes)
+def _answer(candidate: Candidate, query: Query, concepts: ConceptTable, *, vocabularies: Vocabularies) -> Answer:
+    ids = _linked(split_ids(candidate.cui), concepts, vocabularies=vocabularies)
     return Answer(candidate.name, ids, candidate.score, shares_any(query.cui, candidate.cui))
 
 
-def _linked(ids: Sequence[str], concepts: ConceptTable, *, genes: bool) -> tuple[LinkedId, ...]:
-    return tuple(_linked_id(cui, concepts, genes=genes) for cui in ids)
+def _linked(ids: Sequence[str], concepts: ConceptTable, *, vocabularies: Vocabularies) -> tuple[LinkedId, ...]:
+    return tuple(_linked_id(cui, concepts, vocabularies=vocabularies) for cui in ids)
 
 
-def _linked_id(cui: str, concepts: ConceptTable, *, genes: bool) -> LinkedId:
-    link = ontology_link(cui, genes=genes)
+def _linked_id(cui: str, concepts: ConceptTable, *, vocabularies: Vocabularies) -> LinkedId:
+    link = ontology_link(cui, vocabularies)
     name = concepts.with_id(cui)[0].preferred_name or ""
     return LinkedId(cui, link.url if link else "", link.ontology if link else "", name)
 

@@ -31,8 +31,8 @@ export async function getOtherNames(name, id) {
   return (await ask(`api/v1/names?${new URLSearchParams({ name, id })}`)).concepts;
 }
 
-/** Return {concepts: [{name, id, ids, preferred_name, score, dense_score, sparse_score, homonym}, ...],
-    probability}; the last one where the model is calibrated. */
+/** Return {concepts: [{name, id, ids, preferred_name, score, dense_score, sparse_score, homonym, curie, reason}, ...],
+    concept, probability}; the last one where the model is calibrated. */
 export async function getConcepts(mention, signal) {
   const answer = await ask("api/v1/normalize", {
     method: "POST",

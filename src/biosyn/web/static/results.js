@@ -20,15 +20,16 @@ function toItem(group, rank, best) {
   const score = element("span", "score", scoreBar(found, best), element("span", "number", found.score.toFixed(2)));
   const head = element("div", "head", element("span", "rank", String(rank)), element("span", "name", found.name), score);
   const item = element("li", "", head, ...group.map((concept) => toConcept(concept, found.name)));
-  if (group.length > 1) item.append(element("p", "hint", "This name belongs to several concepts."));
+  if (group.length > 1) item.append(element("p", "hint", "This name belongs to several concepts, the likeliest first."));
   item.append(otherNames(found));
   return item;
 }
 
-function toConcept({ preferred_name: preferred, ids }, name) {
+function toConcept({ preferred_name: preferred, ids, homonym, reason }, name) {
   const line = element("p", "concept");
   if (preferred && preferred.toLowerCase() !== name.toLowerCase()) line.append(element("span", "preferred", preferred));
   line.append(...idLinks(ids));
+  if (homonym) line.append(element("span", "hint", reason));
   return line;
 }
 

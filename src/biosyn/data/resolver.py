@@ -1,0 +1,130 @@
+"""Which of its concepts a name stands for, and which of its ids a concept is given by.
+
+The concepts of a name are ordered by, in this order:
+
+1. how often the concept was annotated in training, under any name: the sum over its ids;
+2. whether the name is the concept's preferred one, both cleaned;
+3. the vocabulary of its id: MeSH descriptors, MeSH supplements, OMIM, or the order of ``vocabularies.json``;
+4. the text of its id, so that the order is the same on any machine.
+
+Without counts (a published checkpoint, pretrain.py alone) the first rule decides nothing. The order was chosen on dev
+sets, docs/evaluation.md has the figures of each one that was tried.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, NamedTuple
+
+from biosyn.data.annotations import Annotations
+from biosyn.data.concepts import Concept, ConceptTable
+from biosyn.data.vocabularies import BARE, Vocabularies, curie, preference, vocabulary_of
+from biosyn.records import Name, ResolvedConcept
+from biosyn.text.preprocess import TextPreprocess
+
+ONLY_CONCEPT = "only concept"
+
+
+class _Evidence(NamedTuple):
+    """What is known about a concept of a name."""
+
+    concept: Concept
+    cui: str  # the id that it is given by
+    annotated: int
+    preferred: bool
+
+
+@dataclass(frozen=True)
+class Resolver:
+    """Ranks the concepts of a dictionary's names.
+
+    Attributes
+    ----------
+    concepts
+        The concepts of the dictionary.
+    vocabularies
+        Those of its bare ids, the preferred one first.
+    annotations
+        What the model knows from training; None if nothing.
+
+    Examples
+    --------
+    >>> first = Concept(("208900", "D001260"), ("Ataxia", "AT"), "")
+    >>> other = Concept(("600000",), ("Atrophy", "AT"), "")
+    >>> name, table = Name("at", "600000|208900|D001260"), ConceptTable([first, other])
+    >>> [(found.curie, found.reason) for found in Resolver(table).resolve(name)]
+    [('MESH:D001260', 'MeSH before OMIM'), ('OMIM:600000', 'OMIM after MeSH')]
+    >>> known = Resolver(table, annotations=Annotations({"208900": 57})).resolve(name)[0]
+    >>> known.reason, known.alternative_ids
+    ('annotated 57 times', ('OMIM:208900',))
+    """
+
+    concepts: ConceptTable
+    vocabularies: Vocabularies = BARE
+    annotations: Annotations | None = None
+
+    def resolve(self, name: Name) -> tuple[ResolvedConcept, ...]:
+        """Return the concepts of a name, the one that it most likely stands for first; a name has at least one.
+
+        The reason is the rule that puts a concept before the next one, or the last after the one before it.
+        """
+        return tuple(self.ranked(name).values())
+
+    def ranked(self, name: Name) -> dict[Concept, ResolvedConcept]:
+        """Return the result of `resolve`, each with the row of the ontology that it is."""
+        found = sorted((self._evidence(concept, name) for concept in self.concepts.concepts_of(name)), key=self._key)
+        return {one.concept: self._resolved(one, self._reason(found, place)) for place, one in enumerate(found)}
+
+    def _evidence(self, concept: Concept, name: Name) -> _Evidence:
+        counts = {} if self.annotations is None else self.annotations.concepts
+        annotated = sum(counts.get(cui, 0) for cui in dict.fromkeys(concept.ids))
+        preferred = concept.preferred_name is not None and self._clean(concept.preferred_name) == self._clean(name.name)
+        return _Evidence(concept, self.by_preference(concept.ids)[0], annotated, preferred)
+
+    def by_preference(self, ids: Iterable[str]) -> tuple[str, ...]:
+        """Return the distinct ids, those of the preferred vocabulary first, else in their own order."""
+        return tuple(sorted(dict.fromkeys(ids), key=self._preference))
+
+    def _key(self, found: _Evidence) -> tuple[Any, ...]:
+        return (-found.annotated, not found.preferred, self._preference(found.cui), found.cui, found.concept.ids)
+
+    def _preference(self, cui: str) -> int:
+        return preference(cui, self.vocabularies)
+
+    def _reason(self, ranked: list[_Evidence], place: int) -> str:
+        if len(ranked) == 1:
+            return ONLY_CONCEPT
+        is_last = place == len(ranked) - 1
+        found, other = ranked[place], ranked[place - 1 if is_last else place + 1]
+        if found.annotated != other.annotated:
+            return annotated(found.annotated)
+        if found.preferred != other.preferred:
+            return "preferred name" if found.preferred else "synonym"
+        if self._preference(found.cui) != self._preference(other.cui):
+            return f"{' after ' if is_last else ' before '}".join(self._sources(found.cui, other.cui))
+        return "higher id" if is_last else "lower id"
+
+    def _sources(self, *cuis: str) -> list[str]:
+        rows = [vocabulary_of(cui, self.vocabularies) for cui in cuis]
+        names = ["unknown id" if row is None else row.name for row in rows]
+        return names if len(set(names)) > 1 else [f"{row.name} {row.part}" for row in rows if row is not None]
+
+    def _resolved(self, found: _Evidence, reason: str) -> ResolvedConcept:
+        first, *others = (curie(cui, self.vocabularies) for cui in self.by_preference(found.concept.ids))
+        alternatives = tuple(cui for cui in dict.fromkeys(others) if cui != first)
+        return ResolvedConcept(found.cui, first, found.concept.preferred_name, alternatives, reason)
+
+    @cached_property
+    def _clean(self) -> Callable[[str], str]:
+        return TextPreprocess().run
+
+
+def annotated(times: int) -> str:
+    """Return the words for a count.
+
+    Examples
+    --------
+    >>> annotated(57), annotated(2), annotated(0)
+    ('annotated 57 times', 'annotated twice', 'never annotated')
+    """
+    return {0: "never annotated", 1: "annotated once", 2: "annotated twice"}.get(times, f"annotated {times} times")
