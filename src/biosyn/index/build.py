@@ -129,7 +129,7 @@ def _open_or_build_locked(folder: Path, build: "IndexBuild") -> DictionaryIndex:
         except ForeignIndexError:
             raise
         except InputError as error:
-            discard(folder)
+            _discard_damaged(folder, error)
             logger.warning("%s; it is built again", error)
     stage = building_folder(folder)
     try:
@@ -140,6 +140,13 @@ def _open_or_build_locked(folder: Path, build: "IndexBuild") -> DictionaryIndex:
     finish_folder(stage, folder)
     (folder / PROGRESS).unlink(missing_ok=True)
     return _open_built(folder)
+
+
+def _discard_damaged(folder: Path, damage: InputError) -> None:
+    try:
+        discard(folder)
+    except OSError as error:
+        raise ForeignIndexError(f"{damage}, and it cannot be removed ({_reason(error)})") from error
 
 
 def _built_without_cache(cache_dir: Path, build: "IndexBuild") -> DictionaryIndex:

@@ -72,7 +72,8 @@ def _entry(folder: Path) -> IndexEntry:
     try:
         index = DictionaryIndex.open(folder)
     except InputError as error:
-        leads_nowhere = folder.is_symlink() and not os.path.exists(folder)
+        forbidden = isinstance(error, ForeignIndexError)
+        leads_nowhere = folder.is_symlink() and not forbidden and not os.path.exists(folder)
         problem = f"{folder}: is a link to {folder.readlink()}, which is not there" if leads_nowhere else str(error)
         return IndexEntry(folder.name, folder, n_bytes, 0, "", problem)
     found = tuple(map(_summary, ann_folders(folder)))

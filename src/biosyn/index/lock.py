@@ -28,7 +28,7 @@ def locked(cache_dir: Path, key: str, *, wait: bool = True) -> Iterator[None]:
 
     Who waits says for whom, after a second and then seldom. Who holds it leaves its name in ``KEY.holder``.
     """
-    lock = FileLock(cache_dir / f"{key}.lock")
+    lock = FileLock(cache_dir / f"{key}.lock", mode=0o666)  # it stays, and others of a shared cache take it next
     if wait:
         _wait_for(lock, cache_dir, key)
     else:
