@@ -101,7 +101,7 @@ def open_or_mend_ann(
     try:
         return open_ann(index, names, sparse_weight=sparse_weight, exact=exact)
     except DamagedAnnError as error:
-        logger.warning("%s; it is built again", error)
+        logger.info("%s", error)
     build_ann(index, sparse_weight=sparse_weight, embed=embed, memory=memory)
     return open_ann(index, names, sparse_weight=sparse_weight, exact=exact)
 
@@ -114,7 +114,7 @@ def _built(folder: Path) -> Header[AnnKey] | None:
         header = read_header(folder, AnnKey)
         header.verify(folder, FILES)
     except InputError as error:
-        logger.warning("%s", error)
+        logger.warning("%s; it is built again", error)
         discard(folder)
         return None
     return header

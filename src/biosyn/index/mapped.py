@@ -137,14 +137,11 @@ class MappedArray:
             kind, bits = FINITE_BITS[self.array.dtype]
             numbers = np.frombuffer(data[max(0, self._offset - first) :], dtype=kind)
             if ((numbers & bits) == bits).any():
-                raise InputError("has numbers that are not finite: remove the index, it is built again", path=self.path)
+                raise InputError("has numbers that are not finite: remove the index", path=self.path)
 
 
 def damaged_block(path: Path, block: int) -> InputError:
     """Return the error that names a block with another checksum."""
     first = block * CHECKSUM_BLOCK
-    return InputError(
-        f"is damaged in block {block} (bytes {first} to {first + CHECKSUM_BLOCK - 1}): "
-        "remove the index, it is built again",
-        path=path,
-    )
+    last = first + CHECKSUM_BLOCK - 1
+    return InputError(f"is damaged in block {block} (bytes {first} to {last}): remove the index", path=path)
