@@ -143,8 +143,14 @@ def read_json(path: Path) -> dict[str, Any]:
 
 
 def canonical_json(value: Any) -> bytes:
-    """Return the one way to write a JSON value that is hashed: sorted keys, no blanks, ASCII."""
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True).encode()
+    """Return the one way to write a JSON value that is hashed: sorted keys, no blanks, ASCII.
+
+    Raises
+    ------
+    ValueError
+        If a number is not finite.
+    """
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False).encode()
 
 
 def sha256_of(path: str | Path) -> str:
@@ -286,10 +292,14 @@ def _stage(parent: Path, name: str) -> Iterator[Path]:
 
 
 def discard(folder: Path) -> None:
-    """Remove a folder so that nobody sees half of it."""
+    """Remove a folder so that nobody sees half of it; also a file or a link in its place."""
     with _stage(folder.parent, folder.name) as stage:
-        os.rename(folder, stage / folder.name)  # noqa: PTH104
-        shutil.rmtree(stage / folder.name)
+        moved = stage / folder.name
+        os.rename(folder, moved)  # noqa: PTH104
+        if moved.is_symlink() or not moved.is_dir():
+            moved.unlink()
+        else:
+            shutil.rmtree(moved)
 
 
 def remove_leftovers(parent: Path, name: str = "*") -> None:

@@ -80,3 +80,33 @@ def test_removing_all_has_to_be_asked_for(cache):
     with pytest.raises(SystemExit, match="2"):
         cache("rm")
     assert cache("rm", "--all")[1]["removed"] == []
+
+
+@pytest.mark.parametrize("name", ["dense.npy", "sparse_values.npy", "names.npy"])
+def test_a_flipped_bit_changes_no_answer(link, cache, tmp_path, name):
+    before, _ = link()
+    key = cache("ls")[1]["indexes"][0]["key"]
+    path = tmp_path / "cache" / key / name
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1 << 6
+    path.write_bytes(content)
+    after, log = link()
+    assert after == before
+    assert f"{name}: is damaged in block 0" in log
+    assert "it is built again" in log
+    assert cache("verify")[1]["sound"] == [key]
+
+
+def test_what_is_no_index_is_listed_with_the_reason_and_stops_nobody(link, cache, tmp_path):
+    (tmp_path / "cache").mkdir()
+    (tmp_path / "cache" / ("f" * 32)).symlink_to("nowhere")
+    (tmp_path / "cache" / ("e" * 32)).write_text("notes")
+    link()
+    code, result, _ = cache("ls")
+    problems = {entry["key"]: entry["problem"] for entry in result["indexes"]}
+    assert (code, len(problems)) == (0, 3)
+    assert "is a link to nowhere" in problems["f" * 32]
+    assert "is not a folder" in problems["e" * 32]
+    removed = cache("rm", "--all")[1]["removed"]
+    assert len(removed) == 3
+    assert cache("ls")[1]["indexes"] == []

@@ -7,6 +7,8 @@ import pytest
 
 from biosyn.encoders.sparse import SparseEncoder
 from biosyn.index.build import open_or_build
+from biosyn.index.dictionary_index import ARRAYS
+from biosyn.index.header import read_header, write_header
 from biosyn.index.key import IndexKey, dictionary_sha256
 
 NAMES = ["ataxia", "maladie de Ménière", "脊髄小脳変性症", "ataxia", "anemia", "ß-thalassemia"]  # one comes twice
@@ -37,6 +39,17 @@ def build_index(cache_dir, names=NAMES, cuis=CUIS, *, embed=None, embed_block=2,
 def build():
     """Function: cache folder, other names and ids, a counting `embed`, other parts of the key -> DictionaryIndex."""
     return build_index
+
+
+@pytest.fixture(scope="session")
+def reseal():
+    """Function: folder of an index -> None; its header gets the checksums that its files have now."""
+
+    def call(folder):
+        header = read_header(folder, IndexKey)
+        write_header(folder, header.key, header.counts, ARRAYS)
+
+    return call
 
 
 @pytest.fixture

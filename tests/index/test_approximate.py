@@ -10,7 +10,7 @@ from biosyn.encoders.sparse import SparseEncoder
 from biosyn.errors import InputError
 from biosyn.index import approximate, approximate_build
 from biosyn.index.approximate import FILES, faiss_settings, open_ann
-from biosyn.index.approximate_build import build_ann
+from biosyn.index.approximate_build import build_ann, open_or_mend_ann
 from biosyn.index.build import open_or_build
 from biosyn.index.cache import list_indexes, remove_index
 from biosyn.index.faiss_index import FaissSettings
@@ -191,6 +191,21 @@ def test_a_damaged_one_is_built_again(fresh, name, caplog):
     assert build(fresh).key == header.key
     assert name in caplog.text
     opened(fresh)
+
+
+@pytest.mark.parametrize("name", ["header.json", "names.faiss", "projection.npy"])
+def test_a_flipped_bit_is_mended_when_it_is_opened(fresh, name, caplog):
+    build_ann(fresh, sparse_weight=4.0, embed=embed, memory=50)
+    names = fresh.vectors()
+    path = ann_folders(fresh.folder)[0] / name
+    raw = bytearray(path.read_bytes())
+    raw[len(raw) // 3] ^= 4
+    path.write_bytes(raw)
+    search = open_or_mend_ann(fresh, names, sparse_weight=4.0, exact=exact_search(names, 4.0), embed=embed, memory=50)
+    assert search.search(embed(NAMES[:3]), 2).rows.shape == (3, 2)
+    (line,) = [line for line in caplog.messages if "it is built again" in line]
+    assert name in line
+    assert read_header(ann_folders(fresh.folder)[0], AnnKey).verify(ann_folders(fresh.folder)[0]) is None
 
 
 def test_a_damaged_one_does_not_hide_another(fresh):

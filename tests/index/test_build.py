@@ -12,8 +12,10 @@ import torch
 
 from biosyn.errors import InputError
 from biosyn.index import build as build_module
+from biosyn.index.build import open_or_build
 from biosyn.index.cache import list_indexes
 from biosyn.index.dictionary_index import DictionaryIndex
+from biosyn.index.key import IndexKey
 from biosyn.records import Name
 
 
@@ -152,6 +154,21 @@ def test_vectors_that_are_not_finite_are_refused(tmp_path, build):
     assert list_indexes(tmp_path) == []
 
 
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_a_tfidf_that_is_not_finite_is_refused(tmp_path, small, value):
+    names, cuis, tfidf = small
+
+    def broken(texts):
+        rows = tfidf.transform(texts)
+        rows.data[-1] = value
+        return rows
+
+    key = IndexKey("e", "s", 25, "float32", "d")
+    with pytest.raises(InputError, match="TF-IDF weights .* are not finite"):
+        open_or_build(tmp_path, key, names=names, cuis=cuis, embed=lambda names: np.ones((len(names), 4)), tfidf=broken)
+    assert list_indexes(tmp_path) == []
+
+
 def test_vectors_of_another_shape_are_our_own_fault(tmp_path, build):
     with pytest.raises(ValueError, match="embed gave"):
         build(tmp_path, embed=lambda names: np.zeros((len(names) + 1, 4), dtype=np.float32))
@@ -208,6 +225,22 @@ def test_a_full_disk_is_reported_and_the_index_is_built_elsewhere(tmp_path, buil
     assert build(tmp_path / "cache").folder is None
     assert "No space left" in caplog.text
     assert not hidden_folders(tmp_path / "cache")
+
+
+@pytest.mark.parametrize("name", ["header.json", "progress.json"])
+def test_a_disk_that_is_full_at_the_small_files_is_no_end_either(tmp_path, build, temporary, caplog, monkeypatch, name):
+    real = os.fsync
+
+    def full(descriptor):
+        path = os.readlink(f"/proc/self/fd/{descriptor}")
+        if name in path and str(temporary) not in path:
+            raise OSError(28, "No space left on device")
+        real(descriptor)
+
+    monkeypatch.setattr(os, "fsync", full)
+    index = build(tmp_path / "cache")
+    assert (index.folder, len(index)) == (None, 6)
+    assert "No space left on device" in caplog.text
 
 
 def test_two_full_disks_are_one_line(tmp_path, build, temporary, monkeypatch):

@@ -100,9 +100,8 @@ def test_an_array_that_is_missing_cut_short_or_has_one_flipped_bit_is_named(buil
     with pytest.raises(InputError, match=rf"{name}.*damaged"):
         DictionaryIndex.open(built.folder)
     path.unlink()
-    for look in (built.verify, lambda: DictionaryIndex.open(built.folder)):
-        with pytest.raises(InputError, match=name):
-            look()
+    with pytest.raises(InputError, match=name):
+        DictionaryIndex.open(built.folder)
 
 
 def test_swapped_arrays_are_found(built):
@@ -134,7 +133,7 @@ def test_an_array_of_another_type_or_a_pickle_is_named(built):
 
 
 def test_verify_names_the_block(tmp_path, build, monkeypatch):
-    for module in ("arrays", "header"):
+    for module in ("arrays", "mapped"):
         monkeypatch.setattr(f"biosyn.index.{module}.CHECKSUM_BLOCK", 64)
     index = build(tmp_path)
     flip(index.folder / "dense.npy", 130)
@@ -152,8 +151,9 @@ def test_a_foreign_folder_is_named(tmp_path, built):
         DictionaryIndex.open(tmp_path / ("0" * 32))
 
 
-def test_a_column_outside_the_vocabulary_never_reaches_torch(built):
+def test_a_column_outside_the_vocabulary_never_reaches_torch(built, reseal):
     path = built.folder / "sparse_columns.npy"
     path.write_bytes(path.read_bytes()[:-1] + b"\x7f")  # the highest byte of the last column
+    reseal(built.folder)  # somebody's own work, and no damage
     with pytest.raises(InputError, match="sparse_columns"):
         DictionaryIndex.open(built.folder).vectors()

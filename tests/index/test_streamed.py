@@ -12,7 +12,7 @@ from biosyn.errors import InputError
 from biosyn.index.build import open_or_build
 from biosyn.index.dictionary_index import DictionaryIndex
 from biosyn.index.key import IndexKey, dictionary_sha256
-from biosyn.index.streamed import StreamedVectors
+from biosyn.index.streamed import MappedVectors, StreamedVectors
 from biosyn.retrieval.score_parts import score_parts
 from biosyn.retrieval.search import Blocks, block_sizes, top_names
 from biosyn.retrieval.vectors import SparseRows, Vectors
@@ -40,7 +40,7 @@ def test_a_streamed_search_gives_the_same_names_scores_and_shares(tmp_path, prec
     index = build(tmp_path, precision)
     streamed, held = index.vectors(score_mode=mode, streamed_above=0), index.vectors(score_mode=mode)
     assert isinstance(streamed, StreamedVectors)
-    assert isinstance(held, Vectors)
+    assert isinstance(held, MappedVectors)
     assert (streamed.count, streamed.score_mode, streamed.device) == (300, mode, torch.device("cpu"))
     mentions = (
         MENTIONS
@@ -69,7 +69,7 @@ def test_what_is_taken_is_a_copy(tmp_path):
 def test_the_room_decides(tmp_path):
     index = build(tmp_path)
     # 300 x 8 x 4 bytes of dense vectors
-    assert isinstance(index.vectors(score_mode="dense", streamed_above=9600), Vectors)
+    assert isinstance(index.vectors(score_mode="dense", streamed_above=9600), MappedVectors)
     assert isinstance(index.vectors(score_mode="dense", streamed_above=9599), StreamedVectors)
 
 
@@ -78,12 +78,13 @@ def test_blocks_leave_room_for_what_is_read(tmp_path):
     assert block_sizes(8, streamed).names < block_sizes(8, held).names
 
 
-def test_a_column_outside_the_vocabulary_never_reaches_torch(tmp_path):
+def test_a_column_outside_the_vocabulary_never_reaches_torch(tmp_path, reseal):
     index = build(tmp_path)
     path = index.folder / "sparse_columns.npy"
     raw = bytearray(path.read_bytes())
     raw[-1] = 0x7F  # the highest byte of the last column
     path.write_bytes(raw)
+    reseal(index.folder)
     streamed = DictionaryIndex.open(index.folder).vectors(streamed_above=0)
     streamed.slice(0, 10)  # the damage is elsewhere
     with pytest.raises(InputError, match="damaged"):

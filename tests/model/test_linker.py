@@ -4,7 +4,8 @@ from biosyn.data.concepts import Concept, ConceptTable
 from biosyn.data.dictionary import DictionaryDataset
 from biosyn.errors import InputError
 from biosyn.model.biosyn import BioSyn
-from biosyn.model.linker import Linker
+from biosyn.model.linker import Linker, predict
+from biosyn.records import Query
 
 MENTIONS = ["Ataxia-Telangiectasia", "breast tumour", "allergic", "low blood count"]
 AT = Concept(("D001260", "208900"), ("Ataxia Telangiectasia", "Louis-Bar Syndrome", "Ataxia Syndrome"), "")
@@ -162,6 +163,22 @@ def test_a_concept_has_the_probability_of_its_name(calibrated_linker, topk):
     probabilities = [one.probability for one in calibrated_linker.normalize(MENTIONS, topk=40)]
     assert [one.probability for one in names] == pytest.approx(probabilities, abs=1e-6)
     assert [one.probability for one in concepts] == pytest.approx(probabilities, abs=1e-6)
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+@pytest.mark.parametrize("method", ["normalize", "normalize_to_concepts", "explain"])
+def test_scores_that_are_no_numbers_are_refused_and_the_index_named(linker, monkeypatch, value, method):
+    monkeypatch.setattr(linker.biosyn, "_weight", value)
+    mentions = "ataxia" if method == "explain" else ["ataxia"]
+    with pytest.raises(InputError, match=f"not finite: compare the index {linker.index_key.folder_name()} .* verify"):
+        getattr(linker, method)(mentions)
+
+
+def test_scores_of_an_evaluation_that_are_no_numbers_are_refused(linker, monkeypatch):
+    monkeypatch.setattr(linker.biosyn, "_weight", float("nan"))
+    queries = [Query("ataxia", "D001259")]
+    with pytest.raises(InputError, match="are not finite"):
+        predict(linker.biosyn, queries, linker.dictionary, linker.names, topk=3)
 
 
 def test_clean_texts_give_what_mentions_give(linker):

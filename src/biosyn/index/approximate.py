@@ -11,8 +11,15 @@ from torch import Tensor
 
 from biosyn.errors import InputError
 from biosyn.index.dictionary_index import DictionaryIndex
-from biosyn.index.faiss_index import GRAPH, LISTS, FaissIndex, FaissSettings
-from biosyn.index.header import Header, ann_folders, read_header
+from biosyn.index.faiss_index import GRAPH, LISTS, FaissIndex, FaissSettings, require_faiss
+from biosyn.index.header import (
+    ForeignIndexError,
+    Header,
+    OtherVersionError,
+    ann_folders,
+    foreign_if_forbidden,
+    read_header,
+)
 from biosyn.index.key import AnnKey
 from biosyn.retrieval.score_parts import score_parts
 from biosyn.retrieval.search import TopNames, best_of
@@ -118,31 +125,61 @@ class ApproximateSearch:
         return found
 
 
+class DamagedAnnError(InputError):
+    """There was an approximate index, and it has to be built again."""
+
+
 def open_ann(index: DictionaryIndex, names: NameVectors, *, sparse_weight: float, exact: Search) -> ApproximateSearch:
-    """Open the approximate index that belongs to a dictionary index and to w; an InputError if there is none."""
+    """Open the approximate index that belongs to a dictionary index and to w.
+
+    Raises
+    ------
+    DamagedAnnError
+        If it, or one that may be it, is damaged.
+    InputError
+        If there is none, if it must not be read, or if FAISS is not installed.
+    """
+    require_faiss()
     problem = InputError(
         "there is no approximate index of this model and dictionary: make one by biosyn index build --ann",
         path=index.folder,
     )
     for folder in [] if index.folder is None else ann_folders(index.folder):
         try:
-            header = read_header(folder, AnnKey)
-        except InputError as error:
+            with foreign_if_forbidden():
+                header = read_header(folder, AnnKey)
+                if (header.key.index, header.key.sparse_weight) == (index.key.folder_name(), sparse_weight):
+                    return load_ann(folder, header, names, exact=exact)
+        except (OtherVersionError, ForeignIndexError) as error:
             problem = error  # raised if no other fits
-            continue
-        if (header.key.index, header.key.sparse_weight) == (index.key.folder_name(), sparse_weight):
-            return load_ann(folder, header, names, exact=exact)
+        except InputError as error:
+            problem = DamagedAnnError(str(error))
     raise problem
 
 
 def load_ann(folder: Path, header: Header[AnnKey], names: NameVectors, *, exact: Search) -> ApproximateSearch:
     """Read the files of an approximate index, which are compared with their checksums first."""
+    before = _stamps(folder)
     header.verify(folder, FILES)  # FAISS's reader trusts its file
     shape = header.counts["names"], header.counts["width"]
     faiss = FaissIndex.load(folder / FAISS_FILE, header.key.faiss, shape=shape)
-    projection = np.asarray(np.load(folder / PROJECTION, allow_pickle=False), dtype=np.float32)  # (V, D)
+    try:
+        projection = np.asarray(np.load(folder / PROJECTION, allow_pickle=False), dtype=np.float32)  # (V, D)
+    except (OSError, ValueError, EOFError) as error:
+        raise InputError(f"cannot be read: {error}", path=folder / PROJECTION) from error
+    if _stamps(folder) != before:
+        raise InputError("has changed while it was read", path=folder)
     joint = JointVectors(projection, header.key.sparse_weight)
     return ApproximateSearch(faiss, joint, names, header.key, exact, measured=header.measured)
+
+
+def _stamps(folder: Path) -> list[tuple[int, int, int, int]]:
+    """Return what changes when one of the files is written to or replaced."""
+    try:
+        found = [(folder / name).stat() for name in FILES]
+    except OSError as error:
+        raise InputError(f"cannot be read: {error.strerror}", path=error.filename) from error
+    return [(one.st_ino, one.st_size, one.st_mtime_ns, one.st_ctime_ns) for one in found]
 
 
 def fit_projection(rows: sparse.csr_matrix, *, dimensions: int, seed: int) -> NDArray[np.float32]:

@@ -1,6 +1,7 @@
 """Building the approximate index of a dictionary index, and measuring its recall."""
 
 import logging
+import os
 import random
 import time
 from collections.abc import Callable, Sequence
@@ -18,16 +19,18 @@ from biosyn.index.approximate import (
     FILES,
     PROJECTION,
     ApproximateSearch,
+    DamagedAnnError,
     JointVectors,
     Search,
     faiss_settings,
     fit_projection,
+    open_ann,
 )
-from biosyn.index.cache import locked
 from biosyn.index.dictionary_index import DictionaryIndex
 from biosyn.index.faiss_index import SAMPLE, FaissIndex, FaissSettings, require_faiss
 from biosyn.index.header import Header, read_header, write_header
 from biosyn.index.key import ANN_PREFIX, CANDIDATES, AnnKey
+from biosyn.index.lock import locked
 from biosyn.retrieval.search import TopNames, top_names
 from biosyn.retrieval.vectors import NameVectors, Vectors
 
@@ -85,15 +88,33 @@ def build_ann(
         raise InputError(f"cannot be written: {error.strerror or error}", path=folder) from error
 
 
+def open_or_mend_ann(
+    index: DictionaryIndex,
+    names: NameVectors,
+    *,
+    sparse_weight: float,
+    exact: Search,
+    embed: EmbedQueries,
+    memory: int,
+) -> ApproximateSearch:
+    """Open the approximate index of a dictionary index; a damaged one is built again first. See the parts."""
+    try:
+        return open_ann(index, names, sparse_weight=sparse_weight, exact=exact)
+    except DamagedAnnError as error:
+        logger.info("%s", error)
+    build_ann(index, sparse_weight=sparse_weight, embed=embed, memory=memory)
+    return open_ann(index, names, sparse_weight=sparse_weight, exact=exact)
+
+
 def _built(folder: Path) -> Header[AnnKey] | None:
     """Return the header of an approximate index that is there and undamaged; a damaged one is removed."""
-    if not folder.is_dir():
+    if not os.path.lexists(folder):
         return None
     try:
         header = read_header(folder, AnnKey)
         header.verify(folder, FILES)
     except InputError as error:
-        logger.warning("%s", error)
+        logger.warning("%s; it is built again", error)
         discard(folder)
         return None
     return header

@@ -1,6 +1,7 @@
 """Building a dictionary index: once, by one process, whole or not at all; a build that was killed is resumed."""
 
 import logging
+import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
@@ -13,9 +14,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from biosyn.errors import InputError
-from biosyn.files import discard, finish_folder, library_versions, read_json, remove_leftovers, write_json
-from biosyn.index.arrays import TEXT_BLOCK, ArrayWriter, allocate, map_array, map_for_writing, release, text_blocks
-from biosyn.index.cache import building_folder, index_folders, locked
+from biosyn.files import discard, finish_folder, library_versions, remove_leftovers, write_json
+from biosyn.index.arrays import (
+    TEXT_BLOCK,
+    ArrayWriter,
+    allocate,
+    map_array,
+    map_for_writing,
+    open_regular,
+    release,
+    text_blocks,
+)
+from biosyn.index.cache import building_folder, index_folders
 from biosyn.index.dictionary_index import (
     ARRAYS,
     COLUMNS,
@@ -30,8 +40,16 @@ from biosyn.index.dictionary_index import (
     VALUES,
     DictionaryIndex,
 )
-from biosyn.index.header import OtherVersionError, read_header, write_header
+from biosyn.index.header import (
+    ForeignIndexError,
+    OtherVersionError,
+    as_os_error,
+    read_header,
+    read_values,
+    write_header,
+)
 from biosyn.index.key import IndexKey
+from biosyn.index.lock import locked
 
 if TYPE_CHECKING:
     from scipy import sparse
@@ -58,8 +76,9 @@ def open_or_build(
     """Open the index of the key, or build it; of several processes that ask at once, one builds it.
 
     Vectors of names that another index of the same encoders holds are copied from there. A build that was killed is
-    resumed after its last block and gives the same bytes. Where the cache cannot be written to, a warning says so and
-    the index is built in a temporary folder, unless it is too large for that.
+    resumed after its last block and gives the same bytes. A damaged index is built again. Where the cache cannot be
+    written to, or the index in it must not be read, a warning says so and the index is built in a temporary folder,
+    unless it is too large for that.
 
     Parameters
     ----------
@@ -78,30 +97,40 @@ def open_or_build(
     """
     cache_dir = Path(cache_dir)
     folder = cache_dir / key.folder_name()
-    with suppress(InputError, OSError):  # OSError: a cache folder that must not be read
-        return DictionaryIndex.open(folder)
+    with suppress(InputError):
+        return _opened(folder)
     build = IndexBuild(key, names, cuis, embed, tfidf, embed_block)
     try:
         cache_dir.mkdir(parents=True, exist_ok=True)
         with locked(cache_dir, folder.name):
             return _open_or_build_locked(folder, build)
-    except (OSError, NotImplementedError) as error:  # the latter: a file system without locks
-        reason = _reason(error)
+    except (OSError, NotImplementedError, ForeignIndexError) as error:  # the second: a file system without locks
+        foreign = isinstance(error, ForeignIndexError)
+        problem = str(error) if foreign else f"{cache_dir}: cannot be written to ({_reason(error)})"
         if len(names) > TEMPORARY_NAMES:
-            message = f"cannot be written to ({reason}): free some space, or name another --cache_dir"
-            raise InputError(f"{message}; the names embedded so far are kept", path=cache_dir) from error
-        logger.warning("%s: cannot be written to (%s): the dictionary is embedded without a cache", cache_dir, reason)
+            what_to_do = "name another --cache_dir" if foreign else "free some space, or name another --cache_dir"
+            raise InputError(f"{problem}: {what_to_do}; the names embedded so far are kept") from error
+        logger.warning("%s: the dictionary is embedded without a cache", problem)
     return _built_without_cache(cache_dir, build)
 
 
+def _opened(folder: Path) -> DictionaryIndex:
+    index = DictionaryIndex.open(folder)
+    index.verify_at_opening()
+    return index
+
+
 def _open_or_build_locked(folder: Path, build: "IndexBuild") -> DictionaryIndex:
-    remove_leftovers(folder.parent, folder.name)
-    if folder.exists():
+    with suppress(OSError):  # somebody else's are in nobody's way
+        remove_leftovers(folder.parent, folder.name)
+    if os.path.lexists(folder):  # a link to nowhere too
         try:
-            return DictionaryIndex.open(folder)  # another process has built it meanwhile
+            return _opened(folder)  # another process has built it meanwhile
+        except ForeignIndexError:
+            raise
         except InputError as error:
+            _discard_damaged(folder, error)
             logger.warning("%s; it is built again", error)
-            discard(folder)
     stage = building_folder(folder)
     try:
         build.in_folder(stage, lambda: closest_index(folder.parent, build.key, build.names))
@@ -111,6 +140,13 @@ def _open_or_build_locked(folder: Path, build: "IndexBuild") -> DictionaryIndex:
     finish_folder(stage, folder)
     (folder / PROGRESS).unlink(missing_ok=True)
     return _open_built(folder)
+
+
+def _discard_damaged(folder: Path, damage: InputError) -> None:
+    try:
+        discard(folder)
+    except OSError as error:
+        raise ForeignIndexError(f"{damage}, and it cannot be removed ({_reason(error)})") from error
 
 
 def _built_without_cache(cache_dir: Path, build: "IndexBuild") -> DictionaryIndex:
@@ -191,7 +227,8 @@ class IndexBuild:
             known = None if progress.known is None else DictionaryIndex.open(folder.parent / progress.known)
             if known is not None:
                 known.verify(TEXTS)
-            map_array(path, path.stat().st_size, np.dtype(self.key.precision), shape)
+            with open_regular(path) as file:
+                map_array(file, path, np.dtype(self.key.precision), shape)
         except (InputError, OSError) as error:
             logger.warning("cannot resume the earlier build: %s", error)
             return None
@@ -221,6 +258,8 @@ class IndexBuild:
         n_columns, nonzero = 0, 0
         for start in range(0, len(self.names), TEXT_BLOCK):
             rows = self.tfidf(self.names[start : start + TEXT_BLOCK])  # (n, V)
+            if not np.isfinite(rows.data).all():
+                raise InputError("some TF-IDF weights of the dictionary's names are not finite: the model is damaged")
             files[COLUMNS].append(rows.indices)
             files[VALUES].append(rows.data)
             files[OFFSETS].append(rows.indptr[1:].astype(np.int64) + nonzero)
@@ -259,6 +298,7 @@ class DenseFill:
             rows = self._source[self._ids[start : start + COPY_BLOCK]]
             shared = np.flatnonzero(rows >= 0)
             dense[start + shared] = self._known.dense[rows[shared]]
+        self._known.verify((DENSE,), anew=False)  # has not changed while it was copied
 
     def put(self, dense: NDArray[Any], vectors: NDArray[Any], *, start: int) -> None:
         """Copy the vectors (n, H) of the missing names from ``start`` on to every row that has such a name."""
@@ -323,7 +363,8 @@ def _saved(folder: Path, progress: Progress, dense: NDArray[Any], *, done: int) 
         dense.flush()
     release(dense)
     progress = replace(progress, hidden=dense.shape[1], done=done)
-    write_json(folder / PROGRESS, asdict(progress))
+    with as_os_error():
+        write_json(folder / PROGRESS, asdict(progress))
     return progress
 
 
@@ -333,7 +374,7 @@ def read_progress(folder: Path, *, block: int) -> Progress | None:
     Other versions of the libraries round differently: half of the vectors would be from one, half from the other.
     """
     try:
-        progress = Progress(**read_json(folder / PROGRESS))
+        progress = Progress(**read_values(folder / PROGRESS))
     except (InputError, TypeError):
         return None
     numbers = (progress.hidden, progress.ngrams, progress.nonzero, progress.done)
@@ -347,13 +388,16 @@ def read_progress(folder: Path, *, block: int) -> Progress | None:
 
 def closest_index(cache_dir: Path, key: IndexKey, names: Sequence[str]) -> DictionaryIndex | None:
     """Return the undamaged index of the same encoders that shares most names, if any."""
-    indexes = list(_of_same_encoders(cache_dir, key))
-    wanted = set(names if indexes else ())  # made only if needed: there may be millions of names
-    shared = [(_count_shared(index, wanted), index.key.folder_name(), index) for index in indexes]
-    for count, _, index in sorted(shared, key=lambda found: (-found[0], found[1])):
+    wanted: set[str] = set()  # filled only if needed: there may be millions of names
+    shared = []
+    for index in _of_same_encoders(cache_dir, key):
+        wanted = wanted or set(names)
+        shared.append((_count_shared(index, wanted), index.key.folder_name()))  # each is closed again
+    for count, name in sorted(shared, key=lambda found: (-found[0], found[1])):
         if not count:
             break
         try:
+            index = DictionaryIndex.open(cache_dir / name)
             index.verify()  # or its damage would get a fresh checksum
         except InputError as error:
             logger.warning("%s", error)

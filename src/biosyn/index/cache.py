@@ -1,22 +1,22 @@
-"""The cache of dictionary indexes: where it is, and its folders, listed, verified, removed and locked."""
+"""The cache of dictionary indexes: where it is, and its folders, listed, verified and removed."""
 
 import logging
 import os
 import shutil
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock, Timeout
+from filelock import Timeout
 
 from biosyn.errors import InputError
 from biosyn.files import discard, remove_leftovers
 from biosyn.index.dictionary_index import DictionaryIndex
-from biosyn.index.header import OtherVersionError, ann_folders, ann_summary, read_header
+from biosyn.index.header import ForeignIndexError, OtherVersionError, ann_folders, ann_summary, read_header
 from biosyn.index.key import DIGEST_LENGTH, AnnKey
+from biosyn.index.lock import holder, locked
 
 logger = logging.getLogger(__name__)
 BUILDING = ".building"  # the end of the name of a half-built index
@@ -52,21 +52,32 @@ class IndexEntry:
 
 
 def list_indexes(cache_dir: str | Path) -> list[IndexEntry]:
-    """Return the indexes of a cache folder, of any format, sorted by key; none if there is no such folder."""
-    entries = []
-    for folder in index_folders(Path(cache_dir)):
-        try:
-            n_bytes = _bytes_in(folder)
-        except OSError:  # removed meanwhile
-            continue
-        try:
-            index = DictionaryIndex.open(folder)
-        except InputError as error:
-            entries.append(IndexEntry(folder.name, folder, n_bytes, 0, "", str(error)))
-        else:
-            found = tuple(map(_summary, ann_folders(folder)))
-            entries.append(IndexEntry(folder.name, folder, n_bytes, len(index), index.key.precision, approximate=found))
-    return entries
+    """Return the indexes of a cache folder, of any format, sorted by key; none if there is no such folder.
+
+    Whatever has the name of an index and cannot be opened as one is listed with the reason. A folder that must not be
+    listed is an InputError.
+    """
+    cache_dir = Path(cache_dir)
+    try:
+        os.scandir(cache_dir).close()
+    except PermissionError as error:
+        raise InputError(f"cannot be listed: {error.strerror}", path=cache_dir) from error
+    except OSError:
+        return []
+    return [_entry(folder) for folder in index_folders(cache_dir) if os.path.lexists(folder)]
+
+
+def _entry(folder: Path) -> IndexEntry:
+    n_bytes = _bytes_in(folder)
+    try:
+        index = DictionaryIndex.open(folder)
+    except InputError as error:
+        forbidden = isinstance(error, ForeignIndexError)
+        leads_nowhere = folder.is_symlink() and not forbidden and not os.path.exists(folder)
+        problem = f"{folder}: is a link to {folder.readlink()}, which is not there" if leads_nowhere else str(error)
+        return IndexEntry(folder.name, folder, n_bytes, 0, "", problem)
+    found = tuple(map(_summary, ann_folders(folder)))
+    return IndexEntry(folder.name, folder, n_bytes, len(index), index.key.precision, approximate=found)
 
 
 def _summary(folder: Path) -> dict[str, Any]:
@@ -81,20 +92,25 @@ def list_unfinished(cache_dir: str | Path) -> dict[str, int]:
     """Return key -> bytes of the indexes that are being built, or whose build was killed."""
     found = {}
     for folder in sorted(Path(cache_dir).glob(f".*{BUILDING}")):
-        with suppress(OSError):  # finished meanwhile
-            found[folder.name[1:].removesuffix(BUILDING)] = _bytes_in(folder)
+        found[folder.name[1:].removesuffix(BUILDING)] = _bytes_in(folder)
     return found
 
 
 def _bytes_in(folder: Path) -> int:
-    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+    """Return the bytes of the files in a folder that may be seen."""
+    total = 0
+    for parent, _, names in os.walk(folder):  # passes over what must not be read
+        for name in names:
+            with suppress(OSError):  # removed meanwhile
+                total += os.lstat(Path(parent, name)).st_size
+    return total
 
 
 def verify_indexes(cache_dir: str | Path, key_prefix: str | None = None) -> list[str]:
     """Compare every block of one index, or of all, and of their approximate indexes with its checksum; return the keys.
 
-    Damage is an InputError, and so is a key that begins no index, or several. Of all
-    indexes, those of another version of the program are left out, with a warning.
+    Damage is an InputError, and so is a key that begins no index, or several. Of all indexes, those of another version
+    of the program and those that must not be read are left out, with a warning.
     """
     folders = index_folders(Path(cache_dir))
     keys = _begun_with(key_prefix, {folder.name for folder in folders}, cache_dir)
@@ -103,14 +119,14 @@ def verify_indexes(cache_dir: str | Path, key_prefix: str | None = None) -> list
         folder = Path(cache_dir, key)
         try:
             DictionaryIndex.open(folder).verify()
-        except OtherVersionError as error:
+            for approximate in ann_folders(folder):
+                read_header(approximate, AnnKey).verify(approximate)
+        except (OtherVersionError, ForeignIndexError) as error:
             if key_prefix is not None:
                 raise
             logger.warning("%s", error)
-            continue
-        for approximate in ann_folders(folder):
-            read_header(approximate, AnnKey).verify(approximate)
-        sound.append(key)
+        else:
+            sound.append(key)
     return sound
 
 
@@ -127,26 +143,40 @@ def remove_index(cache_dir: str | Path, key_prefix: str | None = None) -> list[s
     Raises
     ------
     InputError
-        If no key, or more than one, begins so; if one is being built; or if the folder cannot be changed.
+        If no key, or more than one, begins so; or if one of them is being built, or cannot be removed: the others are.
     """
     cache_dir = Path(cache_dir)
     # a killed build may have left a part only
     parts = [path for pattern in (".*.partial-*", f".*{BUILDING}") for path in cache_dir.glob(pattern)]
     known = {path.name[1:].partition(".")[0] for path in parts} | {folder.name for folder in index_folders(cache_dir)}
     keys = _begun_with(key_prefix, known, cache_dir)
+    removed, problems = [], []
     for key in sorted(keys):
-        folder = cache_dir / key
         try:
-            with locked(cache_dir, key, wait=False):
-                remove_leftovers(cache_dir, key)
-                shutil.rmtree(building_folder(folder), ignore_errors=True)
-                if folder.exists():
-                    discard(folder)
-        except Timeout as error:
-            raise InputError("is being built by another process: try again later", path=folder) from error
-        except (OSError, NotImplementedError) as error:
-            raise InputError(f"cannot be removed: {getattr(error, 'strerror', None) or error}", path=folder) from error
-    return sorted(keys)
+            _remove(cache_dir, key)
+            removed.append(key)
+        except InputError as error:
+            problems.append(error)
+    for problem in problems[1:]:
+        logger.warning("%s", problem)
+    if problems:
+        raise problems[0]
+    return removed
+
+
+def _remove(cache_dir: Path, key: str) -> None:
+    folder = cache_dir / key
+    try:
+        with locked(cache_dir, key, wait=False):
+            remove_leftovers(cache_dir, key)
+            shutil.rmtree(building_folder(folder), ignore_errors=True)
+            if os.path.lexists(folder):
+                discard(folder)
+    except Timeout as error:
+        who = holder(cache_dir, key)
+        raise InputError(f"is being built by {who}: try again later", path=folder) from error
+    except (OSError, NotImplementedError) as error:
+        raise InputError(f"cannot be removed: {getattr(error, 'strerror', None) or error}", path=folder) from error
 
 
 def _begun_with(key_prefix: str | None, keys: set[str], cache_dir: str | Path) -> set[str]:
@@ -161,9 +191,9 @@ def _begun_with(key_prefix: str | None, keys: set[str], cache_dir: str | Path) -
 
 
 def index_folders(cache_dir: Path) -> list[Path]:
-    """Return the folders with names of indexes, sorted."""
+    """Return what has the name of an index, sorted: folders, and whatever else somebody has put there."""
     try:
-        return sorted(path for path in cache_dir.iterdir() if _is_digest(path.name) and path.is_dir())
+        return sorted(path for path in cache_dir.iterdir() if _is_digest(path.name))
     except OSError:  # not there yet, or not ours to read
         return []
 
@@ -175,20 +205,3 @@ def _is_digest(name: str) -> bool:
 def building_folder(folder: Path) -> Path:
     """Return the place next to an index where it is built; the next build resumes what a killed one has left there."""
     return folder.with_name(f".{folder.name}{BUILDING}")
-
-
-@contextmanager
-def locked(cache_dir: Path, key: str, *, wait: bool = True) -> Iterator[None]:
-    """Hold the lock of a key, which the system releases if the process dies; a Timeout if it is held and no wait."""
-    lock = FileLock(cache_dir / f"{key}.lock")
-    try:
-        lock.acquire(timeout=0)
-    except Timeout:
-        if not wait:
-            raise
-        logger.info("another process is building the index %s: waiting for it", key)
-        lock.acquire()
-    try:
-        yield
-    finally:
-        lock.release()

@@ -1,15 +1,68 @@
-"""The vectors of a dictionary that is larger than the memory it may take: read from disk block by block."""
+"""The vectors of an index for a search: mapped, and checked as they are read; or copied from disk block by block."""
 
 from collections.abc import Sequence
-from typing import Any
 
+import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from biosyn.errors import InputError
 from biosyn.index.arrays import release
+from biosyn.index.mapped import MappedArray
 from biosyn.retrieval.vectors import SparseRows, Vectors
+
+
+class MappedVectors:
+    """N texts whose vectors are views of mapped files; each file is checked before rows of it are given.
+
+    Parameters
+    ----------
+    vectors
+        The mapped vectors; the columns of their TF-IDF may have been copied.
+    dense
+        The file of the dense vectors; None without that half.
+    sparse
+        The files of the TF-IDF rows: offsets, columns, values; None without that half.
+    """
+
+    def __init__(
+        self,
+        vectors: Vectors,
+        dense: MappedArray | None,
+        sparse: tuple[MappedArray, MappedArray, MappedArray] | None,
+    ):
+        self.dense, self.sparse = vectors.dense, vectors.sparse
+        self._vectors = vectors
+        self._dense_file = dense
+        self._sparse_files = sparse
+        self.count, self.score_mode, self.device = vectors.count, vectors.score_mode, vectors.device
+        self.hidden, self.n_columns, self.bytes_a_row = vectors.hidden, vectors.n_columns, vectors.bytes_a_row
+
+    def slice(self, start: int, stop: int) -> Vectors:
+        """Return texts ``start`` to ``stop``, which may be past the end."""
+        stop = min(stop, self.count)
+        if self._dense_file is not None:
+            self._dense_file.check(start, stop)
+        if self._sparse_files is not None:
+            offsets, *parts = self._sparse_files
+            offsets.check(start, stop + 1)
+            for part in parts:
+                part.check(*offsets.array[[start, stop]].tolist())
+        return self._vectors.slice(start, stop)
+
+    def take(self, rows: Tensor) -> Vectors:
+        """Return the texts at the given rows, int64 of shape (R,)."""
+        items = rows.numpy()  # (R,)
+        if self._dense_file is not None:
+            self._dense_file.check_items(items)
+        if self._sparse_files is not None:
+            offsets, *parts = self._sparse_files
+            offsets.check_items(np.concatenate([items, items + 1]))
+            starts, stops = offsets.array[items], offsets.array[items + 1]  # (R,)
+            filled = stops > starts
+            for part in parts:
+                part.check_items(np.concatenate([starts[filled], stops[filled] - 1]))  # a row is in two blocks at most
+        return self._vectors.take(rows)
 
 
 class StreamedVectors:
@@ -27,7 +80,7 @@ class StreamedVectors:
         Where the copies are made.
     """
 
-    def __init__(self, mapped: Vectors, arrays: Sequence[NDArray[Any]], *, device: torch.device | str = "cpu"):
+    def __init__(self, mapped: MappedVectors, arrays: Sequence[MappedArray], *, device: torch.device | str = "cpu"):
         self._mapped = mapped
         self._arrays = arrays
         self.device = torch.device(device)

@@ -48,8 +48,8 @@ def _index_of(dictionary: str, cache: Path) -> DictionaryIndex | None:
                 index = DictionaryIndex.open(folder)
                 index.verify(TEXTS)
                 return index
-        except InputError:  # damaged: reported, and built again, when its own model asks for it
-            continue
+        except InputError as error:  # foreign, or damaged: built again when its own model asks for it
+            logger.info("%s", error)
     return None
 
 

@@ -12,7 +12,9 @@ from biosyn.data.dictionary import DictionaryDataset
 from biosyn.data.resolver import Resolver
 from biosyn.data.vocabularies import vocabularies_beside
 from biosyn.errors import InputError
-from biosyn.index.approximate import Search, open_ann
+from biosyn.index.approximate import ApproximateSearch, Search
+from biosyn.index.approximate_build import open_or_mend_ann
+from biosyn.index.dictionary_index import DictionaryIndex
 from biosyn.model.biosyn import BioSyn
 from biosyn.model.explain import Explanation, OtherNames, explain_candidates
 from biosyn.records import (
@@ -81,8 +83,16 @@ class Linker:
         index = biosyn.index(dictionary, cache_dir=cache_dir, precision=index_precision, progress=progress)
         self.index_key = index.key  # all that the names' vectors depend on
         self.names = index.vectors(biosyn.device)
-        self.approximate = (
-            open_ann(index, self.names, sparse_weight=biosyn.sparse_weight, exact=self._search_exactly) if ann else None
+        self.approximate = self._open_ann(index) if ann else None
+
+    def _open_ann(self, index: DictionaryIndex) -> ApproximateSearch:
+        return open_or_mend_ann(
+            index,
+            self.names,
+            sparse_weight=self.biosyn.sparse_weight,
+            exact=self._search_exactly,
+            embed=lambda texts: self.biosyn.embed(texts, what="queries"),
+            memory=self.biosyn.search_memory,
         )
 
     @cached_property
@@ -246,7 +256,7 @@ class Linker:
 
     def _search(self, mentions: Vectors, topk: int) -> TopNames:
         search = self._search_exactly if self.approximate is None else self.approximate.search
-        return search(mentions, topk)
+        return require_finite(search(mentions, topk), f"the index {self.index_key.folder_name()}")
 
     def _search_exactly(self, mentions: Vectors, topk: int) -> TopNames:
         return self.biosyn.search(mentions, self.names, topk=topk)
@@ -334,6 +344,7 @@ def link_texts(
     vectors = biosyn.embed(texts, score_mode=names.score_mode, what="mentions", together=together)
     if search is None:
         found = biosyn.search(vectors, names, topk=depth, together=together, held=held)
+        require_finite(found, f"the index of {dictionary.path}")
     else:
         found = search(vectors, depth)
     if exact_first:
@@ -375,6 +386,24 @@ def _equal_first(
         scores[at] = torch.cat([own[0].to(scores.device), scores[at][others]])[:depth]
         rows[at] = torch.cat([first[0], rows[at][others]])[:depth]
     return TopNames(rows, scores)
+
+
+def require_finite(found: TopNames, index: str) -> TopNames:
+    """Return what a search found; an InputError if a score is no number, which no rank could be trusted with.
+
+    A name whose score is NaN or infinite comes first, so the names that were found tell.
+
+    Parameters
+    ----------
+    index
+        Words for the index that was searched.
+    """
+    if not torch.isfinite(found.scores).all():
+        raise InputError(
+            f"the scores of some mentions are not finite: compare {index} with its checksums by biosyn cache verify; "
+            "if it is sound, the model's weights are damaged or too large"
+        )
+    return found
 
 
 def _names_of(dictionary: DictionaryDataset) -> Callable[[int], Name]:

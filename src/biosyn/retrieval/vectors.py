@@ -52,6 +52,11 @@ class SparseRows:
         positions = torch.arange(len(moved), device=moved.device) + moved
         return SparseRows(offsets, self.columns[positions], self.values[positions], self.n_columns)
 
+    def to(self, device: torch.device | str) -> "SparseRows":
+        """Return the rows on the device."""
+        offsets, columns, values = (part.to(device) for part in (self.offsets, self.columns, self.values))
+        return SparseRows(offsets, columns, values, self.n_columns)
+
     def matrix(self) -> Tensor:
         """Return the rows as one torch CSR tensor of shape (N, V)."""
         shape = (self.count, self.n_columns)
@@ -134,6 +139,11 @@ class Vectors:
         if self.dense is None:
             return "sparse"
         return "dense" if self.sparse is None else "hybrid"
+
+    def to(self, device: torch.device | str) -> "Vectors":
+        """Return the vectors on the device."""
+        dense = None if self.dense is None else self.dense.to(device)
+        return Vectors(dense, None if self.sparse is None else self.sparse.to(device))
 
     def slice(self, start: int, stop: int) -> "Vectors":
         """Return texts ``start`` to ``stop``, which may be past the end."""
