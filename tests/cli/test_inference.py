@@ -1,6 +1,6 @@
 import pytest
 
-from biosyn.model.answers import concepts_json, explanation_json, predictions_json
+from biosyn.model.answers import answer_json, concept_answer_json, explanation_json
 from biosyn.model.biosyn import BioSyn
 
 
@@ -24,10 +24,10 @@ def test_a_cut_mention_is_counted_in_one_warning(command, model, tiny_dictionary
 def test_the_command_gives_what_the_python_api_gives(printed, tiny_checkpoint, tiny_dictionary):
     linker = BioSyn.from_pretrained(tiny_checkpoint).load_dictionary(tiny_dictionary)
     mention, topk = "Ataxia-Telangiectasia", ["--topk", "4"]
-    names = predictions_json(linker.normalize([mention], topk=4)[0])
-    assert printed("--mention", mention, *topk) == {"mention": mention, "predictions": names}
-    concepts = concepts_json(linker.normalize_to_concepts([mention], topk=4)[0])
-    assert printed("--mention", mention, *topk, "--group_by_concept") == {"mention": mention, "concepts": concepts}
+    names = answer_json(linker.normalize([mention], topk=4)[0])
+    assert printed("--mention", mention, *topk) == {"mention": mention, **names}
+    concepts = concept_answer_json(linker.normalize_to_concepts([mention], topk=4)[0])
+    assert printed("--mention", mention, *topk, "--group_by_concept") == {"mention": mention, **concepts}
     reasons = explanation_json(linker.explain(mention, topk=4))
     assert printed("--mention", mention, *topk, "--explain") == {"mention": mention, **reasons}
 
@@ -40,7 +40,7 @@ def test_the_shares_add_up_to_the_score(printed):
 def test_concepts_come_with_their_best_names(printed):
     concepts = printed("--mention", "ataxia syndrome", "--topk", "3", "--group_by_concept")["concepts"]
     keys = ["ids", "preferred_name", "name", "score", "dense_score", "sparse_score", "homonym"]
-    assert [list(found) for found in concepts] == [keys] * 3
+    assert [list(found) for found in concepts] == [[*keys, "curie", "alternative_ids", "reason"]] * 3
     assert concepts[0]["ids"] == ["D001260"]
     assert concepts[1]["ids"] == ["D001259"]
     assert concepts[0]["name"] == concepts[1]["name"] == "ataxia syndrome"
@@ -71,9 +71,10 @@ def test_both_answers_can_come_with_the_embeddings(printed):
         "mention",
         *embeddings,
         "concepts",
+        "concept",
     ]
     explained = printed("--mention", "ataxia", "--show_embeddings", "--explain")
-    assert list(explained) == ["mention", *embeddings, "cleaning", "sparse_weight", "predictions"]
+    assert list(explained) == ["mention", *embeddings, "cleaning", "sparse_weight", "predictions", "concept"]
 
 
 @pytest.mark.parametrize(

@@ -61,7 +61,7 @@ def test_an_empty_mention_is_refused(linker, mention):
 
 def test_predictions_with_a_dictionary_and_embeddings_without(tiny_checkpoint, tiny_dictionary):
     with_dictionary = infer(config(tiny_checkpoint, tiny_dictionary))
-    assert list(with_dictionary) == ["mention", "predictions"]
+    assert list(with_dictionary) == ["mention", "predictions", "concept"]
     keys = ["name", "id", "score", "dense_score", "sparse_score"]
     assert [list(found) for found in with_dictionary["predictions"]] == [keys] * 5
     without = infer(config(tiny_checkpoint))
@@ -73,11 +73,11 @@ def test_predictions_with_a_dictionary_and_embeddings_without(tiny_checkpoint, t
 @pytest.mark.parametrize(
     ("flags", "keys"),
     [
-        ({"show_predictions": True}, ["mention", "predictions"]),
+        ({"show_predictions": True}, ["mention", "predictions", "concept"]),
         ({"show_embeddings": True}, ["mention", "mention_sparse_embeds", "mention_dense_embeds"]),
         (
             {"show_predictions": True, "show_embeddings": True},
-            ["mention", "mention_sparse_embeds", "mention_dense_embeds", "predictions"],
+            ["mention", "mention_sparse_embeds", "mention_dense_embeds", "predictions", "concept"],
         ),
     ],
 )

@@ -54,9 +54,7 @@ def names(docs):
     ]
 
 
-def test_entities_get_the_first_id_of_the_best_name_and_the_candidates_of_inference(
-    make_pipeline, tiny_checkpoint, tiny_dictionary
-):
+def test_entities_get_the_concept_and_the_candidates_of_inference(make_pipeline, tiny_checkpoint, tiny_dictionary):
     (entity, _) = make_pipeline()(TEXTS[0]).ents
     config = InferenceConfig(
         model_name_or_path=str(tiny_checkpoint),
@@ -65,7 +63,8 @@ def test_entities_get_the_first_id_of_the_best_name_and_the_candidates_of_infere
         topk=3,
         device="cpu",
     )
-    expected = infer(config)["predictions"]
+    answer = infer(config)
+    expected = answer["predictions"]
     assert [found["name"] for found in entity._.biosyn_candidates] == [found["name"] for found in expected]
     for found, other in zip(entity._.biosyn_candidates, expected, strict=True):
         assert found["id"] == other["id"]
@@ -73,7 +72,8 @@ def test_entities_get_the_first_id_of_the_best_name_and_the_candidates_of_infere
             [other[key] for key in ("score", "dense_score", "sparse_score")], rel=1e-5
         )
     assert entity._.biosyn_candidates[0]["id"] == "D001260|208900"
-    assert entity.kb_id_ == "D001260"
+    assert entity.kb_id_ == entity._.biosyn_concept["curie"] == answer["concept"]["curie"] == "MESH:D001260"
+    assert entity._.biosyn_concept["other_concepts"] == answer["concept"]["other_concepts"]
     assert entity.label_ == "DISEASE"
 
 
@@ -85,7 +85,8 @@ def test_many_documents_give_what_each_gives_alone(make_pipeline):
 def test_an_entity_without_a_letter_or_digit_gets_no_id(make_pipeline):
     nothing, asthma = make_pipeline()(TEXTS[4]).ents
     assert (nothing.text, nothing.kb_id_, nothing._.biosyn_candidates) == ("===", "", ())
-    assert asthma.kb_id_ == "D001249"
+    assert nothing._.biosyn_concept is None
+    assert asthma.kb_id_ == "MESH:D001249"
 
 
 def test_a_batch_is_one_call_and_equal_entities_are_linked_once(make_pipeline, monkeypatch):
@@ -160,7 +161,7 @@ def test_a_model_that_has_moved_can_be_named_anew(make_pipeline, tiny_checkpoint
     with pytest.raises(InputError, match="gone"):
         nlp("breast cancer")
     nlp.get_pipe("biosyn_linker").configure(model=str(tiny_checkpoint))
-    assert nlp("breast cancer").ents[0].kb_id_ == "D001943"
+    assert nlp("breast cancer").ents[0].kb_id_ == "MESH:D001943"
 
 
 @pytest.mark.parametrize("content", [None, b"{", b"[]", b'{"unknown": 1}'])

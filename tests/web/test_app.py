@@ -43,7 +43,11 @@ def test_the_answer_is_that_of_inference(get, tiny_checkpoint, tiny_dictionary):
     config = InferenceConfig(
         model_name_or_path=str(tiny_checkpoint), dictionary_path=str(tiny_dictionary), mention=mention, topk=10
     )
-    assert json.loads(body) == {"predictions": infer(config)["predictions"]}
+    expected, answer = infer(config), json.loads(body)
+    assert list(answer) == ["predictions", "concept"]
+    assert answer["predictions"] == expected["predictions"]
+    page = {"ontology": "MeSH", "url": "https://meshb.nlm.nih.gov/record/ui?ui=D001260"}
+    assert answer["concept"] == {**expected["concept"], **page}
 
 
 def test_there_are_topk_predictions_best_first(get):

@@ -65,7 +65,7 @@ def test_the_file_comes_back_as_inference_writes_it(upload, name, tiny_checkpoin
 def test_rows_tell_the_links_in_order_and_what_cannot_be_linked(upload):
     _, answer = upload(b"mention,n\nataxia,1\n--,2\nasthma,3\n", filename="m.csv")
     first, bad, last = answer["rows"]
-    assert (first["mention"], first["name"], first["id"]) == ("ataxia", "ataxia", "D001259")
+    assert (first["mention"], first["name"], first["id"]) == ("ataxia", "ataxia", "MESH:D001259")
     assert first["ids"][0]["ontology"] == "MeSH"
     assert bad == {"mention": "--", "problem": "the mention holds no letter or digit"}
     assert last["name"] == "asthma"
