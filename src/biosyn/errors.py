@@ -27,7 +27,7 @@ def missing_extra(package: str, extra: str) -> InputError:
 
     Examples
     --------
-    >>> str(missing_extra("pronto", "obo"))
-    "the package 'pronto' is not installed: run pip install 'biosyn[obo]'"
+    >>> str(missing_extra("lxml", "xml"))
+    "the package 'lxml' is not installed: run pip install 'biosyn[xml]'"
     """
     return InputError(f"the package '{package}' is not installed: run pip install 'biosyn[{extra}]'")

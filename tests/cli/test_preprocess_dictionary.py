@@ -1,3 +1,5 @@
+import hashlib
+
 import pytest
 
 from biosyn.corpora.hpo import default_obo
@@ -77,6 +79,12 @@ def test_malformed_lines_stop_the_run_or_are_counted(run, table, tmp_path):
         ),
         (["--diff", "a.txt", "b.txt", "--output", "out.txt"], "--diff allows no other flag"),
         (["--diff", "a.txt", "b.txt", "--taxon", "9606"], "--diff allows no other flag"),
+        (["--diff", "a.txt", "b.txt", "--branch", "D1"], "--diff allows no other flag"),
+        (
+            ["--from", "csv", "table.csv", "--output", "out.txt", "--branch", "D9"],
+            "--branch D9: no concept has this id",
+        ),
+        (["--from", "csv", "table.csv", "--output", "out.txt", "--branch", "D1"], "--branch D1: no concept of these"),
     ],
 )
 def test_bad_arguments_are_named_and_nothing_is_written(run, table, tmp_path, monkeypatch, arguments, message):
@@ -95,6 +103,34 @@ def test_scopes_choose_the_synonyms_in_any_case(run, tmp_path):
     output = tmp_path / "out" / "names.txt"
     assert run("--from", "obo", path, "--output", output, "--scopes", "Exact,broad")[0] == 0
     assert output.read_text() == "X:1||ataxia\nX:1||exact\nX:1||broad\n"
+
+
+def test_a_branch_is_taken(run, tmp_path):
+    path = tmp_path / "table.csv"
+    path.write_text("id,name,up\nD1,Disease,\nD2,Ataxia,D1\nD3,Gait ataxia,D2\nD4,Chorea,D1\n")
+    output = tmp_path / "out" / "names.txt"
+    flags = ["--parents_column", "up", "--branch", "MESH:D2"]
+    code, report, _ = run("--from", "csv", path, "--output", output, *flags)
+    assert (code, report["concepts"], report["dropped"]) == (0, 2, {"outside --branch": 2})
+    assert output.read_text() == "D2||ataxia\nD3||gait ataxia\n"
+
+
+def test_what_releases_contain_needs_no_flag_and_a_bad_line_is_skipped_by_one(run, tmp_path):
+    path, output = tmp_path / "wild.obo", tmp_path / "out" / "names.txt"
+    path.write_text(
+        '! no format-version\n[Term]\nid: X:1\n! why\nname: ataxia\nexact_synonym: "at" []\nis_a: X:404\n'
+        'synonym: "a t x" EXACT NEW []\nxref: ICD 10:G11\ncreation_date: 2012-13-45\n\n'
+        "[Term]\nid: X:2\nname: old\nis_obsolete: true\nreplaced_by: X:1\n"
+    )
+    code, report, errors = run("--from", "obo", path, "--output", output)
+    assert (code, report["concepts"], report["dropped"], errors) == (0, 1, {"obsolete": 1}, [])
+    assert output.read_text() == "X:1||ataxia\nX:1||a t x\nX:1||at\n"
+    path.write_text(path.read_text() + '\n[Term]\nid: X:3\nname: chorea\nsynonym: "open EXACT []\n')
+    code, _, errors = run("--from", "obo", path, "--output", output)
+    assert (code, errors[0]) == (2, errors[-1])
+    assert f"{path}:21: expected 'synonym: \"text\" SCOPE ...'" in errors[0]
+    code, report, _ = run("--from", "obo", path, "--output", output, "--on_error", "skip")
+    assert (code, report["concepts"], report["malformed"]) == (0, 2, {"synonym": 1})
 
 
 def test_an_unknown_scope_is_named(run, capsys):
@@ -122,5 +158,7 @@ def test_hp_obo_whole(run, tmp_path):
     assert (report["concepts"], report["dropped"]["obsolete"]) == (19_034, 450)
     code, report, _ = run("--from", "obo", default_obo(), "--output", tmp_path / "names.txt")
     assert (report["concepts"], report["names"], report["homonyms"]) == (19_034, 41_315, 2)
-    lines = (tmp_path / "names.txt").read_text(encoding="utf-8").splitlines()
+    text = (tmp_path / "names.txt").read_bytes()
+    assert hashlib.sha256(text).hexdigest() == "df65c1f06ad5a7ae4e9a031e25ea7ff4658d4474424f541936e212486210cb87"
+    lines = text.decode().splitlines()
     assert "HP:0001251|HP:0001253|HP:0002513|HP:0007050|HP:0007157||ataxia" in lines

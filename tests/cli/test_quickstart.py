@@ -23,7 +23,6 @@ def small_ontology(tmp_path):
 
 
 def test_it_goes_from_an_ontology_to_a_mapped_mention(small_ontology, tiny_encoder, tmp_path, monkeypatch, capsys):
-    pytest.importorskip("pronto", reason="pronto is not installed")
     monkeypatch.setattr("biosyn.corpora.hpo.default_obo", lambda: small_ontology)
     monkeypatch.setattr(module, "packaged_encoder", lambda: tiny_encoder)
     output = tmp_path / "quickstart"

@@ -292,7 +292,6 @@ def write_obo(path, terms):
 
 
 def test_hpo_writes_the_same_files(tmp_path, capsys):
-    pytest.importorskip("pronto", reason="pronto is not installed")
     obo, output = write_obo(tmp_path / "hp.obo", 20), tmp_path / "out"
     assert main(["hpo", "--obo", str(obo), "--output_dir", str(output), "--seed", "3"]) == 0
     assert {path.name for path in output.iterdir()} == {*FOLDERS, *FILES}
@@ -311,7 +310,6 @@ def test_hpo_writes_the_same_files(tmp_path, capsys):
 
 
 def test_hpo_with_too_few_terms_is_exit_2(tmp_path, capsys):
-    pytest.importorskip("pronto", reason="pronto is not installed")
     obo = write_obo(tmp_path / "hp.obo", 2)
     assert main(["hpo", "--obo", str(obo), "--output_dir", str(tmp_path / "out")]) == 2
     assert "only 2 terms have 3 or more synonyms" in capsys.readouterr().err

@@ -117,3 +117,34 @@ def test_the_file_beside_the_dictionary_is_used_where_there_is_one(concepts_file
     assert len(ConceptTable.beside(dictionary).concepts_of(name)) == 2
     concepts_file(f"{json.dumps(json.loads(GOOD))}\n")
     assert ConceptTable.beside(dictionary).concepts_of(name) == (ATAXIA,)
+
+
+@pytest.mark.parametrize("more", ["", ', "replaced_by": ["D1"], "consider": ["D2"]', ', "names": ["never a name"]'])
+def test_obsolete_concepts_are_in_the_file_and_in_no_answer(concepts_file, write_dictionary, more):
+    dictionary, name = write_dictionary("D001260|208900||at"), Name("at", "D001260|208900")
+    row = '{"ids": ["D7"], "preferred_name": null, "source": "x", "obsolete": true' + more + "}"
+    path = concepts_file(f"{json.dumps(json.loads(GOOD))}\n{row}\n")
+    assert read_concepts(path) == [ATAXIA]
+    table = ConceptTable.beside(dictionary)
+    assert table.concepts_of(name) == (ATAXIA,)
+    assert table.with_id("D7") == [Concept(("D7",), (), "")]
+
+
+def test_an_obsolete_concept_is_written_without_empty_keys():
+    concept = Concept(("D7",), (), "x", {"replaced_by": ("D1",), "consider": ()}, obsolete=True)
+    row = json.loads(concept_json(concept))
+    assert row == {
+        "ids": ["D7"],
+        "preferred_name": None,
+        "names": [],
+        "source": "x",
+        "obsolete": True,
+        "replaced_by": ["D1"],
+    }
+
+
+@pytest.mark.parametrize("obsolete", ["false", "null", '"true"', "1"])
+def test_only_an_obsolete_concept_may_lack_names(concepts_file, obsolete):
+    path = concepts_file('{"ids": ["D7"], "preferred_name": null, "names": [], "obsolete": ' + obsolete + "}")
+    with pytest.raises(InputError, match="concepts.jsonl:1: expected"):
+        read_concepts(path)

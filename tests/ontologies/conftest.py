@@ -53,6 +53,8 @@ name: All
 id: HP:0000003
 name: obsolete Old name
 is_obsolete: true
+replaced_by: HP:0000002
+consider: HP:0000001
 
 [Typedef]
 id: part_of
@@ -74,7 +76,9 @@ OBOGRAPH = """{"graphs": [{
         {"pred": "http://www.geneontology.org/formats/oboInOwl#hasAlternativeId", "val": "HP:0000077"}]}},
     {"id": "http://purl.obolibrary.org/obo/HP_0000001", "lbl": "All", "type": "CLASS"},
     {"id": "http://purl.obolibrary.org/obo/HP_0000003", "lbl": "obsolete Old name", "type": "CLASS",
-     "meta": {"deprecated": true}},
+     "meta": {"deprecated": true, "basicPropertyValues": [
+        {"pred": "http://purl.obolibrary.org/obo/IAO_0100001", "val": "http://purl.obolibrary.org/obo/HP_0000002"},
+        {"pred": "http://www.geneontology.org/formats/oboInOwl#consider", "val": "HP:0000001"}]}},
     {"id": "http://purl.obolibrary.org/obo/BFO_0000050", "lbl": "part of", "type": "PROPERTY"}],
   "edges": [{"sub": "http://purl.obolibrary.org/obo/HP_0000002", "pred": "is_a",
              "obj": "http://purl.obolibrary.org/obo/HP_0000001"}]}]}
@@ -124,6 +128,47 @@ GENE_INFO = (
     "10090\t11920\tAtm\t-\t-\t-\t9\t-\tataxia telangiectasia mutated\tprotein-coding\t-\t-\t-\t-\t20300101\t-\n"
 )
 
+OWL = """<?xml version="1.0"?>
+<!DOCTYPE rdf:RDF [<!ENTITY obo "http://purl.obolibrary.org/obo/">]>
+<rdf:RDF xmlns="&obo;hp.owl#" xml:base="http://purl.obolibrary.org/obo/hp.owl" xmlns:obo="http://purl.obolibrary.org/obo/"
+  xmlns:owl="http://www.w3.org/2002/07/owl#" xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#"
+  xmlns:rdfs="http://www.w3.org/2000/01/rdf-schema#" xmlns:oio="http://www.geneontology.org/formats/oboInOwl#">
+  <owl:Ontology rdf:about="&obo;hp.owl">
+    <owl:imports rdf:resource="http://example.invalid/other.owl"/>
+    <owl:versionIRI rdf:resource="&obo;hp/releases/2030-01-01/hp.owl"/>
+  </owl:Ontology>
+  <owl:Class rdf:about="&obo;HP_0000002">
+    <rdfs:subClassOf rdf:resource="&obo;HP_0000001"/>
+    <rdfs:subClassOf><owl:Restriction><owl:onProperty rdf:resource="&obo;BFO_0000050"/>
+      <owl:someValuesFrom rdf:resource="&obo;HP_0000001"/></owl:Restriction></rdfs:subClassOf>
+    <rdfs:label rdf:datatype="http://www.w3.org/2001/XMLSchema#string">Abnormal gait</rdfs:label>
+    <rdfs:label xml:lang="de">Gangstörung</rdfs:label>
+    <oio:hasAlternativeId>HP:0000077</oio:hasAlternativeId>
+    <oio:hasDbXref>UMLS:C0575081</oio:hasDbXref>
+    <oio:hasRelatedSynonym>Unusual walk</oio:hasRelatedSynonym>
+    <oio:hasExactSynonym xml:lang="en">Gait disturbance</oio:hasExactSynonym>
+    <oio:hasBroadSynonym>Gait "problem"</oio:hasBroadSynonym>
+  </owl:Class>
+  <owl:Class rdf:about="&obo;HP_0000001"><rdfs:label>All</rdfs:label>
+    <rdfs:subClassOf rdf:resource="http://www.w3.org/2002/07/owl#Thing"/></owl:Class>
+  <owl:Class rdf:about="&obo;HP_0000003"><rdfs:label>obsolete Old name</rdfs:label>
+    <owl:deprecated rdf:datatype="http://www.w3.org/2001/XMLSchema#boolean">true</owl:deprecated>
+    <obo:IAO_0100001 rdf:resource="&obo;HP_0000002"/><oio:consider>HP:0000001</oio:consider></owl:Class>
+  <owl:ObjectProperty rdf:about="&obo;BFO_0000050"><rdfs:label>part of</rdfs:label></owl:ObjectProperty>
+</rdf:RDF>
+"""
+
+SNOMED = (
+    "id\teffectiveTime\tactive\tmoduleId\tconceptId\tlanguageCode\ttypeId\tterm\tcaseSignificanceId\n"
+    "11\t20300101\t1\tM\t68504005\ten\t900000000000003001\tAtaxia telangiectasia (disorder)\tC\n"
+    '12\t20300101\t1\tM\t68504005\ten\t900000000000013009\t"Louis-Bar" syndrome\tC\n'
+    "13\t20300101\t1\tM\t68504005\ten\t900000000000013009\tAtaxia telangiectasia\tC\n"
+    "14\t20300101\t0\tM\t68504005\ten\t900000000000013009\tWithdrawn name\tC\n"
+    "15\t20300101\t1\tM\t68504005\tes\t900000000000013009\tataxia telangiectasia familiar\tC\n"
+    "21\t20300101\t1\tM\t271700006\ten\t900000000000013009\tChorea\tC\n"
+    "22\t20300101\t1\tM\t271700006\ten\t900000000000003001\tChorea (finding) (finding)\tC\n"
+)
+
 CSV = 'id,name,note,synonyms\nD1|OMIM:2,"Ataxia, ""acute""",,AT|"A T"\nD3,Chorea,"one\n\ntwo",\n'
 TSV = 'id\tname\tsynonyms\nD1\tAtaxia, "acute\tAT|A-T\nD3\tChorea\t\n'
 
@@ -133,6 +178,8 @@ SAMPLES = {
     "umls": ("MRCONSO.RRF", UMLS, {}),
     "obo": ("hp.obo", OBO, {}),
     "obograph": ("hp.json", OBOGRAPH, {}),
+    "owl": ("hp.owl", OWL, {}),
+    "snomed": ("sct2_Description_Snapshot-en_INT_20300101.txt", SNOMED, {}),
     "mesh": ("desc2030.xml", MESH, {}),
     "gene-info": ("gene_info", GENE_INFO, {}),
     "csv": ("table.csv", CSV, {"synonyms_column": "synonyms"}),

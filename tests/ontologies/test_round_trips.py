@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import re
 from xml.sax.saxutils import escape
 
 import pytest
@@ -131,13 +132,13 @@ def by_text(written):
 
 
 @quick
-@given(written=concepts(names("\\"), ids=3))  # pronto's parser does not read a synonym that ends in a backslash
+@given(written=concepts(names(), ids=3))
 def test_obo(read, written):
     terms = []
     for ids, texts in written:
-        name = texts[0].replace("{", "\\{").replace("!", "\\!")
+        name = re.sub(r"([\\{!])", r"\\\1", texts[0])
         lines = [f"id: X:{ids[0]}", f"name: {name}", *(f"alt_id: X:{other}" for other in ids[1:])]
-        quoted = (text.replace('"', '\\"') for text in texts[1:])
+        quoted = (re.sub(r'(["\\])', r"\\\1", text) for text in texts[1:])
         terms.append("\n".join(["[Term]", *lines, *(f'synonym: "{text}" EXACT []' for text in quoted)]))
     expected = [([f"X:{each}" for each in ids], texts) for ids, texts in by_text(written)]
     assert same(read("obo", "format-version: 1.4\n\n" + "\n\n".join(terms) + "\n"), expected)
@@ -175,7 +176,8 @@ def test_obograph(read, written):
 @pytest.mark.slow
 def test_the_whole_of_hp_obo_as_a_graph(read, read_path):
     whole, _ = read_path("obo", default_obo())
-    rows = [(concept.ids, concept.names[0], [("exact", name) for name in concept.names[1:]]) for concept in whole]
+    live = [concept for concept in whole if not concept.obsolete]
+    rows = [(concept.ids, concept.names[0], [("exact", name) for name in concept.names[1:]]) for concept in live]
     expected = [(list(ids), [name, *sorted(text for _, text in synonyms)]) for ids, name, synonyms in rows]
-    assert len(whole) == 19_034
+    assert len(live) == 19_034
     assert same(read("obograph", graph(rows)), expected)

@@ -55,3 +55,9 @@ def test_a_bad_row_is_named_or_skipped(read, line, message):
 def test_a_header_without_the_columns_is_named(read, header):
     with pytest.raises(InputError, match=r"table\.csv:1: expected one column '(id|name|synonyms)', found: "):
         read("csv", f"{header}\n")
+
+
+def test_the_parents_of_a_concept_are_in_a_column(read):
+    text = "id,name,up\nD1,a,\nD2,b,MESH:D1|D0\nD2,B,D1\n"
+    concepts, _ = read("csv", text, synonyms_column=None, parents_column="up")
+    assert [concept.links["parents"] for concept in concepts] == [(), ("D1", "D0")]

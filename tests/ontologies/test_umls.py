@@ -96,3 +96,62 @@ def test_a_bad_line_is_named_or_skipped(read, line, message):
     concepts, counts = read("umls", text, skip_errors=True)
     assert (names_of(concepts)["C1"], names_of(concepts)["C9"]) == (("a",), ("z",))
     assert counts.skipped.total() == 1
+
+
+# -- MRCUI: CUI1|VER|REL|RELA|MAPREASON|CUI2|MAPIN|
+
+RETIRED = """C7|2001AA|SY|||C1|Y|
+C8|2001AA|RO|||C1|Y|
+C8|2002AA|RN|||C2|Y|
+C8|2002AA|RB|||C1|Y|
+C9|2003AA|DEL|||||
+"""
+
+
+def release(folder, retired=RETIRED):
+    (folder / "MRCONSO.RRF").write_text(atom("C1", "a") + atom("C2", "b", sab="NCI") + atom("C3", "c", lat="FRE"))
+    (folder / "MRCUI.RRF").write_text(retired)
+    return folder
+
+
+def test_retired_cuis_are_kept_as_obsolete_ones(read_path, tmp_path):
+    concepts, counts = read_path("umls", release(tmp_path), languages=("ENG", "FRE"))
+    assert [(concept.ids, concept.names, concept.links) for concept in concepts if concept.obsolete] == [
+        (("C7",), (), {"replaced_by": ("C1",), "consider": ()}),
+        (("C8",), (), {"replaced_by": (), "consider": ("C1", "C2")}),
+        (("C9",), (), {"replaced_by": (), "consider": ()}),
+    ]
+    assert names_of(concept for concept in concepts if not concept.obsolete) == {
+        "C1": ("a",),
+        "C2": ("b",),
+        "C3": ("c",),
+    }
+    assert counts.noted == {"obsolete": 3}
+
+
+def test_of_a_part_of_the_metathesaurus_only_its_own_retired_cuis_are_kept(read_path, tmp_path):
+    concepts, _ = read_path("umls", release(tmp_path), sources=("NCI",))
+    assert [(concept.ids[0], concept.obsolete) for concept in concepts] == [("C2", False), ("C8", True)]
+    packed = gzip.compress((tmp_path / "MRCUI.RRF").read_bytes())
+    (tmp_path / "MRCUI.RRF").unlink()
+    (tmp_path / "MRCUI.RRF.gz").write_bytes(packed)
+    again, _ = read_path("umls", tmp_path / "MRCONSO.RRF", sources=("NCI",))
+    assert [(concept.ids, concept.links) for concept in again] == [(each.ids, each.links) for each in concepts]
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("C1|2003AA|DEL|||||", "RRF:6: 'C1' is in MRCONSO.RRF too"),
+        ("|2003AA|DEL|||||", "RRF:6: expected a CUI"),
+        ("C10|2003AA|DEL||", "RRF:6: expected 7 fields"),
+        ("C7|2003AA|DEL|||||", "RRF:6: 'C7' appears again"),
+    ],
+)
+def test_a_bad_line_of_the_retired_cuis_is_named_or_skipped(read_path, tmp_path, line, message):
+    folder = release(tmp_path, f"{RETIRED}{line}\n")
+    with pytest.raises(InputError, match=f"MRCUI.{message}"):
+        read_path("umls", folder)
+    concepts, counts = read_path("umls", folder, skip_errors=True)
+    assert [concept.ids[0] for concept in concepts] == ["C1", "C2"] + ["C7", "C8"]  # C9 may be of C3, left out
+    assert counts.skipped.total() == 1

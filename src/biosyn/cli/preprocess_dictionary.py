@@ -9,14 +9,20 @@ from biosyn.data.bad_entries import ReadCounts
 from biosyn.data.concepts import CONCEPTS_FILE
 from biosyn.data.vocabularies import VOCABULARIES_FILE
 from biosyn.errors import InputError
+from biosyn.ontologies.branch import branch_of
 from biosyn.ontologies.build import build_dictionary
 from biosyn.ontologies.diff import dictionary_diff
 from biosyn.ontologies.formats import BARE_IDS, OPTIONS, READERS, read_ontology
-from biosyn.ontologies.obo import SCOPES
 from biosyn.ontologies.source import parts_of
+from biosyn.ontologies.terms import SCOPES
 from biosyn.places import Inputs
 
-FOLDER_FILES = ("*.asc", "*.RRF", "*.RRF.gz")  # of MedDRA and the UMLS
+FOLDER_FILES = (
+    "*.asc",
+    "*.RRF",
+    "*.RRF.gz",
+    "sct2_*",
+)  # of MedDRA, the UMLS and SNOMED CT: read where one of them is given
 
 
 def add_dictionary(commands: Any) -> None:
@@ -26,12 +32,13 @@ def add_dictionary(commands: Any) -> None:
         help="any ontology to a dictionary; or what changed between two",
         description=f"Write an ontology's cleaned names to --output and its concepts to {CONCEPTS_FILE} beside it.",
     )
-    parser.add_argument("path", nargs="*", metavar="PATH", help="file, .gz or not; a folder for meddra and umls")
+    parser.add_argument("path", nargs="*", metavar="PATH", help="file, .gz or not; a folder for meddra, umls, snomed")
     parser.add_argument("--from", dest="format", choices=READERS, metavar="FORMAT", help=", ".join(READERS))
     parser.add_argument("--output", help="the dictionary to write, lines 'cui||name'")
     parser.add_argument(
         "--on_error", choices=("fail", "skip"), default="fail", help="skip: count malformed lines (default: fail)"
     )
+    parser.add_argument("--branch", metavar="ID", help="take this concept and what is below it (default: all)")
     _add_options(parser)
     compare = parser.add_argument_group("comparison")
     compare.add_argument("--diff", nargs=2, metavar=("A", "B"), help="say what B has changed; nothing is written")
@@ -44,16 +51,18 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
     """Add the options of single formats; one that is not given is absent, and the reader's own default holds."""
     group = parser.add_argument_group("options of single formats", argument_default=argparse.SUPPRESS)
     group.add_argument("--sources", type=_list, help="umls: source abbreviations, MSH,SNOMEDCT_US (default: all)")
-    group.add_argument("--languages", type=_list, help="umls: languages (default: ENG)")
-    group.add_argument("--semantic_types", type=_list, help="umls: ids such as T047,T191 (default: all)")
+    group.add_argument("--languages", type=_list, help="umls: languages (default: ENG); owl, snomed: (default: en)")
+    text = "umls: ids such as T047,T191; snomed: tags such as disorder,finding (default: all)"
+    group.add_argument("--semantic_types", type=_list, help=text)
     group.add_argument(
         "--keep_suppressed", action="store_true", help="umls: suppressible atoms too; meddra: LLTs not current too"
     )
-    group.add_argument("--scopes", type=_scopes, help=f"obo, obograph: of synonyms (default: {','.join(SCOPES)})")
+    group.add_argument("--scopes", type=_scopes, help=f"obo, obograph, owl: of synonyms (default: {','.join(SCOPES)})")
     group.add_argument("--taxon", help="gene-info: a taxonomy id, 9606 for human (default: all)")
     group.add_argument("--id_column", help="csv, tsv (default: id)")
     group.add_argument("--name_column", help="csv, tsv: the preferred name in a concept's first row (default: name)")
     group.add_argument("--synonyms_column", help="csv, tsv: further names (default: none)")
+    group.add_argument("--parents_column", help="csv, tsv: ids of the concepts above (default: none)")
     group.add_argument("--separator", help="csv, tsv: what is between synonyms (default: |)")
 
 
@@ -71,7 +80,7 @@ def _scopes(text: str) -> tuple[str, ...]:
 def _dictionary(args: argparse.Namespace) -> dict[str, Any]:
     options = {name: value for name, value in vars(args).items() if name in OPTIONS}
     if args.diff:
-        if args.path or args.format or args.output or options:
+        if args.path or args.format or args.output or args.branch or options:
             raise InputError("--diff allows no other flag but --limit")
         return dictionary_diff(*args.diff, limit=max(args.limit, 0))
     if not (args.path and args.format and args.output):
@@ -81,9 +90,12 @@ def _dictionary(args: argparse.Namespace) -> dict[str, Any]:
     inputs.require_apart([output, *map(output.with_name, (CONCEPTS_FILE, VOCABULARIES_FILE))], option="--output")
     read_counts = ReadCounts(skip=args.on_error == "skip")
     concepts = read_ontology(args.format, args.path, options=options, counts=read_counts, progress=show_progress(args))
+    if args.branch is not None:
+        concepts = branch_of(concepts, args.branch, read_counts)
     return build_dictionary(concepts, args.output, counts=read_counts, bare_ids=BARE_IDS.get(args.format))
 
 
 def _files_of(path: Path) -> list[Path]:
-    """Return a file, or what is read of a folder."""
-    return [file for name in FOLDER_FILES for file in path.glob(name)] if path.is_dir() else [path]
+    """Return a file and those beside it that may be read too, or what is read of a folder."""
+    folder = path if path.is_dir() else path.parent
+    return [*([] if path.is_dir() else [path]), *(file for name in FOLDER_FILES for file in folder.glob(name))]

@@ -39,7 +39,8 @@ def read_hpo(path: str | Path) -> list[Concept]:
     Former ids are left out: a mention made from a term must have one id, or it would count as composite.
     """
     source = Source(path, counts=ReadCounts())
-    concepts = [replace(concept, ids=concept.ids[:1]) for concept in obo_concepts(source)]
+    live = (concept for concept in obo_concepts(source) if not concept.obsolete)
+    concepts = [replace(concept, ids=concept.ids[:1]) for concept in live]
     if not concepts:
         raise InputError("holds no term with a name", path=path)
     return concepts

@@ -15,7 +15,7 @@ from biosyn.records import Name
 from biosyn.text.preprocess import TextPreprocess
 
 CONCEPTS_FILE = "concepts.jsonl"  # in the dictionary's folder
-PARENTS = "parents"  # a key of a concept's links
+PARENTS, REPLACED_BY, CONSIDER = "parents", "replaced_by", "consider"  # keys of a concept's links
 _NO_LINKS: Mapping[str, tuple[str, ...]] = MappingProxyType({})
 
 
@@ -23,20 +23,24 @@ _NO_LINKS: Mapping[str, tuple[str, ...]] = MappingProxyType({})
 class Concept:
     """One row of an ontology with its original, uncleaned names, the preferred one first.
 
-    A concept without names is an id that no ontology describes.
+    A concept without names is an obsolete one, or an id that no ontology describes.
 
     Attributes
     ----------
     ids
         The concept's own id, then its alternative ones; distinct.
     links
-        What else the source says about it, by key: ``parents``, ``xrefs``, ``tree_numbers``, ``mapped_to``.
+        What else the source says about it, by key: ``parents``, ``xrefs``, ``tree_numbers``, ``mapped_to``. Of an
+        obsolete concept: ``replaced_by``, the ids that mean the same, and ``consider``, those that may be meant.
+    obsolete
+        Whether its id was withdrawn. Such a concept has no names, so no mention is linked to it.
     """
 
     ids: tuple[str, ...]
     names: tuple[str, ...]
     source: str
     links: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: _NO_LINKS, compare=False)
+    obsolete: bool = False
 
     @property
     def preferred_name(self) -> str | None:
@@ -104,6 +108,8 @@ def concept_json(concept: Concept) -> str:
     '{"ids": ["208900"], "preferred_name": "Ataxia", "names": ["Ataxia", "AT"], "source": "medic.txt"}'
     >>> concept_json(Concept(("D2",), ("AT",), "ctd.csv", {"parents": ("D1",), "xrefs": ()}))
     '{"ids": ["D2"], "preferred_name": "AT", "names": ["AT"], "source": "ctd.csv", "parents": ["D1"]}'
+    >>> concept_json(Concept(("D3",), (), "x.obo", {"replaced_by": ("D1",)}, obsolete=True))
+    '{"ids": ["D3"], "preferred_name": null, "names": [], "source": "x.obo", "obsolete": true, "replaced_by": ["D1"]}'
     """
     return json.dumps(
         {
@@ -111,6 +117,7 @@ def concept_json(concept: Concept) -> str:
             "preferred_name": concept.preferred_name,
             "names": concept.names,
             "source": concept.source,
+            **({"obsolete": True} if concept.obsolete else {}),
             **{key: values for key, values in concept.links.items() if values},
         },
         ensure_ascii=False,
@@ -118,21 +125,28 @@ def concept_json(concept: Concept) -> str:
 
 
 def read_concepts(path: str | Path) -> list[Concept]:
-    """Read the lines that `concept_json` writes; of the links, only the parents. Empty lines are skipped."""
-    return [_concept(line, number, path) for number, line in read_lines(path) if line.strip()]
+    """Read the lines that `concept_json` writes; of the links, only the parents. Empty lines are skipped.
+
+    Obsolete concepts are left out: no name of a dictionary belongs to one.
+    """
+    concepts = (_concept(line, number, path) for number, line in read_lines(path) if line.strip())
+    return [concept for concept in concepts if not concept.obsolete]
 
 
 def _concept(line: str, number: int, path: str | Path) -> Concept:
     try:
         row = json.loads(line)
-        if not (
-            isinstance(row, dict) and _are_texts(row["ids"]) and _are_texts([row["preferred_name"], *row["names"]])
-        ):
+        if not (isinstance(row, dict) and _are_texts(row["ids"])):
             raise TypeError
-        names = dict.fromkeys([row["preferred_name"], *row["names"]])
+        ids, source = tuple(row["ids"]), str(row.get("source", ""))
+        if row.get("obsolete") is True:
+            return Concept(ids, (), source, obsolete=True)
+        names = [row["preferred_name"], *row["names"]]
+        if not _are_texts(names):
+            raise TypeError
         parents = row.get(PARENTS, ())
         links = {PARENTS: tuple(parents)} if _are_texts(parents) else {}
-        return Concept(tuple(row["ids"]), tuple(names), str(row.get("source", "")), links)
+        return Concept(ids, tuple(dict.fromkeys(names)), source, links)
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         expected = '{"ids": ["..."], "preferred_name": "...", "names": ["..."], "source": "..."}'
         raise InputError(f"expected {expected}, found {line[:60]!r}", path=path, line=number) from error

@@ -238,19 +238,21 @@ def guessed_prefixes(cuis: Iterable[str]) -> tuple[str, ...]:
 def holds_genes(cuis: Iterable[str]) -> bool:
     """Return whether the single ids of a dictionary are NCBI Gene ids: bare numbers of different lengths.
 
-    OMIM's numbers all have six digits, MedDRA's codes eight.
+    OMIM's numbers all have six digits, MedDRA's codes eight; SNOMED CT has longer ones than genes.
 
     Examples
     --------
     >>> holds_genes(["472", "100506658"]), holds_genes(["208900", "600185"]), holds_genes(["472", "D001260"])
     (True, False, False)
+    >>> holds_genes(["64572001", "12246311000119109"])
+    False
     """
     lengths = set()
     for cui in cuis:
         if not (cui.isascii() and cui.isdigit()):
             return False
         lengths.add(len(cui))
-    return len(lengths) > 1
+    return len(lengths) > 1 and max(lengths) <= 9
 
 
 def _is_prefix(text: str) -> bool:

@@ -1,5 +1,6 @@
 """The verb of preprocess.py dictionary: from the concepts of any ontology to a dictionary and ``concepts.jsonl``."""
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -34,14 +35,15 @@ def build_dictionary(
     Returns
     -------
     dict
-        Counts: concepts, distinct names, homonyms (names of two or more concepts), and by reason what was dropped and
-        what was malformed.
+        Counts: concepts that are not obsolete, distinct names, homonyms (names of two or more concepts), and by reason
+        what was dropped and what was malformed.
     """
     output = Path(output)
     _require_replaceable(output)
     table = NameTable()
     with staged_folder(output.parent) as stage:
-        count = write_lines(stage / CONCEPTS_FILE, _lines(concepts, table, counts))
+        written: Counter[bool] = Counter()  # obsolete or not -> concepts
+        write_lines(stage / CONCEPTS_FILE, _lines(concepts, table, counts, written))
         write_lines(stage / output.name, table)
         if not len(table):
             raise InputError(
@@ -53,7 +55,7 @@ def build_dictionary(
         move_into_place(stage, output.parent, names=(output.name, CONCEPTS_FILE, VOCABULARIES_FILE))
     return {
         "dictionary": str(output),
-        "concepts": count,
+        "concepts": written[False],
         "names": len(table),
         "homonyms": table.homonyms,
         "dropped": dict(counts.noted),
@@ -61,12 +63,13 @@ def build_dictionary(
     }
 
 
-def _lines(concepts: Iterable[Concept], table: NameTable, counts: ReadCounts) -> Iterator[str]:
+def _lines(concepts: Iterable[Concept], table: NameTable, counts: ReadCounts, written: Counter[bool]) -> Iterator[str]:
     """Add the names of each concept to the table and yield its line of ``concepts.jsonl``."""
     clean = TextPreprocess().run
     for concept in concepts:
         for name in distinct_names(map(clean, concept.names), counts):
             table.add(name, concept.ids)
+        written[concept.obsolete] += 1
         yield concept_json(concept)
 
 

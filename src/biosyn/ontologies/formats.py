@@ -14,8 +14,12 @@ from biosyn.ontologies.ctd import ctd_concepts
 from biosyn.ontologies.gene_info import gene_info_concepts
 from biosyn.ontologies.meddra import meddra_concepts
 from biosyn.ontologies.medic import medic_concepts
+from biosyn.ontologies.merge import merged_concepts
 from biosyn.ontologies.mesh import mesh_concepts
-from biosyn.ontologies.obo import obo_concepts, obograph_concepts
+from biosyn.ontologies.obo import obo_concepts
+from biosyn.ontologies.obograph import obograph_concepts
+from biosyn.ontologies.owl import owl_concepts
+from biosyn.ontologies.snomed import snomed_concepts
 from biosyn.ontologies.source import Source
 from biosyn.ontologies.table import table_concepts
 from biosyn.ontologies.umls import umls_concepts
@@ -28,6 +32,8 @@ READERS: dict[str, Callable[..., Iterator[Concept]]] = {
     "umls": umls_concepts,
     "obo": obo_concepts,
     "obograph": obograph_concepts,
+    "owl": owl_concepts,
+    "snomed": snomed_concepts,
     "mesh": mesh_concepts,
     "gene-info": gene_info_concepts,
     "csv": partial(table_concepts, delimiter=","),
@@ -40,6 +46,8 @@ BARE_IDS: dict[str, tuple[str, ...]] = {
     "umls": ("UMLS",),
     "obo": (),
     "obograph": (),
+    "owl": (),
+    "snomed": ("SNOMEDCT",),
     "mesh": ("MESH",),
     "gene-info": ("NCBIGene",),
 }
@@ -64,6 +72,9 @@ def read_ontology(
 ) -> Iterator[Concept]:
     """Return an iterator over the concepts of files of one format, one file after the other.
 
+    The concepts of a single file are streamed. Those of several are held in memory, because a concept that is in more
+    than one of them is one concept (`merged_concepts`).
+
     Options and missing files are checked at once, what is in the files while they are read.
 
     Parameters
@@ -83,4 +94,5 @@ def read_ontology(
     for source in sources:
         if not source.path.exists():
             raise InputError("no such file or folder", path=source.path)
-    return chain.from_iterable(reader(source, **options) for source in sources)
+    files = [reader(source, **options) for source in sources]
+    return merged_concepts(files, counts) if len(files) > 1 else chain.from_iterable(files)

@@ -15,6 +15,7 @@ from biosyn.errors import InputError
 from biosyn.files import decode_line, open_binary
 
 Content = TypeVar("Content")
+_LATIN_1 = {0xDC00 + byte: chr(byte) for byte in range(0x80, 0x100)}  # what "surrogateescape" makes of a bad byte
 
 
 class Source:
@@ -48,15 +49,25 @@ class Source:
         ):
             yield file
 
-    def lines(self) -> Iterator[tuple[int, str]]:
-        """Yield ``(line number from 1, line without its end)``."""
+    def lines(self, *, latin_1: bool = False) -> Iterator[tuple[int, str]]:
+        """Yield ``(line number from 1, line without its end)``.
+
+        Parameters
+        ----------
+        latin_1
+            Take bytes that are not UTF-8 for Latin-1, and count their lines, in place of refusing these.
+        """
         with self.open() as file:
             for number, raw in enumerate(file, 1):
                 try:
                     line = decode_line(raw, self.path, number)
                 except InputError as error:
-                    self._refuse(BadEntryError("not UTF-8", str(error)))
-                    continue
+                    if not latin_1:
+                        self._refuse(BadEntryError("not UTF-8", str(error)))
+                        continue
+                    self.counts.note("line that is not UTF-8: read as Latin-1")
+                    readable = raw.decode(errors="surrogateescape").translate(_LATIN_1).encode()
+                    line = decode_line(readable, self.path, number)
                 yield number, line
 
     def distinct(self, names: Iterable[str]) -> tuple[str, ...]:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 
 from biosyn.concept_ids import distinct_ids
-from biosyn.data.concepts import Concept
+from biosyn.data.concepts import PARENTS, Concept
 from biosyn.errors import InputError
 from biosyn.ontologies.source import Row, Source, delimited_rows, named_rows, parts_of, rows_by_concept
 
@@ -15,6 +15,7 @@ def table_concepts(
     id_column: str = "id",
     name_column: str = "name",
     synonyms_column: str | None = None,
+    parents_column: str | None = None,
     separator: str = "|",
 ) -> Iterator[Concept]:
     """Yield the concept of each row, or of all rows with the same id, which must be consecutive.
@@ -29,12 +30,14 @@ def table_concepts(
         Column of a name; the first row of a concept has the preferred one.
     synonyms_column
         Column of more names, joined by ``separator``; it may be empty.
+    parents_column
+        Column of the ids of a concept's parents, joined by ``|``; it may be empty.
     """
     if not separator:
         raise InputError("--separator is empty: give the characters between synonyms")
     rows = delimited_rows(source.lines(), source, delimiter=delimiter)
     columns = [column.strip() for column in next(rows, Row(1, [""])).content]
-    for column in filter(None, (id_column, name_column, synonyms_column)):
+    for column in filter(None, (id_column, name_column, synonyms_column, parents_column)):
         if columns.count(column) != 1:
             raise InputError(f"expected one column '{column}', found: {', '.join(columns)}", path=source.path, line=1)
     filled = _filled(named_rows(rows, source, columns=columns), source, columns=(id_column, name_column))
@@ -43,7 +46,8 @@ def table_concepts(
         for _, row in together:
             synonyms = parts_of(row[synonyms_column], separator) if synonyms_column else ()
             names += (row[name_column], *synonyms)
-        yield Concept(distinct_ids(cui), source.distinct(names), source.path.name)
+        parents = distinct_ids(*(row[parents_column] for _, row in together)) if parents_column else ()
+        yield Concept(distinct_ids(cui), source.distinct(names), source.path.name, {PARENTS: parents})
 
 
 def _filled(
