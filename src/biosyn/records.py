@@ -35,17 +35,6 @@ class Candidate(NamedTuple):
     sparse_score: float
 
 
-class MentionPrediction(NamedTuple):
-    """A mention as given, and its candidates, best first.
-
-    ``probability`` is that of the best concept being right, if the model is calibrated (docs/calibration.md).
-    """
-
-    mention: str
-    candidates: tuple[Candidate, ...]
-    probability: float | None = None
-
-
 class ResolvedConcept(NamedTuple):
     """A concept that a name may stand for.
 
@@ -62,6 +51,8 @@ class ResolvedConcept(NamedTuple):
     reason
         Why it has its place among the concepts of the name: ``annotated 57 times``, ``preferred name``, ``MeSH before
         OMIM``.
+    ids
+        All its ids as they are in the dictionary, the primary one first.
     """
 
     id: str
@@ -69,6 +60,20 @@ class ResolvedConcept(NamedTuple):
     preferred_name: str | None
     alternative_ids: tuple[str, ...]
     reason: str
+    ids: tuple[str, ...]
+
+
+class MentionPrediction(NamedTuple):
+    """A mention as given, and its candidates, best first.
+
+    ``probability`` is that of the best concept being right, if the model is calibrated (docs/calibration.md).
+    ``concepts`` are those of the best name, the one that it most likely stands for first; empty if not resolved.
+    """
+
+    mention: str
+    candidates: tuple[Candidate, ...]
+    probability: float | None = None
+    concepts: tuple[ResolvedConcept, ...] = ()
 
 
 class ConceptCandidate(NamedTuple):
