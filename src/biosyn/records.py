@@ -35,24 +35,6 @@ class Candidate(NamedTuple):
     sparse_score: float
 
 
-class MentionPrediction(NamedTuple):
-    """A mention as given, and its candidates, best first.
-
-    Attributes
-    ----------
-    probability
-        That of the first concept being right, if the model is calibrated (docs/calibration.md).
-    resolved
-        The concepts of the best name, the one that it most likely stands for first; empty where nobody asked for them,
-        as in training.
-    """
-
-    mention: str
-    candidates: tuple[Candidate, ...]
-    probability: float | None = None
-    resolved: "tuple[ResolvedConcept, ...]" = ()
-
-
 class ResolvedConcept(NamedTuple):
     """A concept that a name may stand for.
 
@@ -69,6 +51,8 @@ class ResolvedConcept(NamedTuple):
     reason
         Why it has its place among the concepts of the name: ``annotated 57 times``, ``preferred name``, ``MeSH before
         OMIM``.
+    ids
+        All its ids as they are in the dictionary, the primary one first.
     """
 
     id: str
@@ -76,6 +60,25 @@ class ResolvedConcept(NamedTuple):
     preferred_name: str | None
     alternative_ids: tuple[str, ...]
     reason: str
+    ids: tuple[str, ...]
+
+
+class MentionPrediction(NamedTuple):
+    """A mention as given, and its candidates, best first.
+
+    Attributes
+    ----------
+    probability
+        That of the first concept being right, if the model is calibrated (docs/calibration.md).
+    concepts
+        The concepts of the best name, the one that it most likely stands for first; empty where nobody asked for them,
+        as in training.
+    """
+
+    mention: str
+    candidates: tuple[Candidate, ...]
+    probability: float | None = None
+    concepts: tuple[ResolvedConcept, ...] = ()
 
 
 class ConceptCandidate(NamedTuple):
@@ -93,7 +96,10 @@ class ConceptCandidate(NamedTuple):
 
 
 class ConceptPrediction(NamedTuple):
-    """A mention as given, and its concepts, best first; ``probability`` and ``resolved`` as in `MentionPrediction`."""
+    """A mention as given, and its concepts, best first.
+
+    ``probability`` as in `MentionPrediction`; ``resolved`` is what ``concepts`` is there.
+    """
 
     mention: str
     concepts: tuple[ConceptCandidate, ...]

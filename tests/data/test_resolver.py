@@ -35,6 +35,23 @@ def test_the_counts_of_all_ids_of_a_concept_add_up():
     assert (other.id, other.reason) == ("208900", "annotated once")
 
 
+def test_the_name_itself_decides_once_it_was_annotated_often():
+    """The first rule: n(name, c) + 10 n(c) / (30 + 10), that is 7.5 of D000236 and 2.5 + n of D003123."""
+    for own, first in ((4, "D000236"), (6, "D003123")):
+        counts = Annotations({"D003123": 10, "D000236": 30}, {"colorectal adenomas": {"D003123": own}})
+        assert resolved(ADENOMAS, annotations=counts)[0].id == first
+    assert [one.reason for one in resolved(ADENOMAS, annotations=counts)] == [
+        "annotated 6 times by this name",
+        "never annotated by this name",
+    ]
+
+
+def test_counts_that_tie_leave_the_decision_to_the_next_rule():
+    """6 + 10 * 10 / 40 of D003123 and 1 + 10 * 30 / 40 of D000236 are both 8.5."""
+    counts = Annotations({"D003123": 10, "D000236": 30}, {"colorectal adenomas": {"D003123": 6, "D000236": 1}})
+    assert [one.reason for one in resolved(ADENOMAS, annotations=counts)] == ["lower id", "higher id"]
+
+
 def test_the_preferred_name_decides_where_no_count_does():
     found = resolved(Name("breast neoplasms", "208900|114480|D001943"))
     assert [(one.curie, one.reason) for one in found] == [
@@ -60,7 +77,8 @@ def test_equal_concepts_are_ordered_by_id():
 
 def test_one_concept_with_two_ids_is_no_homonym():
     (found,) = resolved(Name("breast cancer", "114480|D001943"))
-    assert found == ("D001943", "MESH:D001943", "Breast Neoplasms", ("OMIM:114480",), "only concept")
+    ids = ("D001943", "114480")
+    assert found == ("D001943", "MESH:D001943", "Breast Neoplasms", ("OMIM:114480",), "only concept", ids)
 
 
 def test_descriptors_come_before_supplements():

@@ -7,7 +7,8 @@ import pytest
 from biosyn.concept_ids import name_ids
 from biosyn.data.concepts import Concept, ConceptTable, concept_json
 from biosyn.data.dictionary import DictionaryDataset
-from biosyn.evaluation.references import outcomes_of, read_references
+from biosyn.data.resolver import Resolver
+from biosyn.evaluation.references import outcomes_of, read_references, resolved
 from biosyn.records import Candidate, MentionPrediction, Name, Query, QueryPrediction
 
 TOPK = 6
@@ -18,6 +19,10 @@ RAW_WORDS = ("Ataxia", "cancer", "(APC)", "A-T", "APC/FAP", "Type", "II", "G6PD"
 @pytest.fixture(scope="session")
 def naive():
     """The module naive.py beside this file."""
+    return load_naive()
+
+
+def load_naive():
     spec = importlib.util.spec_from_file_location("naive", Path(__file__).with_name("naive.py"))
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
@@ -108,21 +113,28 @@ class World:
             data_dir=self.folder / "processed_test",
             train_dirs=[self.folder / name for name in train_dirs],
         )
-        return outcomes_of(self.predictions if predictions is None else predictions, references, topk=TOPK)
+        return outcomes_of(self.resolved(predictions), references, topk=TOPK)
+
+    def resolved(self, predictions=None):
+        """The predictions with the concepts of their best names; nothing is known about how often they occur."""
+        return resolved(self.predictions if predictions is None else predictions, Resolver(ConceptTable(concepts())))
 
     def as_plain_rows(self):
-        """The queries for naive.py."""
-        table = ConceptTable(concepts())
+        """The queries for naive.py; nothing is known about how often a concept is annotated."""
+        table, naive = ConceptTable(concepts()), load_naive()
+
+        def row(candidate):
+            found = table.concepts_of(Name(candidate.name, candidate.cui))
+            plain = [{"ids": concept.ids, "preferred_name": concept.preferred_name} for concept in found]
+            return set(candidate.cui.split("|")), len(found), naive.first_concept(candidate.name, plain, {}, {})
+
         return [
             {
                 "pmid": found.query.pmid,
                 "mention": found.query.mention,
                 "cui": found.query.cui,
                 "raw": raw,
-                "found": [
-                    [(set(c.cui.split("|")), len(table.concepts_of(Name(c.name, c.cui)))) for c in m.candidates]
-                    for m in found.mentions
-                ],
+                "found": [list(map(row, m.candidates)) for m in found.mentions],
             }
             for found, raw in zip(self.predictions, self.raw, strict=True)
         ]

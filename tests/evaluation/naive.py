@@ -1,6 +1,7 @@
 """Every figure of metrics.json a second time: loops over lists, no numpy, nothing imported from biosyn.
 
-A query is a dict: pmid, mention, cui, raw, found (for each part its candidates, best first, each ``(ids, concepts)``).
+A query is a dict: pmid, mention, cui, raw, found (for each part its candidates, best first, each
+``(ids, number of concepts, ids of the concept that it stands for)``; the last two are needed of the best one only).
 """
 
 import math
@@ -16,14 +17,20 @@ def ids_of(cui):
 def rank_of(query):
     worst = 0
     for candidates in query["found"]:
-        hits = [rank for rank, (ids, _) in enumerate(candidates, 1) if ids & ids_of(query["cui"])]
+        hits = [rank for rank, (ids, *_) in enumerate(candidates, 1) if ids & ids_of(query["cui"])]
         worst = max(worst, hits[0] if hits else math.inf)
     return worst
 
 
 def strict(query):
-    """Try every way of giving the gold ids to the parts."""
-    gold, best = sorted(ids_of(query["cui"])), [candidates[0] for candidates in query["found"]]
+    """The best name is one concept: the one that it stands for."""
+    best = [candidates[0] for candidates in query["found"]]
+    return unresolved({**query, "found": [[(ids & first, 1)] for ids, _, first in best]})
+
+
+def unresolved(query):
+    """Try every way of giving the gold ids to the parts; a name of several concepts is wrong."""
+    gold, best = sorted(ids_of(query["cui"])), [candidates[0][:2] for candidates in query["found"]]
     if not gold or any(concepts != 1 for _, concepts in best):
         return False
     if not all(any(cui in ids for ids, _ in best) for cui in gold):
@@ -35,6 +42,28 @@ def strict(query):
     return any(
         all(cui in ids for cui, (ids, _) in zip(order, best, strict=True)) for order in permutations(gold, len(best))
     )
+
+
+def vocabulary(cui):
+    if cui[:1] in ("D", "C") and cui[1:].isdigit() and len(cui) in (7, 10):
+        return "DC".index(cui[0])
+    return 2 if len(cui) == 6 and cui.isdigit() and cui[0] in "123456" else 9
+
+
+def first_concept(name, concepts, by_concept, by_name):
+    """The ids of the concept that a name stands for; concepts are dicts with ids and preferred_name."""
+
+    def count(counts, concept):
+        return sum(counts.get(cui, 0) for cui in set(concept["ids"]))
+
+    def worth(concept):
+        total, own = sum(count(by_concept, other) for other in concepts), by_name.get(spaced(name), {})
+        prior = 10 * count(by_concept, concept) / total if total else 0
+        preferred = spaced(concept["preferred_name"] or "") == spaced(name)
+        cui = min(concept["ids"], key=vocabulary)
+        return -(count(own, concept) + prior), not preferred, vocabulary(cui), cui
+
+    return set(min(concepts, key=worth)["ids"])
 
 
 def refined(queries, train):
@@ -81,18 +110,20 @@ def worths(query, topk, dictionary_ids):
     rank, gold = rank_of(query), ids_of(query["cui"])
     found = {f"acc{k}": 1 if rank <= k else 0 for k in range(1, topk + 1)}
     found["mrr"] = 0 if rank > topk else 1 / rank
-    found["recall_topk"] = 1 if any(ids & gold for candidates in query["found"] for ids, _ in candidates) else 0
+    found["recall_topk"] = 1 if any(ids & gold for candidates in query["found"] for ids, *_ in candidates) else 0
     found["recall_dictionary"] = 1 if gold & dictionary_ids else 0
     found["strict_acc1"] = 1 if strict(query) else 0
+    found["strict_unresolved_acc1"] = 1 if unresolved(query) else 0
     return found
 
 
 def columns(queries, train, topk, dictionary_ids):
     """Key of each figure -> its value for each query, None where the query does not belong to it."""
     worth = [worths(query, topk, dictionary_ids) for query in queries]
-    names = [name for name in worth[0] if name != "strict_acc1"]
+    names = [name for name in worth[0] if not name.startswith("strict")]
     found = {("protocols", "lenient", name): [row[name] for row in worth] for name in names}
     found["protocols", "strict", "acc1"] = [row["strict_acc1"] for row in worth]
+    found["protocols", "strict_unresolved", "acc1"] = [row["strict_unresolved_acc1"] for row in worth]
     kept = refined(queries, train)
     if any(kept):
         for name in names:
@@ -103,7 +134,7 @@ def columns(queries, train, topk, dictionary_ids):
     label_rows = [labels(query, [other["mention"] for other in train], train_ids) for query in queries]
     for part in label_rows[0]:
         for label in {row[part] for row in label_rows}:
-            for name in dict.fromkeys(["acc1", f"acc{min(5, topk)}", "strict_acc1"]):
+            for name in dict.fromkeys(["acc1", f"acc{min(5, topk)}", "strict_acc1", "strict_unresolved_acc1"]):
                 pairs = zip(worth, label_rows, strict=True)
                 found["slices", part, label, name] = [row[name] if of[part] == label else None for row, of in pairs]
     return found

@@ -5,7 +5,7 @@ import pytest
 
 from biosyn.errors import InputError
 from biosyn.evaluation.calibrate import Sample, cross_validated, fit, reliability_json, samples_of
-from biosyn.records import Candidate, MentionPrediction, Query, QueryPrediction
+from biosyn.records import Candidate, MentionPrediction, Query, QueryPrediction, ResolvedConcept
 from biosyn.retrieval.confidence import Features, sigmoid
 
 
@@ -84,3 +84,13 @@ def test_nothing_can_be_fitted_to_one_kind_of_outcome(right, word):
 def test_one_document_cannot_be_crossed():
     with pytest.raises(InputError, match="one document"):
         cross_validated(made_up(6, documents=1), seed=0)
+
+
+def test_a_mention_is_right_if_its_concept_is():
+    best = Candidate("at", "D1|208900|D2", 3.0, 3.0, 0.0)
+    right = ResolvedConcept("D1", "D1", None, ("208900",), "", ("D1", "208900"))
+    wrong = ResolvedConcept("D2", "D2", None, (), "", ("D2",))
+    for concepts, expected in (((), True), ((right, wrong), True), ((wrong, right), False)):
+        found = MentionPrediction("at", (best,), None, concepts)
+        (sample,) = samples_of([QueryPrediction(Query("at", "208900"), (found,))])
+        assert sample.right is expected

@@ -9,7 +9,7 @@ from biosyn.evaluation.accuracy import accuracy_at_k
 from biosyn.evaluation.compare import compare, mcnemar_exact, paired_difference, welch_test
 from biosyn.evaluation.predictions import predictions_file_json
 from biosyn.files import write_json
-from biosyn.records import Candidate, MentionPrediction, Query, QueryPrediction
+from biosyn.records import Candidate, MentionPrediction, Query, QueryPrediction, ResolvedConcept
 
 QUERIES = [Query(f"mention {n}", f"D{n}", f"doc{n % 4}", str(n), str(n + 1)) for n in range(12)]
 
@@ -106,6 +106,49 @@ def test_runs_of_other_k_are_compared_at_what_both_have(write_run):
 def test_the_result_is_json(write_run):
     found = compare([write_run("a", A)], [write_run("b", B)])
     assert json.loads(json.dumps(found)) == found
+
+
+# -- concepts
+
+
+@pytest.fixture
+def write_resolved(tmp_path):
+    """Function: for each query whether the concept is right; the names are always right -> predictions_eval.json."""
+
+    def write(name, right):
+        rows = []
+        for query, is_right in zip(QUERIES, right, strict=True):
+            cuis = [query.cui, f"X{query.cui}"]
+            concept = ResolvedConcept(
+                cuis[not is_right], f"MESH:{cuis[not is_right]}", None, (), "", (cuis[not is_right],)
+            )
+            candidate = Candidate("shared name", "|".join(cuis), 1.0, 1.0, 0.0)
+            rows.append(QueryPrediction(query, (MentionPrediction(query.mention, (candidate,), None, (concept,)),)))
+        path = tmp_path / f"{name}.json"
+        write_json(path, predictions_file_json(rows, accuracy_at_k(rows, 1)))
+        return path
+
+    return write
+
+
+def test_the_concepts_that_names_are_resolved_to_are_compared(write_resolved):
+    a, b = [True] * 6 + [False] * 6, [False] + [True] * 8 + [False] * 3
+    found = compare([write_resolved("a", a)], [write_resolved("b", b)])
+    assert found["acc1"]["difference"] == 0
+    assert (found["fixed"], found["broken"]) == ([], [])
+    strict = found["strict_acc1"]
+    assert (strict["a"], strict["b"]) == (6 / 12, 8 / 12)
+    assert strict["mcnemar"] == {"fixed": 3, "broken": 1, "p": 2 * 5 / 16}
+    assert [row["mention"] for row in strict["fixed"]] == ["mention 6", "mention 7", "mention 8"]
+    (broken,) = strict["broken"]
+    assert (broken["a"], broken["b"]) == ([f"MESH:{QUERIES[0].cui}"], [f"MESH:X{QUERIES[0].cui}"])
+
+
+def test_runs_without_concepts_are_compared_by_names_alone(write_run, write_resolved, caplog):
+    with caplog.at_level("INFO", logger="biosyn"):
+        found = compare([write_run("a", [1] * 12, topk=1)], [write_resolved("b", [True] * 12)])
+    assert "strict_acc1" not in found
+    assert "not every run has resolved concepts" in caplog.text
 
 
 # -- not the same queries

@@ -15,6 +15,7 @@ INTERVALS = [
     ("protocols", "lenient", "acc1"),
     ("protocols", "lenient", "mrr"),
     ("protocols", "strict", "acc1"),
+    ("protocols", "strict_unresolved", "acc1"),
     ("protocols", "refined", "acc5"),
     ("slices", "abbreviation", "kept", "acc1"),
     ("slices", "composite", "uncut", "acc1"),  # five queries: many a resample has none of them
@@ -80,25 +81,44 @@ def concept_lines(folder):
             yield [field.strip() for field in line.split("||")]  # pmid, start|end, type, mention, ids
 
 
+def plain_counts(naive, folder):
+    """How often each id, and each name with each id alone, is annotated."""
+    by_concept, by_name = defaultdict(int), defaultdict(lambda: defaultdict(int))
+    for *_, mention, cui in concept_lines(folder):
+        ids = naive.ids_of(cui)
+        for one in ids:
+            by_concept[one] += 1
+            if len(ids) == 1 and "|" not in mention:
+                by_name[naive.spaced(mention)][one] += 1
+    return by_concept, by_name
+
+
 def plain_rows(naive, run, corpus):
     predictions = json.loads((run / "predictions_eval.json").read_text(encoding="utf-8"))["queries"]
     raw = {tuple(row[:2]): row[3] for row in concept_lines(corpus / "test")}
-    by_name, by_id = defaultdict(list), defaultdict(list)
+    by_name, by_id, rows = defaultdict(list), defaultdict(list), []
+    counts, counts_by_name = plain_counts(naive, corpus / "processed_traindev")
     for number, line in enumerate((corpus / "concepts.jsonl").read_text(encoding="utf-8").splitlines()):
         concept = json.loads(line)
+        rows.append(concept)
         for name in concept["names"]:
             by_name[naive.spaced(name)].append((number, set(concept["ids"])))
         for cui in concept["ids"]:
             by_id[cui].append(number)
 
-    def n_concepts(candidate):
+    def concepts_of(candidate):
         ids = candidate["cui"].split("|")
         listing = [row for row in by_name[naive.spaced(candidate["name"])] if row[1] & set(ids)]
         found = {number for number, _ in listing}
         for cui in ids:
             if not any(cui in row for _, row in listing):
                 found.update(by_id[cui] or [cui])
-        return len(found)
+        return [rows[row] if isinstance(row, int) else {"ids": [row], "preferred_name": None} for row in found]
+
+    def best(candidate):
+        found = concepts_of(candidate)
+        first = naive.first_concept(candidate["name"], found, counts, counts_by_name)
+        return set(candidate["cui"].split("|")), len(found), first
 
     return [
         {
@@ -107,10 +127,7 @@ def plain_rows(naive, run, corpus):
             "cui": fields[4],
             "raw": raw[query["pmid"], f"{query['start']}|{query['end']}"],
             "found": [
-                [
-                    (set(c["cui"].split("|")), n_concepts(c) if place == 0 else None)
-                    for place, c in enumerate(part["candidates"])
-                ]
+                [best(part["candidates"][0]), *((set(c["cui"].split("|")),) for c in part["candidates"][1:])]
                 for part in query["mentions"]
             ],
         }

@@ -139,7 +139,7 @@ def test_a_mention_with_fewer_candidates_is_refused(world):
         made.outcomes(predictions=[short, *made.predictions[1:]])
 
 
-@pytest.mark.parametrize("part", ["ranks", "in_topk", "in_dictionary", "strict", "refined"])
+@pytest.mark.parametrize("part", ["ranks", "in_topk", "in_dictionary", "strict", "strict_unresolved", "refined"])
 def test_outcomes_of_fewer_queries_are_refused(world, part):
     outcomes = world(0).outcomes()
     with pytest.raises(ValueError, match=part):
@@ -165,11 +165,12 @@ def test_no_queries_are_no_outcomes(world):
         ("in_topk", False, "a hit is in the top K"),
         ("in_dictionary", False, "what is found is in the dictionary"),
         ("strict", True, "a strict hit is a lenient one"),
+        ("strict_unresolved", True, "a name of one concept is resolved to it"),
     ],
 )
 def test_outcomes_that_contradict_each_other_are_refused(world, part, value, rule):
     outcomes = world(0).outcomes()
-    place = np.flatnonzero(outcomes.ranks == (0 if part == "strict" else 1))[0]
+    place = np.flatnonzero(outcomes.ranks == (0 if part.startswith("strict") else 1))[0]
     changed = getattr(outcomes, part).copy()
     changed[place] = value
     with pytest.raises(ValueError, match=rule):

@@ -5,7 +5,7 @@ import pytest
 from biosyn.errors import InputError
 from biosyn.evaluation.accuracy import accuracy_at_k
 from biosyn.evaluation.predictions import predictions_file_json, read_predictions
-from biosyn.records import Candidate, MentionPrediction, Query, QueryPrediction
+from biosyn.records import Candidate, MentionPrediction, Query, QueryPrediction, ResolvedConcept
 
 
 def found(mention, *cuis):
@@ -107,3 +107,31 @@ def test_what_is_no_json_is_refused(tmp_path, text):
 def test_a_missing_file_is_named(tmp_path):
     with pytest.raises(InputError, match=r"none.json: cannot be read: No such file"):
         read_predictions(tmp_path / "none.json")
+
+
+# -- the concept that the best name is resolved to
+
+ATAXIA = ResolvedConcept("D1", "MESH:D1", "Ataxia", ("OMIM:208900",), "annotated 57 times", ("D1", "208900"))
+OTHER = ResolvedConcept("D2", "MESH:D2", None, (), "never annotated", ("D2",))
+
+
+def test_the_first_concept_is_written_after_the_known_keys_and_read():
+    (mention,) = PREDICTIONS[0].mentions
+    resolved = [PREDICTIONS[0]._replace(mentions=(mention._replace(concepts=(ATAXIA, OTHER)),))]
+    content = json.loads(json.dumps(predictions_file_json(resolved, accuracy_at_k(resolved, 2))))
+    (row,) = content["queries"][0]["mentions"]
+    assert list(row) == ["mention", "golden_cui", "candidates", "concept"]
+    assert row["concept"]["curie"] == "MESH:D1"
+
+
+def test_it_is_read_again_and_older_files_have_none(written):
+    concept = {**ATAXIA._asdict()}
+    (read, other) = read_predictions(written(lambda content: of_first_mention(content, concept=concept)))
+    assert read.mentions[0].concepts == (ATAXIA,)
+    assert other.mentions[0].concepts == ()
+
+
+@pytest.mark.parametrize("concept", [{}, [], None, {"id": "D1"}, {**ATAXIA._asdict(), "ids": None}])
+def test_a_damaged_concept_is_refused(written, concept):
+    with pytest.raises(InputError, match="is not a predictions_eval.json of ours"):
+        read_predictions(written(lambda content: of_first_mention(content, concept=concept)))

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from itertools import permutations
 
 import numpy as np
@@ -8,6 +9,7 @@ from hypothesis import strategies as st
 from biosyn.evaluation.reliability import (
     answer_measures,
     area_under_risk,
+    confidence_json,
     expected_calibration_error,
     reliability_table,
     risk_coverage,
@@ -108,3 +110,25 @@ def test_answers_equal_a_naive_computation(rows):
         counted = found.values[found.members]
         assert len(counted) == len(expected[name])
         assert counted.sum() == sum(expected[name])
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_a_probability_of_the_concept_is_held_against_the_concept(naive, world, seed):
+    made = world(seed)
+    outcomes, rows = made.outcomes(), made.as_plain_rows()
+    predictions = [
+        found._replace(mentions=tuple(m._replace(probability=0.75) for m in found.mentions))
+        for found in made.resolved()
+    ]
+    right = [
+        bool((candidates[0][0] & candidates[0][2]) & naive.ids_of(row["cui"]))
+        for row in rows
+        for candidates in row["found"]
+    ]
+    found = confidence_json(predictions, outcomes, of="concept")
+    assert found["of"] == "concept"
+    assert found["reliability"][0]["right"] == pytest.approx(sum(right) / len(right))
+    assert found["risk_coverage"][-1]["risk"] == pytest.approx(1 - sum(map(naive.strict, rows)) / len(rows))
+    by_name = confidence_json(predictions, outcomes, of="name")
+    assert by_name["of"] == confidence_json(predictions, replace(outcomes, strict=None), of="concept")["of"] == "name"
+    assert by_name["risk_coverage"][-1]["risk"] == pytest.approx(1 - (outcomes.ranks == 1).mean())

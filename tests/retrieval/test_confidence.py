@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from biosyn.records import Candidate
-from biosyn.retrieval.confidence import Calibration, Features, features_of, is_unsure, sigmoid
+from biosyn.retrieval.confidence import OF_CONCEPT, OF_NAME, Calibration, Features, features_of, is_unsure, sigmoid
 
 
 def candidates(*rows):
@@ -91,3 +91,12 @@ def test_the_sigmoid_is_a_probability_and_its_mirror_image_the_complement(value)
 def test_without_a_probability_nothing_reaches_a_threshold():
     assert is_unsure(None, 0.0)
     assert not is_unsure(None, None)
+
+
+def test_a_calibration_of_an_earlier_version_is_one_of_names():
+    written = Calibration(0.5, Features(0.1, 0.2, 0.3, 0.4), {"ece": 0.1}, OF_CONCEPT).to_json()
+    assert Calibration.from_json(written).of == OF_CONCEPT
+    older = {key: value for key, value in written.items() if key != "of"}
+    assert Calibration.from_json(older).of == OF_NAME
+    with pytest.raises(ValueError, match="of is 'x'"):
+        Calibration.from_json({**written, "of": "x"})

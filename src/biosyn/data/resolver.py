@@ -1,17 +1,20 @@
 """Which of its concepts a name stands for, and which of its ids a concept is given by.
 
-The concepts of a name are ordered by, in this order:
+The concepts c of a name are ordered by, in this order:
 
-1. how often the concept was annotated in training, under any name: the sum over its ids;
+1. how often the name is expected to be annotated with c: ``n(name, c) + 10 * n(c) / sum of n(c')``, where n counts the
+   annotated mentions in training: of this very name with c, and of any name with c or with another concept c' of the
+   name. So the concept's frequency decides, until the name has been annotated otherwise about ten times;
 2. whether the name is the concept's preferred one, both cleaned;
 3. the vocabulary of its id: MeSH descriptors, MeSH supplements, OMIM, or the order of ``vocabularies.json``;
 4. the text of its id, so that the order is the same on any machine.
 
-Without counts (a published checkpoint, pretrain.py alone) the first rule decides nothing. The order was chosen on dev
-sets, docs/evaluation.md has the figures of each one that was tried.
+Without counts (a published checkpoint, pretrain.py alone) the first rule decides nothing. The first rule is a mean with
+a Dirichlet prior, of the weight 10; it was chosen on dev, docs/evaluation.md has the figures of every rule that was
+tried.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, NamedTuple
@@ -23,6 +26,7 @@ from biosyn.records import Name, ResolvedConcept
 from biosyn.text.preprocess import TextPreprocess
 
 ONLY_CONCEPT = "only concept"
+PRIOR = 10  # mentions of a name that outweigh how often its concepts are annotated under all names
 
 
 class _Evidence(NamedTuple):
@@ -30,7 +34,9 @@ class _Evidence(NamedTuple):
 
     concept: Concept
     cui: str  # the id that it is given by
-    annotated: int
+    in_name: int  # mentions of this name that were annotated with it
+    annotated: int  # mentions of any name
+    expected: int  # the first rule's figure times the sum of n(c'), a whole number, so that equal ones are equal
     preferred: bool
 
 
@@ -72,21 +78,28 @@ class Resolver:
 
     def ranked(self, name: Name) -> dict[Concept, ResolvedConcept]:
         """Return the result of `resolve`, each with the row of the ontology that it is."""
-        found = sorted((self._evidence(concept, name) for concept in self.concepts.concepts_of(name)), key=self._key)
+        found = sorted(self._evidence(name), key=self._key)
         return {one.concept: self._resolved(one, self._reason(found, place)) for place, one in enumerate(found)}
 
-    def _evidence(self, concept: Concept, name: Name) -> _Evidence:
-        counts = {} if self.annotations is None else self.annotations.concepts
-        annotated = sum(counts.get(cui, 0) for cui in dict.fromkeys(concept.ids))
-        preferred = concept.preferred_name is not None and self._clean(concept.preferred_name) == self._clean(name.name)
-        return _Evidence(concept, self.by_preference(concept.ids)[0], annotated, preferred)
+    def _evidence(self, name: Name) -> Iterator[_Evidence]:
+        concepts, known, cleaned = (
+            self.concepts.concepts_of(name),
+            self.annotations or Annotations(),
+            self._clean(name.name),
+        )
+        in_name = [_sum(known.names.get(cleaned, {}), concept) for concept in concepts]
+        annotated = [_sum(known.concepts, concept) for concept in concepts]
+        for concept, own, of_any in zip(concepts, in_name, annotated, strict=True):
+            expected = own * sum(annotated) + PRIOR * of_any
+            preferred = concept.preferred_name is not None and self._clean(concept.preferred_name) == cleaned
+            yield _Evidence(concept, self.by_preference(concept.ids)[0], own, of_any, expected, preferred)
 
     def by_preference(self, ids: Iterable[str]) -> tuple[str, ...]:
         """Return the distinct ids, those of the preferred vocabulary first, else in their own order."""
         return tuple(sorted(dict.fromkeys(ids), key=self._preference))
 
     def _key(self, found: _Evidence) -> tuple[Any, ...]:
-        return (-found.annotated, not found.preferred, self._preference(found.cui), found.cui, found.concept.ids)
+        return (-found.expected, not found.preferred, self._preference(found.cui), found.cui, found.concept.ids)
 
     def _preference(self, cui: str) -> int:
         return preference(cui, self.vocabularies)
@@ -96,8 +109,9 @@ class Resolver:
             return ONLY_CONCEPT
         is_last = place == len(ranked) - 1
         found, other = ranked[place], ranked[place - 1 if is_last else place + 1]
-        if found.annotated != other.annotated:
-            return annotated(found.annotated)
+        if found.expected != other.expected:
+            by_concept = (found.annotated - other.annotated) * (found.expected - other.expected) > 0
+            return times(found.annotated) if by_concept else f"{times(found.in_name)} by this name"
         if found.preferred != other.preferred:
             return "preferred name" if found.preferred else "synonym"
         if self._preference(found.cui) != self._preference(other.cui):
@@ -110,21 +124,26 @@ class Resolver:
         return names if len(set(names)) > 1 else [f"{row.name} {row.part}" for row in rows if row is not None]
 
     def _resolved(self, found: _Evidence, reason: str) -> ResolvedConcept:
-        first, *others = (curie(cui, self.vocabularies) for cui in self.by_preference(found.concept.ids))
+        ids = self.by_preference(found.concept.ids)
+        first, *others = (curie(cui, self.vocabularies) for cui in ids)
         alternatives = tuple(cui for cui in dict.fromkeys(others) if cui != first)
-        return ResolvedConcept(found.cui, first, found.concept.preferred_name, alternatives, reason)
+        return ResolvedConcept(found.cui, first, found.concept.preferred_name, alternatives, reason, ids)
 
     @cached_property
     def _clean(self) -> Callable[[str], str]:
         return TextPreprocess().run
 
 
-def annotated(times: int) -> str:
+def _sum(counts: Mapping[str, int], concept: Concept) -> int:
+    return sum(counts.get(cui, 0) for cui in dict.fromkeys(concept.ids))
+
+
+def times(count: int) -> str:
     """Return the words for a count.
 
     Examples
     --------
-    >>> annotated(57), annotated(2), annotated(0)
+    >>> times(57), times(2), times(0)
     ('annotated 57 times', 'annotated twice', 'never annotated')
     """
-    return {0: "never annotated", 1: "annotated once", 2: "annotated twice"}.get(times, f"annotated {times} times")
+    return {0: "never annotated", 1: "annotated once", 2: "annotated twice"}.get(count, f"annotated {count} times")

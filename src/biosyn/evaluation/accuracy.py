@@ -1,4 +1,4 @@
-"""When a query is right: the published, lenient rule and Acc@k; the strict rule; the queries that refined keeps."""
+"""When a query is right: the published, lenient rule and Acc@k; the strict rules; the queries that refined keeps."""
 
 from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
@@ -81,11 +81,36 @@ def found_at_all(predictions: Sequence[QueryPrediction]) -> NDArray[np.bool_]:
     )
 
 
-# -- strict: all gold ids, and each best name belongs to one concept
+# -- strict: all gold ids, and each best name stands for one concept
 
 
-def strict_hits(predictions: Sequence[QueryPrediction], n_concepts: Sequence[Sequence[int]]) -> NDArray[np.bool_]:
-    """Return for each of Q queries whether it is right by the strict protocol, shape (Q,).
+def strict_hits(predictions: Sequence[QueryPrediction]) -> NDArray[np.bool_]:
+    """Return for each of Q queries whether the concepts that its best names are resolved to are right, shape (Q,)."""
+    return np.array(
+        [
+            is_strict_hit(gold_ids(found.query.cui), list(map(resolved_ids, found.mentions)), [1] * len(found.mentions))
+            for found in predictions
+        ],
+        dtype=np.bool_,
+    )
+
+
+def resolved_ids(mention: MentionPrediction) -> frozenset[str]:
+    """Return the ids of the best name that are of the concept it is resolved to; all if it is not resolved.
+
+    The concept's other ids do not count: a strict hit is a lenient one.
+    """
+    ids = best_ids(mention)
+    return ids.intersection(mention.concepts[0].ids) if mention.concepts else ids
+
+
+def best_ids(mention: MentionPrediction) -> frozenset[str]:
+    """Return the ids of the best name."""
+    return name_ids(mention.candidates[0].cui)
+
+
+def unresolved_hits(predictions: Sequence[QueryPrediction], n_concepts: Sequence[Sequence[int]]) -> NDArray[np.bool_]:
+    """Return for each of Q queries whether it is right if a name of several concepts is always wrong, shape (Q,).
 
     Parameters
     ----------
@@ -94,7 +119,7 @@ def strict_hits(predictions: Sequence[QueryPrediction], n_concepts: Sequence[Seq
     """
     return np.array(
         [
-            is_strict_hit(gold_ids(found.query.cui), [name_ids(m.candidates[0].cui) for m in found.mentions], counts)
+            is_strict_hit(gold_ids(found.query.cui), list(map(best_ids, found.mentions)), counts)
             for found, counts in zip(predictions, n_concepts, strict=True)
         ],
         dtype=np.bool_,

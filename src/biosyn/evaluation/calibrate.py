@@ -8,18 +8,22 @@ from typing import Any, NamedTuple
 
 from biosyn.checkpoint.folder import record_calibration, rewritten_files
 from biosyn.checkpoint.manifest import describe_data, load_manifest
-from biosyn.concept_ids import shares_any
+from biosyn.data.concepts import CONCEPTS_FILE, ConceptTable
 from biosyn.data.queries import QueryDataset
+from biosyn.data.resolver import Resolver
+from biosyn.data.vocabularies import vocabularies_beside
 from biosyn.devices import resolve_device
 from biosyn.errors import InputError
+from biosyn.evaluation.accuracy import gold_ids, resolved_ids
 from biosyn.evaluation.hidden import Hidden, embed_searched, open_hidden
+from biosyn.evaluation.references import resolved
 from biosyn.evaluation.reliability import area_under_risk, expected_calibration_error, reliability_table
 from biosyn.linking.loading import open_model
 from biosyn.model.embedded_dictionary import open_dictionary
 from biosyn.model.linker import predict
 from biosyn.places import Inputs
 from biosyn.records import QueryPrediction
-from biosyn.retrieval.confidence import DEPTH, Calibration, Features, features_of, sigmoid
+from biosyn.retrieval.confidence import DEPTH, OF_CONCEPT, OF_NAME, Calibration, Features, features_of, sigmoid
 from biosyn.settings.verbs import CalibrateConfig
 
 logger = logging.getLogger(__name__)
@@ -55,10 +59,15 @@ def calibrate(config: CalibrateConfig) -> dict[str, Any]:
         show_progress=config.show_progress,
     )
     topk = min(DEPTH, len(searched.dictionary))
-    samples = samples_of(predict(biosyn, queries, searched.dictionary, names, topk=topk))
+    predictions = predict(biosyn, queries, searched.dictionary, names, topk=topk, exact_first=True)  # as linking does
+    has_concepts = dictionary.path.with_name(CONCEPTS_FILE).exists()
+    if has_concepts:
+        table, vocabularies = ConceptTable.beside(dictionary.path), vocabularies_beside(searched.dictionary)
+        predictions = resolved(predictions, Resolver(table, vocabularies, biosyn.annotations))
+    samples = samples_of(predictions)
     reliability = reliability_json(samples, cross_validated(samples, seed=config.seed))
     fitted_on = {**_describe(config, searched, len(queries)), "ece": reliability["ece"]}
-    calibration = replace(fit(samples), fitted_on=fitted_on)
+    calibration = replace(fit(samples), fitted_on=fitted_on, of=OF_CONCEPT if has_concepts else OF_NAME)
     inputs.require_unchanged()  # the hashes are those of what was measured
     record_calibration(config.model_name_or_path, config.score_mode, calibration)
     logger.info("recorded for the %s score in the checkpoint's manifest and model card", config.score_mode)
@@ -66,12 +75,15 @@ def calibrate(config: CalibrateConfig) -> dict[str, Any]:
 
 
 def samples_of(predictions: Sequence[QueryPrediction]) -> list[Sample]:
-    """Return a sample for each mention; each part of a composite query is a mention."""
+    """Return a sample for each mention; each part of a composite query is a mention.
+
+    It is right if the concept that the best name is resolved to has a gold id; not resolved, if the name has one.
+    """
     return [
         Sample(
             found.query.pmid,
             features_of(mention.mention, mention.candidates),
-            shares_any(found.query.cui, mention.candidates[0].cui),
+            not resolved_ids(mention).isdisjoint(gold_ids(found.query.cui)),
         )
         for found in predictions
         for mention in found.mentions

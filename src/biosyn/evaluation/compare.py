@@ -2,7 +2,7 @@
 
 import logging
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from math import comb
 from pathlib import Path
 from statistics import fmean, stdev
@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from biosyn.errors import InputError
-from biosyn.evaluation.accuracy import hits_at, query_ranks
+from biosyn.evaluation.accuracy import hits_at, query_ranks, strict_hits
 from biosyn.evaluation.intervals import (
     LEVEL,
     RESAMPLES,
@@ -23,7 +23,7 @@ from biosyn.evaluation.intervals import (
     sampling_units,
 )
 from biosyn.evaluation.predictions import read_predictions
-from biosyn.records import QueryPrediction
+from biosyn.records import MentionPrediction, QueryPrediction
 
 logger = logging.getLogger(__name__)
 
@@ -54,9 +54,19 @@ def compare(a: Sequence[str | Path], b: Sequence[str | Path]) -> dict[str, Any]:
         "interval": interval_json(documents),
     }
     for k in sorted({1, min(5, topk)}):
-        result[f"acc{k}"] = _compare_at(k, _hits(side_a, k), _hits(side_b, k), sampling_units(documents))
+        result[f"acc{k}"] = _compare_at(f"acc@{k}", _hits(side_a, k), _hits(side_b, k), sampling_units(documents))
+    resolved = all(mention.concepts for run in runs.values() for found in run for mention in found.mentions)
+    if resolved:
+        hits = [np.stack([strict_hits(run) for run in side]).astype(np.float64) for side in (side_a, side_b)]
+        result["strict_acc1"] = _compare_at("strict acc@1", *hits, sampling_units(documents))
+    else:
+        logger.info("strict acc@1: not every run has resolved concepts: run eval.py with concepts.jsonl again")
     if len(a) == len(b) == 1:
-        result.update(changes(side_a[0], side_b[0]))
+        right = [hits_at(query_ranks(run), 1) for run in (side_a[0], side_b[0])]
+        result.update(changes(side_a[0], side_b[0], *right))
+        if resolved:
+            right = [strict_hits(run) for run in (side_a[0], side_b[0])]
+            result["strict_acc1"].update(changes(side_a[0], side_b[0], *right, answer=_concept))
     return result
 
 
@@ -75,13 +85,35 @@ def require_same_queries(a: Predictions, b: Predictions, *, names: tuple[str, st
         raise InputError(f"{len(a)} queries in {names[0]}, but {len(b)} in {names[1]}: evaluate both on the same set")
 
 
-def changes(a: Predictions, b: Predictions) -> dict[str, list[dict[str, Any]]]:
-    """Return the queries that only B has right at 1, as ``fixed``, and those that only A has, as ``broken``."""
-    right_a, right_b = hits_at(query_ranks(a), 1), hits_at(query_ranks(b), 1)
+def _name(mention: MentionPrediction) -> str:
+    return mention.candidates[0].name
+
+
+def _concept(mention: MentionPrediction) -> str:
+    return mention.concepts[0].curie
+
+
+def changes(
+    a: Predictions,
+    b: Predictions,
+    right_a: NDArray[np.bool_],
+    right_b: NDArray[np.bool_],
+    *,
+    answer: Callable[[MentionPrediction], str] = _name,
+) -> dict[str, list[dict[str, Any]]]:
+    """Return the queries that only B has right, as ``fixed``, and those that only A has, as ``broken``.
+
+    Parameters
+    ----------
+    right_a, right_b
+        Whether each of Q queries is right, shape (Q,).
+    answer
+        What is listed of each part of a query.
+    """
     pairs = list(zip(a, b, right_a.tolist(), right_b.tolist(), strict=True))
     return {
-        "fixed": [_change(one, other) for one, other, was, is_now in pairs if is_now and not was],
-        "broken": [_change(one, other) for one, other, was, is_now in pairs if was and not is_now],
+        "fixed": [_change(one, other, answer) for one, other, was, is_now in pairs if is_now and not was],
+        "broken": [_change(one, other, answer) for one, other, was, is_now in pairs if was and not is_now],
     }
 
 
@@ -177,27 +209,27 @@ def welch_test(a: Sequence[float], b: Sequence[float]) -> dict[str, float] | Non
     }
 
 
-def _compare_at(k: int, a: NDArray[np.float64], b: NDArray[np.float64], units: NDArray[np.int64]) -> dict[str, Any]:
-    """Return what there is to say of two systems at k; a (S, Q) and b (T, Q), a row a seed, are 1 where right."""
+def _compare_at(what: str, a: NDArray[np.float64], b: NDArray[np.float64], units: NDArray[np.int64]) -> dict[str, Any]:
+    """Return what there is to say of two systems; a (S, Q) and b (T, Q), a row a seed, are 1 where right."""
     found: dict[str, Any] = paired_difference(a.mean(axis=0), b.mean(axis=0), units)._asdict()
-    line = f"acc@{k}: A {found['a']:.4f}, B {found['b']:.4f}, difference {found['difference']:+.4f}"
+    line = f"{what}: A {found['a']:.4f}, B {found['b']:.4f}, difference {found['difference']:+.4f}"
     logger.info("%s (95 %%: %+.4f to %+.4f)", line, found["low"], found["high"])
     if len(a) == len(b) == 1:
         fixed, broken = int((b > a).sum()), int((a > b).sum())
         found["mcnemar"] = {"fixed": fixed, "broken": broken, "p": mcnemar_exact(fixed, broken)}
-        logger.info("acc@%d: %d fixed, %d broken, McNemar's exact p %.2g", k, fixed, broken, found["mcnemar"]["p"])
+        logger.info("%s: %d fixed, %d broken, McNemar's exact p %.2g", what, fixed, broken, found["mcnemar"]["p"])
     else:
-        found["seeds"] = _seeds(k, a.mean(axis=1).tolist(), b.mean(axis=1).tolist())
+        found["seeds"] = _seeds(what, a.mean(axis=1).tolist(), b.mean(axis=1).tolist())
     return found
 
 
-def _seeds(k: int, a: list[float], b: list[float]) -> dict[str, Any]:
+def _seeds(what: str, a: list[float], b: list[float]) -> dict[str, Any]:
     test = welch_test(a, b)
     if test is None:
-        logger.info("acc@%d: no test over seeds: it needs two a side that differ", k)
+        logger.info("%s: no test over seeds: it needs two a side that differ", what)
     else:
         sides = "A {mean_a:.4f} (sd {sd_a:.4f}), B {mean_b:.4f} (sd {sd_b:.4f})".format_map(test)
-        logger.info("acc@%d: over seeds %s, Welch's p %.2g", k, sides, test["p"])
+        logger.info("%s: over seeds %s, Welch's p %.2g", what, sides, test["p"])
     return {"a": a, "b": b, "welch": test}
 
 
@@ -205,9 +237,9 @@ def _hits(runs: Sequence[Predictions], k: int) -> NDArray[np.float64]:
     return np.stack([hits_at(query_ranks(run), k) for run in runs]).astype(np.float64)  # (seeds, Q)
 
 
-def _change(a: QueryPrediction, b: QueryPrediction) -> dict[str, Any]:
+def _change(a: QueryPrediction, b: QueryPrediction, answer: Callable[[MentionPrediction], str]) -> dict[str, Any]:
     query = a.query
-    best = {side: [m.candidates[0].name for m in found.mentions] for side, found in (("a", a), ("b", b))}
+    best = {side: list(map(answer, found.mentions)) for side, found in (("a", a), ("b", b))}
     return {"mention": query.mention, "cui": query.cui, "pmid": query.pmid, "start": query.start, **best}
 
 

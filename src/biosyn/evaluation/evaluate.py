@@ -9,18 +9,21 @@ from biosyn.checkpoint.folder import record_figures, rewritten_files
 from biosyn.checkpoint.manifest import describe_data, describe_model, load_manifest
 from biosyn.data.dictionary import require_names
 from biosyn.data.queries import QueryDataset
+from biosyn.data.resolver import Resolver
+from biosyn.data.vocabularies import vocabularies_beside
 from biosyn.devices import resolve_device
 from biosyn.distributed.ranks import is_first
 from biosyn.evaluation.accuracy import accuracy_at_k
 from biosyn.evaluation.hidden import Hidden, embed_searched, open_hidden
 from biosyn.evaluation.outcomes import Outcomes, metrics_json, metrics_table
 from biosyn.evaluation.predictions import PREDICTIONS_FILE, predictions_file_json
-from biosyn.evaluation.references import outcomes_of, read_references
+from biosyn.evaluation.references import outcomes_of, read_references, resolved
 from biosyn.evaluation.reliability import confidence_json
 from biosyn.evaluation.report.charts import require_matplotlib
 from biosyn.evaluation.report.page import REPORT_FILE, Subject, read_train_log, write_report
 from biosyn.files import require_writable, write_json
 from biosyn.linking.loading import open_model
+from biosyn.model.biosyn import BioSyn
 from biosyn.model.embedded_dictionary import open_dictionary
 from biosyn.model.linker import predict
 from biosyn.places import Inputs
@@ -69,11 +72,14 @@ def evaluate(config: EvalConfig) -> dict[str, Any]:
     if not is_first():  # every rank has found the same
         return {}
     inputs.require_unchanged()  # the manifest would have the hash of other files than these figures
+    if references.concepts is not None:
+        vocabularies = vocabularies_beside(references.dictionary)
+        predictions = resolved(predictions, Resolver(references.concepts, vocabularies, biosyn.annotations))
     accuracy = accuracy_at_k(predictions, config.topk)
     for k in sorted({1, min(5, config.topk)}):
         logger.info("acc@%d=%s", k, accuracy[f"acc{k}"])
     outcomes = outcomes_of(predictions, references, topk=config.topk)
-    metrics = _write_metrics(config, predictions, outcomes, searched, output_dir / METRICS_FILE)
+    metrics = _write_metrics(config, biosyn, predictions, outcomes, searched)
     if config.report:
         subject = _subject(config, metrics)
         write_report(
@@ -101,13 +107,13 @@ def _require_places(config: EvalConfig, output_dir: Path) -> Inputs:
 
 def _write_metrics(
     config: EvalConfig,
+    biosyn: BioSyn,
     predictions: Sequence[QueryPrediction],
     outcomes: Outcomes,
     searched: Hidden,
-    path: Path,
 ) -> dict[str, Any]:
     """Write all figures to ``metrics.json``, log them as a table, and return the content of the file."""
-    figures = outcomes.figures()
+    path, figures = Path(config.output_dir) / METRICS_FILE, outcomes.figures()
     settings = {
         "score_mode": config.score_mode,
         "names": len(searched.dictionary),
@@ -116,8 +122,8 @@ def _write_metrics(
     order = {"exact_first": True} if config.exact_first else {}
     hidden = {"hidden_concepts": searched.concepts, "seed": config.seed} if searched.concepts else {}
     metrics = {**settings, **order, **hidden, **metrics_json(outcomes, figures)}
-    if predictions[0].mentions[0].probability is not None:
-        metrics["confidence"] = confidence_json(predictions, outcomes, threshold=config.threshold)
+    if (calibration := biosyn.calibrations.get(config.score_mode)) is not None:
+        metrics["confidence"] = confidence_json(predictions, outcomes, of=calibration.of, threshold=config.threshold)
     write_json(path, metrics)
     for line in metrics_table(outcomes, figures):
         logger.info("%s", line)

@@ -32,7 +32,10 @@ class Outcomes:
     in_topk, in_dictionary
         Whether a gold id is among the ids of any candidate, and of any name in the dictionary; bool, (Q,).
     strict
-        Whether the best names are right by the strict protocol, bool, (Q,); None if that cannot be known.
+        Whether the concepts of the best names are right by the strict protocol, bool, (Q,); None if that cannot be
+        known.
+    strict_unresolved
+        The same where a name of several concepts is always wrong; None together with ``strict``.
     refined
         Whether the refined protocol keeps the query, bool, (Q,); None without training queries.
     slices
@@ -44,7 +47,8 @@ class Outcomes:
     ------
     ValueError
         If there is no query, the parts differ in the number of queries, or they contradict each other: a rank above K,
-        a hit outside the top K, one outside the dictionary, or a strict hit that is not a lenient one.
+        a hit outside the top K, one outside the dictionary, a strict hit that is not a lenient one, or one without
+        resolving that is none with it.
     """
 
     documents: tuple[str, ...]
@@ -53,6 +57,7 @@ class Outcomes:
     in_topk: NDArray[np.bool_]
     in_dictionary: NDArray[np.bool_]
     strict: NDArray[np.bool_] | None = None
+    strict_unresolved: NDArray[np.bool_] | None = None
     refined: NDArray[np.bool_] | None = None
     slices: tuple[Slice, ...] = ()
     left_out: Mapping[str, str] = field(default_factory=dict)
@@ -60,7 +65,7 @@ class Outcomes:
     def __post_init__(self) -> None:
         if not self.documents:
             raise ValueError("no queries to evaluate")
-        for name in ("ranks", "in_topk", "in_dictionary", "strict", "refined"):
+        for name in ("ranks", "in_topk", "in_dictionary", "strict", "strict_unresolved", "refined"):
             part = getattr(self, name)
             if part is not None and part.shape != (len(self.documents),):
                 raise ValueError(f"{name}: {part.shape} for {len(self.documents)} queries")
@@ -73,6 +78,8 @@ class Outcomes:
         _require_order("what is found is in the dictionary", self.in_topk, self.in_dictionary)
         if self.strict is not None:
             _require_order("a strict hit is a lenient one", self.strict, self.ranks == 1)
+            if self.strict_unresolved is not None:
+                _require_order("a name of one concept is resolved to it", self.strict_unresolved, self.strict)
 
     def __len__(self) -> int:
         return len(self.documents)
@@ -88,8 +95,8 @@ class Outcomes:
         found: dict[FigureKey, Measure] = {}
         for name, values in self._lenient().items():
             found["protocols", "lenient", name] = Measure(values, everyone)
-        if self.strict is not None:
-            found["protocols", "strict", "acc1"] = Measure(self.strict.astype(np.float64), everyone)
+        for name, hits in self._strict().items():
+            found["protocols", name, "acc1"] = Measure(hits.astype(np.float64), everyone)
         if self.refined is not None:
             for name, values in self._lenient().items():
                 found["protocols", "refined", name] = Measure(values, self.refined)
@@ -115,9 +122,11 @@ class Outcomes:
 
     def _for_slices(self) -> dict[str, NDArray[np.float64]]:
         found = {f"acc{k}": hits_at(self.ranks, k).astype(np.float64) for k in sorted({1, min(5, self.topk)})}
-        if self.strict is not None:
-            found["strict_acc1"] = self.strict.astype(np.float64)
-        return found
+        return found | {f"{name}_acc1": hits.astype(np.float64) for name, hits in self._strict().items()}
+
+    def _strict(self) -> dict[str, NDArray[np.bool_]]:
+        found = {"strict": self.strict, "strict_unresolved": self.strict_unresolved}
+        return {name: hits for name, hits in found.items() if hits is not None}
 
 
 def _require_order(rule: str, smaller: NDArray[np.bool_], larger: NDArray[np.bool_]) -> None:

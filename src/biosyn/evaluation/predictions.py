@@ -10,7 +10,7 @@ from biosyn.errors import InputError
 from biosyn.evaluation.accuracy import accuracy_at_k
 from biosyn.model.answers import probability_json, scores_json
 from biosyn.pipes import regular_file
-from biosyn.records import Candidate, MentionPrediction, Query, QueryPrediction
+from biosyn.records import Candidate, MentionPrediction, Query, QueryPrediction, ResolvedConcept
 
 PREDICTIONS_FILE = "predictions_eval.json"
 
@@ -31,14 +31,22 @@ def _query_json(prediction: QueryPrediction) -> dict[str, Any]:
                 for c in mention.candidates
             ],
             **probability_json(mention.probability),
+            **({"concept": _concept_json(mention.concepts[0])} if mention.concepts else {}),
         }
         for mention in prediction.mentions
     ]
     return {"mentions": mentions, "pmid": query.pmid, "start": query.start, "end": query.end}
 
 
+def _concept_json(concept: ResolvedConcept) -> dict[str, Any]:
+    """Return the concept that the best name is resolved to."""
+    return concept._asdict()
+
+
 def read_predictions(path: str | Path) -> list[QueryPrediction]:
     """Read the file, or the one in a folder. A composite query's mention is its parts joined by ``|``; types are lost.
+
+    A mention has the one concept that its best name was resolved to; in older files, none.
 
     The accuracies in the file are computed again from its candidates. If they differ, a query was removed or added, and
     the file is refused.
@@ -65,12 +73,20 @@ def _topk(predictions: Sequence[QueryPrediction]) -> int:
 
 
 def _query(row: Mapping[str, Any]) -> QueryPrediction:
-    mentions = tuple(
-        MentionPrediction(part["mention"], tuple(map(_candidate, part["candidates"]))) for part in row["mentions"]
-    )
+    mentions = tuple(map(_mention, row["mentions"]))
     mention = "|".join(part.mention for part in mentions)
     span = {key: str(row[key]) for key in ("pmid", "start", "end")}
     return QueryPrediction(Query(mention, row["mentions"][0]["golden_cui"], **span), mentions)
+
+
+def _mention(row: Mapping[str, Any]) -> MentionPrediction:
+    concepts = (_concept(row["concept"]),) if "concept" in row else ()
+    return MentionPrediction(row["mention"], tuple(map(_candidate, row["candidates"])), concepts=concepts)
+
+
+def _concept(row: Mapping[str, Any]) -> ResolvedConcept:
+    lists = {key: tuple(map(str, row[key])) for key in ("alternative_ids", "ids")}
+    return ResolvedConcept(**{**row, **lists})
 
 
 def _candidate(row: Mapping[str, Any]) -> Candidate:

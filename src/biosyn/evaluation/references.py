@@ -1,6 +1,7 @@
 """References: what predictions are compared with, read from files, and the outcomes of the comparison."""
 
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -11,8 +12,16 @@ from biosyn.concept_ids import name_ids
 from biosyn.data.concepts import CONCEPTS_FILE, ConceptTable
 from biosyn.data.dictionary import DictionaryDataset
 from biosyn.data.queries import read_queries
+from biosyn.data.resolver import Resolver
 from biosyn.errors import InputError
-from biosyn.evaluation.accuracy import found_at_all, gold_ids, query_ranks, refined_members, strict_hits
+from biosyn.evaluation.accuracy import (
+    found_at_all,
+    gold_ids,
+    query_ranks,
+    refined_members,
+    strict_hits,
+    unresolved_hits,
+)
 from biosyn.evaluation.outcomes import Outcomes
 from biosyn.evaluation.slices import (
     Slice,
@@ -23,7 +32,7 @@ from biosyn.evaluation.slices import (
     by_mention_seen,
     by_tokens,
 )
-from biosyn.records import Name, Query, QueryPrediction, split_mention
+from biosyn.records import MentionPrediction, Name, Query, QueryPrediction, split_mention
 
 PROCESSED = "processed_"
 
@@ -65,6 +74,11 @@ def read_references(
 def outcomes_of(predictions: Sequence[QueryPrediction], references: References, *, topk: int) -> Outcomes:
     """Return the outcome of each query, and the reasons why some figures are left out.
 
+    Parameters
+    ----------
+    predictions
+        With the concepts of the best names, see `resolved`.
+
     Raises
     ------
     ValueError
@@ -72,7 +86,9 @@ def outcomes_of(predictions: Sequence[QueryPrediction], references: References, 
     """
     queries, train = references.queries, references.train
     require_complete(predictions, queries, topk=topk)
-    counts = None if references.concepts is None else _concepts_of_best(predictions, references.concepts)
+    counts = (
+        None if references.concepts is None else [[len(m.concepts) for m in found.mentions] for found in predictions]
+    )
     refined = None if train is None else refined_members(queries, train)
     return Outcomes(
         documents=tuple(query.pmid for query in queries),
@@ -80,11 +96,23 @@ def outcomes_of(predictions: Sequence[QueryPrediction], references: References, 
         ranks=query_ranks(predictions),
         in_topk=found_at_all(predictions),
         in_dictionary=_in_dictionary(queries, references.dictionary),
-        strict=None if counts is None else strict_hits(predictions, counts),
+        strict=None if counts is None else strict_hits(predictions),
+        strict_unresolved=None if counts is None else unresolved_hits(predictions, counts),
         refined=refined if refined is not None and refined.any() else None,
         slices=_slices(references, counts),
         left_out=_left_out(references, refined),
     )
+
+
+def resolved(predictions: Sequence[QueryPrediction], resolver: Resolver) -> list[QueryPrediction]:
+    """Return the predictions with the concepts of the best names, in the resolver's order."""
+    resolve = cache(resolver.resolve)
+
+    def with_concepts(mention: MentionPrediction) -> MentionPrediction:
+        best = mention.candidates[0]
+        return mention._replace(concepts=resolve(Name(best.name, best.cui)))
+
+    return [found._replace(mentions=tuple(map(with_concepts, found.mentions))) for found in predictions]
 
 
 def _slices(references: References, counts: list[list[int]] | None) -> tuple[Slice, ...]:
@@ -150,12 +178,3 @@ def raw_mentions(queries: Sequence[Query], data_dir: str | Path) -> list[str] | 
 
 def _span(query: Query) -> tuple[str, str, str]:
     return query.pmid, query.start, query.end
-
-
-def _concepts_of_best(predictions: Sequence[QueryPrediction], concepts: ConceptTable) -> list[list[int]]:
-    """Return for each part of each query the number of concepts that its best name belongs to."""
-    best = [[mention.candidates[0] for mention in found.mentions] for found in predictions]
-    counts = {(name.name, name.cui): 0 for names in best for name in names}
-    for key in counts:
-        counts[key] = len(concepts.concepts_of(Name(*key)))
-    return [[counts[name.name, name.cui] for name in names] for names in best]

@@ -6,24 +6,25 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from biosyn.concept_ids import shares_any
-from biosyn.evaluation.accuracy import hits_at
+from biosyn.evaluation.accuracy import best_ids, gold_ids, hits_at, resolved_ids
 from biosyn.evaluation.intervals import Measure, figures_of
 from biosyn.evaluation.outcomes import Outcomes
 from biosyn.records import MentionPrediction, QueryPrediction
+from biosyn.retrieval.confidence import OF_CONCEPT, OF_NAME
 
 BINS = 10
 POINTS = 100  # of the risk-coverage curve in metrics.json
 
 
 def confidence_json(
-    predictions: Sequence[QueryPrediction], outcomes: Outcomes, *, threshold: float | None = None
+    predictions: Sequence[QueryPrediction], outcomes: Outcomes, *, of: str = OF_NAME, threshold: float | None = None
 ) -> dict[str, Any]:
     """Return the content of ``confidence`` in ``metrics.json``; ``answers`` only with a threshold.
 
-    A mention is right if its best name shares an id with the query's gold ids. A query is right if Acc@1 counts it, and
-    NIL if none of its gold ids has a name in the dictionary; its confidence is the lowest probability of its mentions,
-    as all of them must be right.
+    A mention is right if the concept of its best name has a gold id of the query, and a query by the strict protocol;
+    for a probability of the name (`Calibration.of`), and without ``concepts.jsonl``, a mention is right if its best
+    name has a gold id, and a query if Acc@1 counts it. A query is NIL if none of its gold ids has a name in the
+    dictionary; its confidence is the lowest probability of its mentions, as all of them must be right.
 
     Raises
     ------
@@ -32,9 +33,11 @@ def confidence_json(
     """
     mentions = [(mention, found.query) for found in predictions for mention in found.mentions]
     probabilities = [_probability(mention) for mention, _ in mentions]
-    table = reliability_table(probabilities, [shares_any(q.cui, m.candidates[0].cui) for m, q in mentions])
+    strict = outcomes.strict if of == OF_CONCEPT else None
+    ids_of = best_ids if strict is None else resolved_ids
+    table = reliability_table(probabilities, [not ids_of(m).isdisjoint(gold_ids(q.cui)) for m, q in mentions])
     confidences = np.array([min(map(_probability, found.mentions)) for found in predictions])  # (Q,)
-    right, is_nil = hits_at(outcomes.ranks, 1), ~outcomes.in_dictionary
+    right, is_nil = hits_at(outcomes.ranks, 1) if strict is None else strict, ~outcomes.in_dictionary
     result: dict[str, Any] = {
         "mentions": len(mentions),
         "ece": expected_calibration_error(table),
@@ -43,6 +46,7 @@ def confidence_json(
         "nil": int(is_nil.sum()),
         "aurc": area_under_risk(confidences, right),
         "risk_coverage": [point._asdict() for point in _thinned(risk_coverage(confidences, right))],
+        "of": OF_NAME if strict is None else OF_CONCEPT,
     }
     if threshold is not None:
         measures = answer_measures(confidences >= threshold, right, is_nil)

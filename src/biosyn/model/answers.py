@@ -20,7 +20,7 @@ def answer_json(prediction: MentionPrediction) -> dict[str, Any]:
     """Return the candidates as ``predictions``, the ``concept`` of the best, and ``probability`` if known."""
     return {
         "predictions": predictions_json(prediction),
-        "concept": concept_json(prediction.resolved, prediction.candidates[0].score),
+        "concept": concept_json(prediction.concepts, prediction.candidates[0].score),
         **probability_json(prediction.probability),
     }
 
@@ -39,7 +39,8 @@ def concept_json(resolved: Sequence[ResolvedConcept], score: float) -> dict[str,
 
     Examples
     --------
-    >>> concept_json([ResolvedConcept("D1", "MESH:D1", "Ataxia", ("OMIM:2",), "only concept")], 3.5)["alternative_ids"]
+    >>> concept = ResolvedConcept("D1", "MESH:D1", "Ataxia", ("OMIM:2",), "only concept", ("D1", "2"))
+    >>> concept_json([concept], 3.5)["alternative_ids"]
     ['OMIM:2']
     """
     primary, *others = map(_resolved_json, resolved)

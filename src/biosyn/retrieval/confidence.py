@@ -1,7 +1,8 @@
 """The probability that the best concept of a mention is right: a logistic model on the scores of its candidates.
 
-The best concept is that of the best name; it is right if the name shares an id with the gold ids, as Acc@1 counts. Two
-names that share an id count as the same concept here, so that no ontology is needed to answer a mention.
+The best concept is the one that the best name is resolved to (`biosyn.data.resolver`). Calibrations of earlier versions
+give the probability that the best name shares an id with the gold ids, as Acc@1 counts. Two names that share an id
+count as the same concept in the features, so that no ontology is needed to answer a mention.
 """
 
 import math
@@ -12,6 +13,7 @@ from typing import Any, NamedTuple
 from biosyn.concept_ids import name_ids
 from biosyn.records import Candidate
 
+OF_NAME, OF_CONCEPT = "name", "concept"  # what is right if the probability is: the best name, or its first concept
 DEPTH = 20  # candidates from which the features are computed, the K of training
 
 
@@ -60,11 +62,15 @@ class Calibration:
         One weight per feature, for unscaled features.
     fitted_on
         The mentions and the dictionary that were used, as JSON for the manifest.
+    of
+        ``concept`` for the probability that the concept of the best name is right; ``name`` for the probability that
+        the name shares an id with the gold ids: without ``concepts.jsonl``, and before checkpoint format 4.
     """
 
     intercept: float
     weights: Features
     fitted_on: Mapping[str, Any] = field(default_factory=dict)
+    of: str = OF_NAME
 
     def probability(self, text: str, candidates: Sequence[Candidate]) -> float:
         """Return the probability for a mention, with its text as embedded, and its `DEPTH` best candidates.
@@ -84,7 +90,8 @@ class Calibration:
 
     def to_json(self) -> dict[str, Any]:
         """Return the JSON for the manifest."""
-        return {"intercept": self.intercept, "weights": self.weights._asdict(), "fitted_on": dict(self.fitted_on)}
+        weights = self.weights._asdict()
+        return {"intercept": self.intercept, "weights": weights, "fitted_on": dict(self.fitted_on), "of": self.of}
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> "Calibration":
@@ -96,7 +103,10 @@ class Calibration:
             If ``values`` is anything else.
         """
         weights = {name: float(value) for name, value in dict(values["weights"]).items()}
-        found = cls(float(values["intercept"]), Features(**weights), dict(values["fitted_on"]))
+        fitted_on, of = dict(values["fitted_on"]), str(values.get("of", OF_NAME))
+        found = cls(float(values["intercept"]), Features(**weights), fitted_on, of)
+        if of not in (OF_NAME, OF_CONCEPT):
+            raise ValueError(f"of is '{of}'")
         if not all(map(math.isfinite, (found.intercept, *found.weights))):
             raise ValueError("a weight is not a finite number")
         return found

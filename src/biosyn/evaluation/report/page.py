@@ -107,7 +107,7 @@ def report_html(
         answers=_answers(metrics),
         errors=errors[:MAX_ERRORS],
         total_errors=len(errors),
-        classes=[(name, counts[name], meaning) for name, meaning in CLASSES.items() if counts[name]],
+        classes=_classes(counts, metrics),
         style=parts["style.css"],
         script=parts["filter.js"],
         policy=_policy(style=parts["style.css"], script=parts["filter.js"]),
@@ -116,12 +116,22 @@ def report_html(
     return raw.decode()
 
 
+def _classes(counts: Mapping[str, int], metrics: Mapping[str, Any]) -> list[tuple[str, int, str]]:
+    """Return the classes that occur with their counts and meanings; homonyms with how many were resolved right."""
+    meanings = dict(CLASSES)
+    if figure := metrics["slices"].get("homonym", {}).get("yes", {}).get("strict_acc1"):
+        meanings["homonym"] += f"; {figure['total']:g} of all {figure['of']} such queries were resolved right"
+    return [
+        (name, counts[name], meaning) for name, meaning in meanings.items() if meaning != CLASSES[name] or counts[name]
+    ]
+
+
 def _headline(metrics: Mapping[str, Any]) -> list[tuple[str, ...]]:
     return [
         (f"{protocol} {title}", *figure_cells(figures[name]))
         for protocol, figures in metrics["protocols"].items()
         for name, title in HEADLINE.items()
-        if name in figures
+        if name in figures and protocol != "strict_unresolved"  # the class homonym tells what it is about
     ]
 
 
