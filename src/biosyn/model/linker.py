@@ -381,9 +381,9 @@ def _equal_first(
     rows, scores = found.rows.clone(), found.scores.clone()
     for at in late:
         first = torch.tensor([equal[at]], device=rows.device)  # (1, E)
-        own = sum(biosyn.score_parts(mentions.slice(at, at + 1), names, first, held=held))  # (1, E)
+        parts = biosyn.score_parts(mentions.slice(at, at + 1), names, first, held=held)  # each (1, E)
         others = ~torch.isin(rows[at], first[0])
-        scores[at] = torch.cat([own[0].to(scores.device), scores[at][others]])[:depth]
+        scores[at] = torch.cat([(parts.dense + parts.sparse)[0], scores[at][others]])[:depth]
         rows[at] = torch.cat([first[0], rows[at][others]])[:depth]
     return TopNames(rows, scores)
 
