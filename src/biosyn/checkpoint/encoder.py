@@ -1,61 +1,190 @@
 """Load and save a model folder's encoder and tokenizer by transformers.
 
-transformers replaces missing weights and tokenizer files without an error, so they are checked here.
+transformers replaces missing weights and tokenizer files without an error, maps the weights, loads adapters, code and
+kernels that a folder asks for, and takes any model. So it gets the config, the weights and the tokenizer's files as
+they are read here, and what it makes of them is checked on two texts.
 """
 
 import os
+import shutil
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import chain
 from pathlib import Path
 
+import numpy as np
 import torch
-from transformers import AutoModel, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
+from torch import Tensor
+from transformers import AutoTokenizer, PretrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
 from transformers.utils import logging as transformers_logging
 
-from biosyn.checkpoint.files import FILES, require
+from biosyn.checkpoint.architectures import model_class, positions, read_config
+from biosyn.checkpoint.files import FILES
+from biosyn.checkpoint.weights import AGAIN, read_weights
+from biosyn.encoders.tokens import TokenizedTexts, tokenize
 from biosyn.errors import InputError
+from biosyn.files import read_json, write_json
+
+PROBE = ("ataxia telangiectasia", "asthma")  # of different lengths, so that one is padded
+PROBE_LENGTH = 16  # tokens
+# The keys of tokenizer_config.json that are read, with all that end in _token. The others name files, classes of the
+# folder's own, or chat templates, of which saving a tokenizer writes files whose names the foreign model chooses.
+_TOKENIZER_KEYS = {
+    *("tokenizer_class", "backend", "added_tokens_decoder", "additional_special_tokens", "extra_special_tokens"),
+    *(
+        "do_lower_case",
+        "do_basic_tokenize",
+        "never_split",
+        "strip_accents",
+        "tokenize_chinese_chars",
+        "wordpieces_prefix",
+    ),
+    *("add_prefix_space", "trim_offsets", "errors", "keep_accents", "remove_space", "split_by_punct", "vocab_type"),
+    *("sp_model_kwargs", "legacy", "extra_ids", "clean_text", "clean_up_tokenization_spaces", "add_bos_token"),
+    *(
+        "add_eos_token",
+        "spaces_between_special_tokens",
+        "model_max_length",
+        "max_length",
+        "stride",
+        "pad_to_multiple_of",
+    ),
+    *("padding_side", "truncation_side", "truncation_strategy", "pad_token_type_id", "model_input_names"),
+    *("is_local", "local_files_only"),
+}
+_SPECIAL_TOKENS_MAP = "special_tokens_map.json"
+# Differences between hidden states that rounding makes: of the largest number, and of the difference between two texts.
+_NOISE = 1e-5
+_BY_PADDING = 0.01
 
 
 def load_encoder(
     folder: str | Path, device: torch.device, *, max_length: int = 0
 ) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
-    """Load an encoder and its tokenizer from a folder, in float32; remote code is never run.
+    """Load an encoder and its tokenizer from a folder, in float32; no code of the folder or of the Hub is run.
 
-    An encoder with fewer positions than ``max_length``, in tokens, is refused.
+    The weights are copies: the files may change afterwards.
+
+    Raises
+    ------
+    InputError
+        If a file is missing or damaged, if the model is no supported encoder or its tokenizer another model's, and if
+        it has fewer positions than ``max_length``, in tokens.
     """
     name = os.fspath(folder)
-    require(name, FILES.encoder_config)
+    config = read_config(Path(name))
     _require_tokenizer(Path(name))
+    weights = read_weights(Path(name))
     try:
         with no_bars():
-            model, report = AutoModel.from_pretrained(
-                name, dtype=torch.float32, trust_remote_code=False, output_loading_info=True
+            model, report = model_class(config).from_pretrained(
+                None, config=config, state_dict=weights, dtype=torch.float32, output_loading_info=True
             )
-            tokenizer = AutoTokenizer.from_pretrained(name, trust_remote_code=False)
-    except Exception as error:  # on a damaged file, transformers and torch raise errors of any type
-        reason = _reason(error)
-        raise InputError(f"no encoder can be loaded ({reason}): copy or download the model again", path=name) from error
-    # names need no template, and saving one would write files whose names the foreign model chooses
-    tokenizer.chat_template = None
+            tokenizer = _load_tokenizer(Path(name), config)
+    except Exception as error:  # on a damaged file, transformers and tokenizers raise errors of any type
+        reason = str(error).strip().partition("\n")[0] or type(error).__name__
+        raise InputError(f"no encoder can be loaded ({reason}): {AGAIN}", path=name) from error
     missing = sorted(key for key in report["missing_keys"] if not key.startswith("pooler."))
     if missing:  # transformers has filled them with random numbers
         raise InputError(f"the weights lack {missing[0]} and {len(missing) - 1} more: save the model again", path=name)
-    positions = getattr(model.config, "max_position_embeddings", max_length)
-    if max_length > positions:
-        raise InputError(f"--max_length {max_length} is more than the encoder's {positions} positions", path=name)
-    return model.to(device), tokenizer
+    limit = positions(model)
+    if limit is not None and max_length > limit:
+        raise InputError(f"--max_length {max_length} is more than the encoder's {limit} positions", path=name)
+    model = model.to(device)
+    with no_bars():
+        fault = _tokenizer_fault(model, tokenizer) or _encoder_fault(model, tokenizer)
+    if fault:
+        raise InputError(f"no encoder can be loaded: {fault}", path=name)
+    return model, tokenizer
 
 
 def _require_tokenizer(folder: Path) -> None:
+    if (folder / FILES.adapter).is_file():
+        reason = "it would have to be applied to the weights: merge it into them, and remove the file"
+        raise InputError(f"holds an adapter, {FILES.adapter}, and {reason}", path=folder)
     # without its files transformers makes an empty tokenizer, for which every text is unknown, and does not warn
     if not any((folder / name).is_file() for name in (FILES.tokenizer, *FILES.vocabularies)):
         raise InputError(f"the model folder lacks {FILES.tokenizer} (or vocab.txt)", path=folder)
 
 
-def _reason(error: Exception) -> str:
-    if type(error).__name__ == "UnpicklingError":  # torch's own message explains how to load the file unsafely
-        return "its weights are damaged, or hold more than tensors and are not opened"
-    return str(error).strip().partition("\n")[0] or type(error).__name__
+def _load_tokenizer(folder: Path, config: PretrainedConfig) -> PreTrainedTokenizerBase:
+    """Return the tokenizer, loaded from a folder that has nothing but copies of its known files and settings."""
+    with tempfile.TemporaryDirectory() as stage:
+        for name in (FILES.tokenizer, *FILES.vocabularies, *FILES.tokenizer_extras):
+            if (folder / name).is_file():
+                shutil.copyfile(folder / name, Path(stage, name))
+        for name in (FILES.tokenizer_config, _SPECIAL_TOKENS_MAP):
+            if (folder / name).is_file():
+                values = read_json(folder / name)
+                known = {
+                    key: value for key, value in values.items() if key in _TOKENIZER_KEYS or key.endswith("_token")
+                }
+                write_json(Path(stage, name), known)
+        tokenizer: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(
+            stage, config=config, trust_remote_code=False
+        )
+    for values in (vars(tokenizer), tokenizer.init_kwargs):  # some copy their vocabulary's file where they are saved
+        for key, value in values.items():
+            if isinstance(value, str) and value.startswith(stage):
+                values[key] = os.fspath(folder) + value.removeprefix(stage)
+    return tokenizer
+
+
+def _tokenizer_fault(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> str | None:
+    rows = model.get_input_embeddings().num_embeddings
+    last = max(tokenizer.get_vocab().values(), default=-1)
+    if last >= rows:
+        return f"its tokenizer has the token {last}, its embeddings {rows} rows: give the tokenizer of this model"
+    return None
+
+
+def _encoder_fault(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> str | None:
+    """Return why the model is no encoder of ours, by the hidden states of two texts, together and alone."""
+    try:
+        tokens = _probe(tokenizer)
+        if tokens is None:
+            return "its tokenizer gives all texts the same tokens: give the tokenizer of this model"
+        with torch.inference_mode():
+            both = _hidden(model, tokens, [0, 1])  # (2, L, H)
+            alone = [_hidden(model, tokens, [row])[0] for row in (0, 1)]  # (L, H) each
+    except Exception as error:  # a model that cannot do this raises errors of any type
+        reason = str(error).strip().partition("\n")[0][:200] or type(error).__name__
+        return f"it fails on a short text ({reason})"
+    for row, states in enumerate(alone):
+        if states.shape != (tokens.lengths[row], model.config.hidden_size):
+            shape = f"({tokens.lengths[row]}, {model.config.hidden_size})"
+            return (
+                f"its hidden states of a text have the shape {tuple(states.shape)}, not {shape}, a row for each token"
+            )
+        if not states.isfinite().all():
+            return "its hidden states are not finite numbers"
+    unlike = (alone[0][0] - alone[1][0]).abs().max()  # at the first token, [CLS]
+    if unlike <= _NOISE * alone[0].abs().max():
+        return "it gives different texts the same hidden state at their first token"
+    if any((both[row, : len(states)] - states).abs().max() > _BY_PADDING * unlike for row, states in enumerate(alone)):
+        return "its hidden states depend on the padding, and so on the other texts of a batch"
+    return None
+
+
+def _probe(tokenizer: PreTrainedTokenizerBase) -> TokenizedTexts | None:
+    """Return the tokens of two texts that differ in them; of its own pieces where the tokenizer knows no English."""
+    for text in chain(PROBE[1:], _pieces(tokenizer)):
+        tokens = tokenize(tokenizer, [PROBE[0], text], PROBE_LENGTH)
+        first, second = np.split(tokens.ids, tokens.starts[1:])
+        if len(first) and len(second) and not np.array_equal(first, second):
+            return tokens
+    return None
+
+
+def _pieces(tokenizer: PreTrainedTokenizerBase) -> Iterator[str]:
+    yield from sorted(tokenizer.get_vocab())[:1000]
+
+
+def _hidden(model: PreTrainedModel, tokens: TokenizedTexts, rows: list[int]) -> Tensor:
+    batch = tokens.batch(np.array(rows))
+    mask = None if batch.attention_mask is None else batch.attention_mask.to(model.device)
+    return model(batch.input_ids.to(model.device), attention_mask=mask).last_hidden_state
 
 
 def save_tokenizer(tokenizer: PreTrainedTokenizerBase, folder: Path) -> None:

@@ -1,6 +1,7 @@
 """The names of a checkpoint's files, and which of them an encoder is loaded from."""
 
 import hashlib
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,6 +29,7 @@ class CheckpointFiles:
     weights_index: str = "model.safetensors.index.json"
     old_weights: str = "pytorch_model.bin"
     old_weights_index: str = "pytorch_model.bin.index.json"
+    adapter: str = "adapter_config.json"
     tokenizer: str = "tokenizer.json"
     tokenizer_config: str = "tokenizer_config.json"
     vocabularies: tuple[str, ...] = (
@@ -35,6 +37,7 @@ class CheckpointFiles:
         "vocab.json",
         "merges.txt",
         "spiece.model",
+        "spm.model",
         "sentencepiece.bpe.model",
         "tokenizer.model",
     )
@@ -46,9 +49,14 @@ class CheckpointFiles:
 
 
 FILES = CheckpointFiles()
+# the files of the weights: whole, the list of their parts, a part; the first kind that is there is read
+WEIGHTS = (
+    (FILES.weights, FILES.weights_index, re.compile(r"model-[0-9]{5}-of-[0-9]{5}\.safetensors")),
+    (FILES.old_weights, FILES.old_weights_index, re.compile(r"pytorch_model-[0-9]{5}-of-[0-9]{5}\.bin")),
+)
 _TOKENIZER_FILES = {FILES.tokenizer, FILES.tokenizer_config, *FILES.vocabularies, *FILES.tokenizer_extras}
-_ENCODER_FILES = {FILES.encoder_config, FILES.weights_index, FILES.old_weights_index, "adapter_config.json"}
-_WEIGHTS = {".safetensors", ".bin"}
+_ENCODER_FILES = {FILES.encoder_config, FILES.weights_index, FILES.old_weights_index, FILES.adapter}
+_WEIGHT_SUFFIXES = {".safetensors", ".bin"}
 
 
 def require(folder: str | Path, name: str) -> Path:
@@ -66,7 +74,7 @@ def require(folder: str | Path, name: str) -> Path:
 
 def is_encoder_file(path: Path) -> bool:
     """Return whether an encoder and its tokenizer are loaded from the file: its name is one of theirs."""
-    return (path.name in _TOKENIZER_FILES | _ENCODER_FILES or path.suffix in _WEIGHTS) and path.is_file()
+    return (path.name in _TOKENIZER_FILES | _ENCODER_FILES or path.suffix in _WEIGHT_SUFFIXES) and path.is_file()
 
 
 def encoder_sha256(folder: str | Path, known: Mapping[str, str]) -> str:

@@ -30,14 +30,9 @@ from huggingface_hub.errors import (
 from huggingface_hub.utils import logging as hub_logging
 from huggingface_hub.utils.tqdm import disable_progress_bars
 
-from biosyn.checkpoint.files import FILES
+from biosyn.checkpoint.files import FILES, WEIGHTS
 from biosyn.errors import InputError
 
-# preferred format first; a repository often holds the same weights in both
-WEIGHTS = (
-    (FILES.weights, FILES.weights_index, re.compile(r"model-[0-9]{5}-of-[0-9]{5}\.safetensors")),
-    (FILES.old_weights, FILES.old_weights_index, re.compile(r"pytorch_model-[0-9]{5}-of-[0-9]{5}\.bin")),
-)
 COMMIT = re.compile(r"[0-9a-f]{40}")
 LOGIN = "run 'hf auth login' or set HF_TOKEN"
 
