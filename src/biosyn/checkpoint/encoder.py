@@ -1,4 +1,4 @@
-"""Load and save a model folder's encoder and tokenizer by transformers.
+"""Load a model folder's encoder and tokenizer by transformers.
 
 transformers replaces missing weights and tokenizer files without an error, maps the weights, loads adapters, code and
 kernels that a folder asks for, and takes any model. So it gets the config, the weights and the tokenizer's files as
@@ -6,8 +6,6 @@ they are read here, and what it makes of them is checked on two texts.
 """
 
 import os
-import shutil
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import chain
@@ -16,44 +14,18 @@ from pathlib import Path
 import numpy as np
 import torch
 from torch import Tensor
-from transformers import AutoTokenizer, PretrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
+from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from transformers.utils import logging as transformers_logging
 
 from biosyn.checkpoint.architectures import model_class, positions, read_config
 from biosyn.checkpoint.files import FILES
+from biosyn.checkpoint.tokenizer import load_tokenizer, require_tokenizer
 from biosyn.checkpoint.weights import AGAIN, read_weights
 from biosyn.encoders.tokens import TokenizedTexts, tokenize
 from biosyn.errors import InputError
-from biosyn.files import read_json, write_json
 
 PROBE = ("ataxia telangiectasia", "asthma")  # of different lengths, so that one is padded
 PROBE_LENGTH = 16  # tokens
-# The keys of tokenizer_config.json that are read, with all that end in _token. The others name files, classes of the
-# folder's own, or chat templates, of which saving a tokenizer writes files whose names the foreign model chooses.
-_TOKENIZER_KEYS = {
-    *("tokenizer_class", "backend", "added_tokens_decoder", "additional_special_tokens", "extra_special_tokens"),
-    *(
-        "do_lower_case",
-        "do_basic_tokenize",
-        "never_split",
-        "strip_accents",
-        "tokenize_chinese_chars",
-        "wordpieces_prefix",
-    ),
-    *("add_prefix_space", "trim_offsets", "errors", "keep_accents", "remove_space", "split_by_punct", "vocab_type"),
-    *("sp_model_kwargs", "legacy", "extra_ids", "clean_text", "clean_up_tokenization_spaces", "add_bos_token"),
-    *(
-        "add_eos_token",
-        "spaces_between_special_tokens",
-        "model_max_length",
-        "max_length",
-        "stride",
-        "pad_to_multiple_of",
-    ),
-    *("padding_side", "truncation_side", "truncation_strategy", "pad_token_type_id", "model_input_names"),
-    *("is_local", "local_files_only"),
-}
-_SPECIAL_TOKENS_MAP = "special_tokens_map.json"
 # Differences between hidden states that rounding makes: of the largest number, and of the difference between two texts.
 _NOISE = 1e-5
 _BY_PADDING = 0.01
@@ -74,14 +46,21 @@ def load_encoder(
     """
     name = os.fspath(folder)
     config = read_config(Path(name))
-    _require_tokenizer(Path(name))
+    if (Path(name) / FILES.adapter).is_file():
+        raise InputError(
+            f"holds an adapter, {FILES.adapter}, which is not applied: merge it into the weights, and remove the file",
+            path=name,
+        )
+    require_tokenizer(Path(name))
     weights = read_weights(Path(name))
     try:
         with no_bars():
             model, report = model_class(config).from_pretrained(
                 None, config=config, state_dict=weights, dtype=torch.float32, output_loading_info=True
             )
-            tokenizer = _load_tokenizer(Path(name), config)
+            tokenizer = load_tokenizer(Path(name), config)
+    except InputError:
+        raise
     except Exception as error:  # on a damaged file, transformers and tokenizers raise errors of any type
         reason = str(error).strip().partition("\n")[0] or type(error).__name__
         raise InputError(f"no encoder can be loaded ({reason}): {AGAIN}", path=name) from error
@@ -97,38 +76,6 @@ def load_encoder(
     if fault:
         raise InputError(f"no encoder can be loaded: {fault}", path=name)
     return model, tokenizer
-
-
-def _require_tokenizer(folder: Path) -> None:
-    if (folder / FILES.adapter).is_file():
-        reason = "it would have to be applied to the weights: merge it into them, and remove the file"
-        raise InputError(f"holds an adapter, {FILES.adapter}, and {reason}", path=folder)
-    # without its files transformers makes an empty tokenizer, for which every text is unknown, and does not warn
-    if not any((folder / name).is_file() for name in (FILES.tokenizer, *FILES.vocabularies)):
-        raise InputError(f"the model folder lacks {FILES.tokenizer} (or vocab.txt)", path=folder)
-
-
-def _load_tokenizer(folder: Path, config: PretrainedConfig) -> PreTrainedTokenizerBase:
-    """Return the tokenizer, loaded from a folder that has nothing but copies of its known files and settings."""
-    with tempfile.TemporaryDirectory() as stage:
-        for name in (FILES.tokenizer, *FILES.vocabularies, *FILES.tokenizer_extras):
-            if (folder / name).is_file():
-                shutil.copyfile(folder / name, Path(stage, name))
-        for name in (FILES.tokenizer_config, _SPECIAL_TOKENS_MAP):
-            if (folder / name).is_file():
-                values = read_json(folder / name)
-                known = {
-                    key: value for key, value in values.items() if key in _TOKENIZER_KEYS or key.endswith("_token")
-                }
-                write_json(Path(stage, name), known)
-        tokenizer: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(
-            stage, config=config, trust_remote_code=False
-        )
-    for values in (vars(tokenizer), tokenizer.init_kwargs):  # some copy their vocabulary's file where they are saved
-        for key, value in values.items():
-            if isinstance(value, str) and value.startswith(stage):
-                values[key] = os.fspath(folder) + value.removeprefix(stage)
-    return tokenizer
 
 
 def _tokenizer_fault(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> str | None:
@@ -172,29 +119,19 @@ def _probe(tokenizer: PreTrainedTokenizerBase) -> TokenizedTexts | None:
     for text in chain(PROBE[1:], _pieces(tokenizer)):
         tokens = tokenize(tokenizer, [PROBE[0], text], PROBE_LENGTH)
         first, second = np.split(tokens.ids, tokens.starts[1:])
-        if len(first) and len(second) and not np.array_equal(first, second):
+        if len(first) and len(second) and set(first) != set(second):  # not only in the number of unknown words
             return tokens
     return None
 
 
 def _pieces(tokenizer: PreTrainedTokenizerBase) -> Iterator[str]:
-    yield from sorted(tokenizer.get_vocab())[:1000]
+    yield from sorted(set(tokenizer.get_vocab()).difference(tokenizer.all_special_tokens))[:1000]
 
 
 def _hidden(model: PreTrainedModel, tokens: TokenizedTexts, rows: list[int]) -> Tensor:
     batch = tokens.batch(np.array(rows))
     mask = None if batch.attention_mask is None else batch.attention_mask.to(model.device)
     return model(batch.input_ids.to(model.device), attention_mask=mask).last_hidden_state
-
-
-def save_tokenizer(tokenizer: PreTrainedTokenizerBase, folder: Path) -> None:
-    """Write the tokenizer's files; a full disk is an OSError here too."""
-    try:
-        tokenizer.save_pretrained(folder)
-    except Exception as error:
-        if type(error) is not Exception:
-            raise
-        raise OSError(str(error)) from error  # tokenizers reports a full disk as a bare Exception
 
 
 @contextmanager

@@ -87,7 +87,9 @@ def needed_files(names: Iterable[str]) -> list[str]:
     else:
         ours = (FILES.published_sparse_encoder, FILES.published_sparse_weight)
     tokenizer = (FILES.tokenizer, FILES.tokenizer_config, *FILES.vocabularies, *FILES.tokenizer_extras)
-    return sorted(there & {FILES.encoder_config, *ours, *tokenizer, *_weights(there)})
+    sentence_transformers = (FILES.modules, FILES.transformer_settings, FILES.pooling)
+    adapter = FILES.adapter  # which is refused
+    return sorted(there & {FILES.encoder_config, *ours, *tokenizer, *sentence_transformers, adapter, *_weights(there)})
 
 
 def _weights(names: set[str]) -> list[str]:

@@ -10,7 +10,7 @@ from typing import Any
 
 from biosyn.concept_ids import split_name_ids
 from biosyn.errors import InputError
-from biosyn.files import read_lines
+from biosyn.files import json_text, read_lines
 from biosyn.records import Name
 from biosyn.text.preprocess import TextPreprocess
 
@@ -105,15 +105,14 @@ def concept_json(concept: Concept) -> str:
     >>> concept_json(Concept(("D2",), ("AT",), "ctd.csv", {"parents": ("D1",), "xrefs": ()}))
     '{"ids": ["D2"], "preferred_name": "AT", "names": ["AT"], "source": "ctd.csv", "parents": ["D1"]}'
     """
-    return json.dumps(
+    return json_text(
         {
             "ids": concept.ids,
             "preferred_name": concept.preferred_name,
             "names": concept.names,
             "source": concept.source,
             **{key: values for key, values in concept.links.items() if values},
-        },
-        ensure_ascii=False,
+        }
     )
 
 

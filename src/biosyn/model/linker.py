@@ -26,7 +26,7 @@ from biosyn.records import (
 from biosyn.retrieval.concepts import ConceptHit, top_concepts
 from biosyn.retrieval.confidence import DEPTH, Calibration
 from biosyn.retrieval.score_parts import ScoreParts
-from biosyn.retrieval.search import TopNames
+from biosyn.retrieval.search import TopNames, require_finite
 from biosyn.retrieval.vectors import NameVectors, Vectors
 from biosyn.settings.verbs import INFERENCE_TOPK
 from biosyn.text.mentions import MentionCleaner
@@ -208,8 +208,9 @@ class Linker:
         return OtherNames(self.dictionary, self.concepts)
 
     def _search(self, mentions: Vectors, topk: int) -> TopNames:
-        search = self._search_exactly if self.approximate is None else self.approximate.search
-        return search(mentions, topk)
+        if self.approximate is None:
+            return self._search_exactly(mentions, topk)
+        return require_finite(self.approximate.search(mentions, topk))
 
     def _search_exactly(self, mentions: Vectors, topk: int) -> TopNames:
         return self.biosyn.search(mentions, self.names, topk=topk)

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from biosyn.concept_ids import name_ids
+from biosyn.errors import InputError
 from biosyn.records import Candidate
 
 DEPTH = 20  # candidates from which the features are computed, the K of training
@@ -60,11 +61,20 @@ class Calibration:
         One weight per feature, for unscaled features.
     fitted_on
         The mentions and the dictionary that were used, as JSON for the manifest.
+
+    Raises
+    ------
+    ValueError
+        If a number is not finite.
     """
 
     intercept: float
     weights: Features
     fitted_on: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if not all(map(math.isfinite, (self.intercept, *self.weights))):
+            raise ValueError("a weight of the calibration is not a finite number")
 
     def probability(self, text: str, candidates: Sequence[Candidate]) -> float:
         """Return the probability for a mention, with its text as embedded, and its `DEPTH` best candidates.
@@ -79,8 +89,11 @@ class Calibration:
         return sigmoid(self.log_odds(features_of(text, candidates[:DEPTH])))
 
     def log_odds(self, features: Features) -> float:
-        """Return the log-odds that the best concept is right."""
-        return self.intercept + sum(weight * value for weight, value in zip(self.weights, features, strict=True))
+        """Return the log-odds that the best concept is right, an InputError if they are NaN."""
+        log_odds = self.intercept + sum(weight * value for weight, value in zip(self.weights, features, strict=True))
+        if math.isnan(log_odds):
+            raise InputError("the calibration gives no probability, its weights are too large: run biosyn calibrate")
+        return log_odds
 
     def to_json(self) -> dict[str, Any]:
         """Return the JSON for the manifest."""
@@ -96,10 +109,7 @@ class Calibration:
             If ``values`` is anything else.
         """
         weights = {name: float(value) for name, value in dict(values["weights"]).items()}
-        found = cls(float(values["intercept"]), Features(**weights), dict(values["fitted_on"]))
-        if not all(map(math.isfinite, (found.intercept, *found.weights))):
-            raise ValueError("a weight is not a finite number")
-        return found
+        return cls(float(values["intercept"]), Features(**weights), dict(values["fitted_on"]))
 
 
 def sigmoid(log_odds: float) -> float:
