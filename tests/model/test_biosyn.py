@@ -290,10 +290,15 @@ def test_scores_that_overflow_are_refused(model):
 def test_a_network_that_diverged_is_not_saved(model, tmp_path):
     model.save_model(tmp_path)
     net = model.rerank_net()
-    with torch.no_grad():
-        net.sparse_weight.fill_(float("nan"))
-    with pytest.raises(InputError, match="not finite"):
-        model.save_model(tmp_path)
+    for weight in (net.sparse_weight, net.encoder.pooler.dense.bias):
+        with torch.no_grad():
+            before = weight.clone()
+            weight[0] = float("nan")
+        with pytest.raises(InputError, match="not finite"):
+            model.save_model(tmp_path)
+        with torch.no_grad():
+            weight.copy_(before)
+    assert BioSyn.from_pretrained(tmp_path).sparse_weight == 3.0  # the one that was there
 
 
 def test_a_sentence_transformers_start_with_a_dense_module_is_refused(tiny_encoder, tmp_path):

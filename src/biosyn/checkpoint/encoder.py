@@ -92,24 +92,22 @@ def _encoder_fault(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -
         tokens = _probe(tokenizer)
         if tokens is None:
             return "its tokenizer gives all texts the same tokens: give the tokenizer of this model"
+        short = int(tokens.lengths.argmin())  # the one that is padded
         with torch.inference_mode():
-            both = _hidden(model, tokens, [0, 1])  # (2, L, H)
-            alone = [_hidden(model, tokens, [row])[0] for row in (0, 1)]  # (L, H) each
+            both, alone = _hidden(model, tokens, [0, 1]), _hidden(model, tokens, [short])  # (2, L, H), (1, l, H)
     except Exception as error:  # a model that cannot do this raises errors of any type
         reason = str(error).strip().partition("\n")[0][:200] or type(error).__name__
         return f"it fails on a short text ({reason})"
-    for row, states in enumerate(alone):
-        if states.shape != (tokens.lengths[row], model.config.hidden_size):
-            shape = f"({tokens.lengths[row]}, {model.config.hidden_size})"
-            return (
-                f"its hidden states of a text have the shape {tuple(states.shape)}, not {shape}, a row for each token"
-            )
+    for states, lengths in ((both, tokens.lengths), (alone, tokens.lengths[[short]])):
+        expected = (len(lengths), int(lengths.max()), model.config.hidden_size)
+        if states.shape != expected:
+            return f"its hidden states have the shape {tuple(states.shape)}, not {expected}: texts, tokens, numbers"
         if not states.isfinite().all():
             return "its hidden states are not finite numbers"
-    unlike = (alone[0][0] - alone[1][0]).abs().max()  # at the first token, [CLS]
-    if unlike <= _NOISE * alone[0].abs().max():
+    unlike = (both[0, 0] - both[1, 0]).abs().max()  # at the first token, [CLS]
+    if unlike <= _NOISE * both.abs().max():
         return "it gives different texts the same hidden state at their first token"
-    if any((both[row, : len(states)] - states).abs().max() > _BY_PADDING * unlike for row, states in enumerate(alone)):
+    if (both[short, : alone.shape[1]] - alone[0]).abs().max() > _BY_PADDING * unlike:
         return "its hidden states depend on the padding, and so on the other texts of a batch"
     return None
 

@@ -6,7 +6,7 @@ crash leaves a folder that does not load, not a mixture of two models.
 
 import json
 import os
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +18,11 @@ from biosyn.checkpoint.encoder import no_bars
 from biosyn.checkpoint.files import FILES, require
 from biosyn.checkpoint.manifest import Manifest, load_manifest, write_manifest
 from biosyn.checkpoint.tokenizer import save_tokenizer
+from biosyn.checkpoint.weights import is_finite
 from biosyn.encoders.pooling import Pooling
 from biosyn.encoders.sparse import SparseEncoder
 from biosyn.errors import InputError
-from biosyn.files import library_versions, read_json, sha256_of, staged_folder, write_json, write_text
+from biosyn.files import json_text, library_versions, read_json, sha256_of, staged_folder, write_json, write_text
 from biosyn.retrieval.confidence import Calibration
 
 # sentence-transformers' modules that the manifest's pooling and similarity stand for, under the paths of all versions
@@ -42,6 +43,7 @@ def save_checkpoint(
     The manifest's ``libraries`` and ``files`` are filled in here.
     """
     folder = Path(folder)
+    _require_finite(model, manifest)
     try:
         with staged_folder(folder) as stage, no_bars():
             model.save_pretrained(stage)
@@ -59,6 +61,14 @@ def save_checkpoint(
             write_manifest(folder, manifest)
     except (OSError, SafetensorError) as error:
         raise InputError(f"the model cannot be written ({error}): choose another folder", path=folder) from error
+
+
+def _require_finite(model: PreTrainedModel, manifest: Manifest) -> None:
+    """Refuse a model that a training has ruined, before it replaces another one."""
+    json_text(asdict(manifest))
+    for name, value in model.state_dict().items():
+        if value.is_floating_point() and not is_finite(value):
+            raise InputError(f"the model is not saved: {name} is not finite, the training has diverged: train it again")
 
 
 def record_figures(folder: str | Path, data_set: str, figures: dict[str, Any]) -> None:

@@ -115,7 +115,11 @@ def _fault(name: str, tensor: Tensor) -> str | None:
         return "is quantized: give the model's float weights" if name.endswith((".weight", ".bias")) else None
     if tensor.element_size() < 2:  # float8 has a scale beside it
         return "is quantized: give the model's float weights"
-    # a sum is finite only if all its numbers are, and is found without a copy; it may overflow where they are finite
-    if not math.isfinite(tensor.sum(dtype=torch.float32 if tensor.element_size() < 4 else None)):
-        return None if bool(tensor.isfinite().all()) else "has numbers that are not finite: give another copy"
-    return None
+    return None if is_finite(tensor) else "has numbers that are not finite: give another copy"
+
+
+def is_finite(tensor: Tensor) -> bool:
+    """Say whether all numbers of a tensor are finite, in most cases without a second tensor."""
+    # a sum is finite only if all its numbers are; it may overflow where they are finite
+    total = tensor.sum(dtype=torch.float32 if tensor.element_size() < 4 else None)
+    return math.isfinite(total) or bool(tensor.isfinite().all())
