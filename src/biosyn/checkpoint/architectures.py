@@ -6,7 +6,7 @@ other texts of a batch. `read_config` checks what a config says, `encoder.load_e
 
 import logging
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import transformers
 from transformers import CONFIG_MAPPING, MODEL_MAPPING, PretrainedConfig, PreTrainedModel
@@ -103,11 +103,11 @@ def _refusal(kind: object, values: dict[str, Any]) -> str | None:
     return None
 
 
-def model_class(config: PretrainedConfig) -> type[PreTrainedModel]:
+def model_class(config: PretrainedConfig) -> Any:
     """Return transformers' class of an encoder; no other class is ever loaded."""
     if name := ENCODERS_ALONE.get(config.model_type):
-        return cast(type[PreTrainedModel], getattr(transformers, name))
-    return cast(type[PreTrainedModel], MODEL_MAPPING[type(config)])
+        return getattr(transformers, name)
+    return MODEL_MAPPING[type(config)]
 
 
 def positions(model: PreTrainedModel) -> int | None:
@@ -115,7 +115,6 @@ def positions(model: PreTrainedModel) -> int | None:
 
     RoBERTa and its like count positions from the row after the padding token's: of 514 rows they use 512.
     """
+    embeddings: Any = model.embeddings if model.config.model_type in _OFFSET else None
     rows = getattr(model.config, "max_position_embeddings", None)
-    if rows is None or model.config.model_type not in _OFFSET:
-        return rows
-    return int(rows - model.embeddings.padding_idx - 1)
+    return rows if rows is None or embeddings is None else int(rows - embeddings.padding_idx - 1)

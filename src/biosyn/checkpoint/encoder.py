@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import chain
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -79,7 +80,8 @@ def load_encoder(
 
 
 def _tokenizer_fault(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> str | None:
-    rows = model.get_input_embeddings().num_embeddings
+    embeddings: Any = model.get_input_embeddings()
+    rows = embeddings.num_embeddings
     last = max(tokenizer.get_vocab().values(), default=-1)
     if last >= rows:
         return f"its tokenizer has the token {last}, its embeddings {rows} rows: give the tokenizer of this model"
@@ -129,7 +131,8 @@ def _pieces(tokenizer: PreTrainedTokenizerBase) -> Iterator[str]:
 def _hidden(model: PreTrainedModel, tokens: TokenizedTexts, rows: list[int]) -> Tensor:
     batch = tokens.batch(np.array(rows))
     mask = None if batch.attention_mask is None else batch.attention_mask.to(model.device)
-    return model(batch.input_ids.to(model.device), attention_mask=mask).last_hidden_state
+    hidden: Tensor = model(batch.input_ids.to(model.device), attention_mask=mask).last_hidden_state
+    return hidden
 
 
 @contextmanager
