@@ -49,7 +49,7 @@ setup(
         "transformers>=5.0",
         "huggingface_hub>=2.0",
         "tokenizers>=0.22",
-        "safetensors>=0.4.3",
+        "safetensors>=0.8",
         "numpy>=2.0",
         "scikit-learn>=1.6",
         "scipy>=1.13",

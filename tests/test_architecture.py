@@ -97,6 +97,25 @@ def test_only_the_commands_print():
     assert not calls
 
 
+def test_no_writer_of_json_writes_nan():
+    calls = {
+        f"{module}:{node.lineno}"
+        for module, tree in MODULES.items()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call) and ast.unparse(node.func) in {"json.dump", "json.dumps"}
+        if "allow_nan=False" not in ast.unparse(node)
+    }
+    passed_on = {  # such as map(json.dumps, rows)
+        f"{module}:{argument.lineno}"
+        for module, tree in MODULES.items()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call)
+        for argument in node.args
+        if ast.unparse(argument) in {"json.dump", "json.dumps"}
+    }
+    assert not calls | passed_on, "use biosyn.files.json_text"
+
+
 def test_pickle_is_imported_by_the_export_and_the_restricted_reader_alone():
     names = {node.module for tree in MODULES.values() for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
     assert not names & PICKLES  # so that every use bears the module's name

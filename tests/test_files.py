@@ -1,12 +1,15 @@
 import gzip
 import hashlib
 import json
+import math
 
 import pytest
 
 from biosyn.errors import InputError
 from biosyn.files import (
+    json_text,
     open_binary,
+    read_json,
     read_lines,
     require_folder,
     require_writable,
@@ -181,3 +184,19 @@ def test_a_stage_is_gone_after_an_error(tmp_path):
     with pytest.raises(KeyError):
         fail_half_way()
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("number", [math.nan, math.inf, -math.inf])
+def test_no_json_is_written_with_a_number_that_is_not_finite(number, tmp_path):
+    write_json(tmp_path / "old.json", {"a": 1.0})
+    for write in (json_text, lambda value: write_json(tmp_path / "old.json", value)):
+        with pytest.raises(InputError, match="not finite"):
+            write({"scores": [1.0, {"b": number}]})
+    assert read_json(tmp_path / "old.json") == {"a": 1.0}
+
+
+@pytest.mark.parametrize("content", ['{"a": NaN}', '{"a": [-Infinity]}', '{"a": ' + "9" * 5000 + "}"])
+def test_json_with_a_number_that_is_none_is_not_read(content, tmp_path):
+    (tmp_path / "a.json").write_text(content)
+    with pytest.raises(InputError, match=r"a\.json: is not valid JSON"):
+        read_json(tmp_path / "a.json")

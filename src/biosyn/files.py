@@ -132,14 +132,34 @@ def decode_line(raw: bytes, path: str | Path, number: int) -> str:
 def read_json(path: Path) -> dict[str, Any]:
     """Return the JSON object of the file; anything else is an InputError."""
     try:
-        values = json.loads("\n".join(line for _, line in read_lines(path)))
+        values = json.loads("\n".join(line for _, line in read_lines(path)), parse_constant=_refused)
     except json.JSONDecodeError as error:
         raise InputError(f"is not valid JSON ({error.msg})", path=path, line=error.lineno) from error
+    except ValueError as error:  # NaN, or an integer of thousands of digits
+        raise InputError(f"is not valid JSON ({error})", path=path) from error
     except RecursionError as error:
         raise InputError("is not JSON of ours: it is nested too deeply", path=path) from error
     if not isinstance(values, dict):
         raise InputError("is not a JSON object", path=path)
     return values
+
+
+def _refused(constant: str) -> None:
+    raise ValueError(f"{constant} is no number in it")
+
+
+def json_text(value: Any, *, indent: int | None = None) -> str:
+    """Return a value as JSON, in which no number is NaN or infinite; every writer of JSON comes here.
+
+    Raises
+    ------
+    InputError
+        If a number is not finite, which has no form in JSON.
+    """
+    try:
+        return json.dumps(value, ensure_ascii=False, indent=indent, allow_nan=False)
+    except ValueError as error:
+        raise InputError(f"a number of the result is not finite and is not written ({error})") from error
 
 
 def canonical_json(value: Any) -> bytes:
@@ -203,7 +223,7 @@ def write_lines(path: str | Path, lines: Iterable[str]) -> int:
 
 def write_json(path: str | Path, value: Any) -> None:
     """Write one JSON document, indented by two blanks, whole or not at all."""
-    write_text(path, json.dumps(value, ensure_ascii=False, indent=2) + "\n")
+    write_text(path, json_text(value, indent=2) + "\n")
 
 
 def _write_whole(path: str | Path, parts: Iterable[str]) -> None:

@@ -97,7 +97,11 @@ def test_what_cannot_be_a_git_revision_is_refused(revision):
         (["sparse_encoder.pk", "sparse_weight.pt"], ["sparse_encoder.pk", "sparse_weight.pt"]),
         (["sparse_encoder.pk", "biosyn.json", "sparse_encoder.json"], ["biosyn.json", "sparse_encoder.json"]),
         (["special_tokens_map.json", "tokenizer_config.json"], ["special_tokens_map.json", "tokenizer_config.json"]),
-        (["1_Pooling/config.json", "modules.json", "README.md", "onnx/model.safetensors", "run.py", ".env"], []),
+        (
+            ["1_Pooling/config.json", "modules.json", "README.md", "onnx/model.safetensors", "run.py", ".env"],
+            ["1_Pooling/config.json", "modules.json"],
+        ),
+        (["2_Dense/config.json", "2_Dense/model.safetensors", "x/1_Pooling/config.json"], []),
         (["../config.json", "/config.json", "x/../config.json", "..\\config.json", "Config.json", "config.json\n"], []),
         (["model-00001-of-00002.safetensors/../../x", "model-٠٠٠٠١-of-٠٠٠٠١.safetensors"], []),
     ],
@@ -117,7 +121,7 @@ def test_huggingface_hub_is_as_loud_afterwards_as_before():
 
 
 def test_a_download_brings_the_needed_files_alone_and_a_second_use_none(connected, home, capfd):
-    files = NEEDED | {"README.md": b"# x", "pytorch_model.bin": b"old", "run.py": b"", "1_Pooling/config.json": b"{}"}
+    files = NEEDED | {"README.md": b"# x", "pytorch_model.bin": b"old", "run.py": b"", "2_Dense/config.json": b"{}"}
     commit = connected.add("owner/enc", files)
     assert files_of("owner/enc") == NEEDED
     assert resolve_folder("owner/enc") == home / "hub" / "models--owner--enc" / "snapshots" / commit

@@ -175,6 +175,12 @@ def test_a_published_hub_id_is_downloaded_once_and_gives_what_its_folder_gives(c
     assert connected.downloads() == fetched
 
 
+def test_a_hub_id_of_our_own_format_gives_what_its_folder_gives(connected, tiny_checkpoint):
+    connected.add("someone/biosyn-tiny", tiny_checkpoint)
+    biosyn = BioSyn.from_pretrained("someone/biosyn-tiny")
+    assert np.array_equal(biosyn.embed_dense(NAMES), BioSyn.from_pretrained(tiny_checkpoint).embed_dense(NAMES))
+
+
 @pytest.mark.slow
 def test_inference_takes_a_published_hub_id_and_downloads_it_once(hub, run, published, tiny_dictionary):
     hub.add("dmis-lab/biosyn-tiny", published, revision="v1")

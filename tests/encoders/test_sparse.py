@@ -153,3 +153,10 @@ def test_an_ngram_is_in_both_texts_and_the_largest_part_comes_first():
 
 def test_no_names_have_nothing_in_common():
     assert ngrams_in_common(SparseEncoder().fit(NAMES), "ataxia", []) == []
+
+
+@pytest.mark.parametrize("idf", [float("nan"), float("inf"), 0.0, -1.0, 1e200, 1e-200])
+def test_idf_weights_that_give_no_finite_rows_are_refused(idf):
+    # 1e200 * 1e200 is infinite, 1e-200 * 1e-200 is 0, by whose root the row would be divided
+    with pytest.raises(ValueError, match="positive idf weights"):
+        SparseEncoder({"a": 0, "b": 1}, [1.0, idf])

@@ -1,3 +1,6 @@
+import json
+import shutil
+
 import numpy as np
 import pytest
 import torch
@@ -10,6 +13,7 @@ from biosyn.errors import InputError
 from biosyn.model.biosyn import BioSyn
 from biosyn.model.linker import Linker
 from biosyn.records import Name
+from biosyn.retrieval.vectors import Vectors
 
 NAMES = ["ataxia", "ataxia syndrome", "breast cancer", "anemia"]
 MENTIONS = ["ataxias", "cancer of breast"]
@@ -251,3 +255,77 @@ def test_a_model_that_is_in_memory_only_takes_no_dictionary(model, dictionary):
     model.encoder_will_change()
     with pytest.raises(RuntimeError, match="save it, and load it again"):
         model.load_dictionary(dictionary)
+
+
+# -- numbers that are none
+
+
+@pytest.mark.parametrize("number", [float("nan"), float("inf"), -float("inf"), 1e300])
+def test_w_that_no_score_can_have_is_refused(number, model):
+    for set_w in (lambda: BioSyn(initial_sparse_weight=number), lambda: model.init_sparse_weight(number)):
+        with pytest.raises(InputError, match="w, the sparse weight, must be a number"):
+            set_w()
+    assert model.sparse_weight == 3.0
+
+
+@pytest.mark.parametrize("number", [float("nan"), float("inf")])
+def test_an_encoder_that_gives_no_numbers_is_refused_where_it_embeds(number, model):
+    with torch.no_grad():
+        model.get_dense_encoder().model.embeddings.LayerNorm.bias[3] = number  # as a training that diverged
+    for embed in (model.embed_dense, model.embed):
+        with pytest.raises(InputError, match="vectors that are not finite numbers"):
+            embed(NAMES)
+
+
+def test_scores_that_overflow_are_refused(model):
+    names, mentions = model.embed(NAMES), model.embed(MENTIONS)
+    huge = Vectors(names.dense * 1e30, names.sparse)
+    with pytest.raises(InputError, match="a score is not a finite number"):
+        model.search(Vectors(mentions.dense * 1e30, mentions.sparse), huge, topk=2)
+    damaged = Vectors(names.dense.index_fill(0, torch.tensor([2]), float("nan")), names.sparse)
+    with pytest.raises(InputError, match="a score is not a finite number"):
+        model.search(mentions, damaged, topk=1)
+
+
+def test_a_network_that_diverged_is_not_saved(model, tmp_path):
+    model.save_model(tmp_path)
+    net = model.rerank_net()
+    for weight in (net.sparse_weight, net.encoder.pooler.dense.bias):
+        with torch.no_grad():
+            before = weight.clone()
+            weight[0] = float("nan")
+        with pytest.raises(InputError, match="not finite"):
+            model.save_model(tmp_path)
+        with torch.no_grad():
+            weight.copy_(before)
+    assert BioSyn.from_pretrained(tmp_path).sparse_weight == 3.0  # the one that was there
+
+
+def test_a_sentence_transformers_start_with_a_dense_module_is_refused(tiny_encoder, tmp_path):
+    folder = shutil.copytree(tiny_encoder, tmp_path / "start")
+    kinds = ["models.Transformer", "models.Pooling", "base.modules.dense.Dense"]
+    modules = [
+        {"idx": row, "name": str(row), "type": f"sentence_transformers.{kind}"} for row, kind in enumerate(kinds)
+    ]
+    (folder / "modules.json").write_text(json.dumps(modules))
+    with pytest.raises(InputError, match=r"modules\.json: the model has the module .*Dense', which is not applied"):
+        BioSyn().load_dense_encoder(folder)
+    modules[2]["type"] = "custom_st.Transformer"
+    (folder / "modules.json").write_text(json.dumps(modules))
+    with pytest.raises(InputError, match=r"custom_st\.Transformer"):
+        BioSyn().load_dense_encoder(folder)
+
+
+@pytest.mark.parametrize(
+    "pooling", [{"pooling_mode_mean_tokens": True, "pooling_mode_cls_token": False}, {"pooling_mode": "mean"}]
+)
+def test_a_sentence_transformers_start_with_another_pooling_says_so(pooling, tiny_encoder, tmp_path, caplog):
+    folder = shutil.copytree(tiny_encoder, tmp_path / "start")
+    modules = [{"type": f"sentence_transformers.models.{kind}"} for kind in ("Transformer", "Pooling", "Normalize")]
+    (folder / "modules.json").write_text(json.dumps(modules))
+    (folder / "1_Pooling").mkdir()
+    (folder / "1_Pooling" / "config.json").write_text(json.dumps(pooling))
+    BioSyn(pooling="mean", similarity="cosine").load_dense_encoder(folder)
+    assert not caplog.records
+    BioSyn().load_dense_encoder(folder)
+    assert "made with --pooling mean --similarity cosine; here with cls and inner" in caplog.text

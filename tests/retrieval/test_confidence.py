@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from biosyn.errors import InputError
 from biosyn.records import Candidate
 from biosyn.retrieval.confidence import OF_CONCEPT, OF_NAME, Calibration, Features, features_of, is_unsure, sigmoid
 
@@ -100,3 +101,18 @@ def test_a_calibration_of_an_earlier_version_is_one_of_names():
     assert Calibration.from_json(older).of == OF_NAME
     with pytest.raises(ValueError, match="of is 'x'"):
         Calibration.from_json({**written, "of": "x"})
+
+
+@pytest.mark.parametrize("number", [math.nan, math.inf])
+def test_a_calibration_holds_finite_numbers_alone(number):
+    with pytest.raises(ValueError, match="not a finite number"):
+        Calibration(number, Features(1.0, 1.0, 1.0, 1.0))
+    with pytest.raises(ValueError, match="not a finite number"):
+        Calibration(0.0, Features(1.0, number, 1.0, 1.0))
+
+
+def test_a_probability_that_is_no_number_is_an_input_error():
+    model = Calibration(0.0, Features(1e308, 0.0, -1e308, 0.0))
+    assert model.log_odds(Features(1.0, 0.0, 0.0, 0.0)) == 1e308
+    with pytest.raises(InputError, match="the calibration gives no probability"):
+        model.log_odds(Features(100.0, 0.0, 100.0, 0.0))  # inf - inf

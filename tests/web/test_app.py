@@ -361,6 +361,12 @@ def test_a_failure_of_ours_keeps_its_traceback_and_the_mention_to_itself(start_a
     assert "secret" not in caplog.text
 
 
+def test_no_answer_has_a_number_that_is_not_finite(start_altered, send, tiny_service):
+    url = start_altered(lambda ones: [{**one, "probability": float("nan")} for one in tiny_service.answer(ones)])
+    status, _, body = send(url, "/api/v1/normalize", "POST", json.dumps({"mentions": ["ataxia"]}).encode())
+    assert (status, json.loads(body)["error"]["code"]) == (500, "internal_error")
+
+
 def test_a_line_of_json_for_each_request_without_what_people_type(
     start_server, send, make_backend, tiny_dictionary, caplog
 ):

@@ -1,10 +1,10 @@
 """The model card: a checkpoint's ``README.md``, generated from its manifest alone."""
 
-import json
 import re
 from typing import Any
 
 from biosyn.checkpoint.manifest import Manifest
+from biosyn.files import json_text
 
 MARK = "<!-- Written by biosyn from biosyn.json. Without this line it is yours, and is left as it is. -->"
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+")
@@ -128,5 +128,5 @@ def _share(value: Any) -> str:
 
 def _text(value: Any) -> str:
     """Return a manifest value as one line, without the characters that Markdown or HTML would need."""
-    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    text = value if isinstance(value, str) else json_text(value)
     return re.sub(r"[\s|<>`\[\]]+", " ", text).strip()

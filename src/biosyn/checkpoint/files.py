@@ -1,6 +1,7 @@
 """The names of a checkpoint's files, and which of them an encoder is loaded from."""
 
 import hashlib
+import re
 from collections.abc import Mapping
 from dataclasses import astuple, dataclass
 from pathlib import Path
@@ -29,6 +30,7 @@ class CheckpointFiles:
     weights_index: str = "model.safetensors.index.json"
     old_weights: str = "pytorch_model.bin"
     old_weights_index: str = "pytorch_model.bin.index.json"
+    adapter: str = "adapter_config.json"
     tokenizer: str = "tokenizer.json"
     tokenizer_config: str = "tokenizer_config.json"
     vocabularies: tuple[str, ...] = (
@@ -36,6 +38,7 @@ class CheckpointFiles:
         "vocab.json",
         "merges.txt",
         "spiece.model",
+        "spm.model",
         "sentencepiece.bpe.model",
         "tokenizer.model",
     )
@@ -47,9 +50,14 @@ class CheckpointFiles:
 
 
 FILES = CheckpointFiles()
+# the files of the weights: whole, the list of their parts, a part; the first kind that is there is read
+WEIGHTS = (
+    (FILES.weights, FILES.weights_index, re.compile(r"model-[0-9]{5}-of-[0-9]{5}\.safetensors")),
+    (FILES.old_weights, FILES.old_weights_index, re.compile(r"pytorch_model-[0-9]{5}-of-[0-9]{5}\.bin")),
+)
 _TOKENIZER_FILES = {FILES.tokenizer, FILES.tokenizer_config, *FILES.vocabularies, *FILES.tokenizer_extras}
-_ENCODER_FILES = {FILES.encoder_config, FILES.weights_index, FILES.old_weights_index, "adapter_config.json"}
-_WEIGHTS = {".safetensors", ".bin"}
+_ENCODER_FILES = {FILES.encoder_config, FILES.weights_index, FILES.old_weights_index, FILES.adapter}
+_WEIGHT_SUFFIXES = {".safetensors", ".bin"}
 
 
 def require(folder: str | Path, name: str) -> Path:
@@ -71,7 +79,7 @@ def is_encoder_file(path: Path) -> bool:
 
 
 def _is_encoder_name(path: Path) -> bool:
-    return path.name in _TOKENIZER_FILES | _ENCODER_FILES or path.suffix in _WEIGHTS
+    return path.name in _TOKENIZER_FILES | _ENCODER_FILES or path.suffix in _WEIGHT_SUFFIXES
 
 
 def model_files(folder: Path) -> list[Path]:

@@ -4,8 +4,9 @@ A folder is a checkpoint only if it holds the manifest. Saving removes the manif
 crash leaves a folder that does not load, not a mixture of two models.
 """
 
+import json
 import os
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,14 +14,21 @@ from safetensors import SafetensorError
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from biosyn.checkpoint.card import is_own_card, model_card
-from biosyn.checkpoint.encoder import no_bars, save_tokenizer
+from biosyn.checkpoint.encoder import no_bars
 from biosyn.checkpoint.files import FILES, require
 from biosyn.checkpoint.manifest import Manifest, load_manifest, write_manifest
+from biosyn.checkpoint.tokenizer import save_tokenizer
+from biosyn.checkpoint.weights import is_finite
 from biosyn.data.annotations import Annotations
+from biosyn.encoders.pooling import Pooling
 from biosyn.encoders.sparse import SparseEncoder
 from biosyn.errors import InputError
-from biosyn.files import library_versions, read_json, sha256_of, staged_folder, write_json, write_text
+from biosyn.files import json_text, library_versions, read_json, sha256_of, staged_folder, write_json, write_text
 from biosyn.retrieval.confidence import Calibration
+
+# sentence-transformers' modules that the manifest's pooling and similarity stand for, under the paths of all versions
+_MODULES = {"Transformer", "Pooling", "Normalize", "Dropout"}
+_POOLING_KEYS = {"cls": "pooling_mode_cls_token", "mean": "pooling_mode_mean_tokens"}
 
 
 def save_checkpoint(
@@ -38,6 +46,7 @@ def save_checkpoint(
     removed if this one has none.
     """
     folder = Path(folder)
+    _require_finite(model, manifest)
     try:
         with staged_folder(folder) as stage, no_bars():
             model.save_pretrained(stage)
@@ -58,6 +67,14 @@ def save_checkpoint(
             write_manifest(folder, manifest)
     except (OSError, SafetensorError) as error:
         raise InputError(f"the model cannot be written ({error}): choose another folder", path=folder) from error
+
+
+def _require_finite(model: PreTrainedModel, manifest: Manifest) -> None:
+    """Refuse a model that a training has ruined, before it replaces another one."""
+    json_text(asdict(manifest))
+    for name, value in model.state_dict().items():
+        if value.is_floating_point() and not is_finite(value):
+            raise InputError(f"the model is not saved: {name} is not finite, the training has diverged: train it again")
 
 
 def record_figures(folder: str | Path, data_set: str, figures: dict[str, Any]) -> None:
@@ -87,7 +104,7 @@ def load_sparse_encoder(folder: str | Path) -> SparseEncoder:
     values = read_json(path)
     try:
         return SparseEncoder(dict(values["vocabulary"]), list(values["idf"]))
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise InputError(f"is damaged ({error!r}): save the model again", path=path) from error
 
 
@@ -106,6 +123,35 @@ def load_annotations(folder: str | Path, manifest: Manifest) -> Annotations | No
 def _sparse_to_json(encoder: SparseEncoder) -> dict[str, Any]:
     vocabulary = dict(sorted(encoder.vocabulary.items(), key=lambda item: item[1]))
     return {"analyzer": "char", "ngram_range": [1, 2], "vocabulary": vocabulary, "idf": encoder.idf.tolist()}
+
+
+def read_sentence_transformers(folder: Path) -> Pooling | None:
+    """Return how a sentence-transformers model makes its vectors; None if it is none, or does it in another way.
+
+    Raises
+    ------
+    InputError
+        If it has a module, such as Dense, that changes the vectors after the pooling, or that is code of its own.
+    """
+    path = folder / FILES.modules
+    if not path.is_file():
+        return None
+    try:
+        kinds = [str(module["type"]) for module in json.loads(path.read_bytes())]
+    except (OSError, ValueError, TypeError, KeyError, RecursionError) as error:
+        raise InputError(f"is damaged ({error!r}): download the model again", path=path) from error
+    for kind in kinds:
+        if not kind.startswith("sentence_transformers.") or kind.rpartition(".")[2] not in _MODULES:
+            raise InputError(
+                f"the model has the module {ascii(kind[:80])}, which is not applied here, so that its vectors would be "
+                "others: to use its encoder alone, remove this file from a copy of the folder",
+                path=path,
+            )
+    settings = read_json(folder / FILES.pooling) if (folder / FILES.pooling).is_file() else {}
+    # since version 6 a name, before that a truth value for each
+    modes = {mode for mode, key in _POOLING_KEYS.items() if settings.get(key) or settings.get("pooling_mode") == mode}
+    similarity = "cosine" if any(kind.endswith(".Normalize") for kind in kinds) else "inner"
+    return Pooling(modes.pop(), similarity) if len(modes) == 1 else None
 
 
 def _write_sentence_transformers(folder: Path, manifest: Manifest, *, hidden: int) -> None:

@@ -30,14 +30,9 @@ from huggingface_hub.errors import (
 from huggingface_hub.utils import logging as hub_logging
 from huggingface_hub.utils.tqdm import disable_progress_bars
 
-from biosyn.checkpoint.files import FILES
+from biosyn.checkpoint.files import FILES, WEIGHTS
 from biosyn.errors import InputError
 
-# preferred format first; a repository often holds the same weights in both
-WEIGHTS = (
-    (FILES.weights, FILES.weights_index, re.compile(r"model-[0-9]{5}-of-[0-9]{5}\.safetensors")),
-    (FILES.old_weights, FILES.old_weights_index, re.compile(r"pytorch_model-[0-9]{5}-of-[0-9]{5}\.bin")),
-)
 COMMIT = re.compile(r"[0-9a-f]{40}")
 LOGIN = "run 'hf auth login' or set HF_TOKEN"
 
@@ -92,7 +87,9 @@ def needed_files(names: Iterable[str]) -> list[str]:
     else:
         ours = (FILES.published_sparse_encoder, FILES.published_sparse_weight)
     tokenizer = (FILES.tokenizer, FILES.tokenizer_config, *FILES.vocabularies, *FILES.tokenizer_extras)
-    return sorted(there & {FILES.encoder_config, *ours, *tokenizer, *_weights(there)})
+    sentence_transformers = (FILES.modules, FILES.transformer_settings, FILES.pooling)
+    adapter = FILES.adapter  # which is refused
+    return sorted(there & {FILES.encoder_config, *ours, *tokenizer, *sentence_transformers, adapter, *_weights(there)})
 
 
 def _weights(names: set[str]) -> list[str]:

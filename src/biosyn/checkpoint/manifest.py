@@ -3,7 +3,6 @@
 Data and models are described by name and sha256, never by path, so that a description means the same on any machine.
 """
 
-import math
 from collections.abc import Collection
 from dataclasses import asdict, dataclass, field
 from pathlib import Path, PurePosixPath
@@ -13,6 +12,7 @@ from biosyn.checkpoint.files import FILES, require
 from biosyn.errors import InputError
 from biosyn.files import read_json, sha256_of, sha256_of_files, write_json
 from biosyn.retrieval.confidence import Calibration
+from biosyn.retrieval.search import LARGEST_SPARSE_WEIGHT
 from biosyn.settings.groups import POOLINGS, SIMILARITIES
 
 FORMAT_VERSION = 4
@@ -102,7 +102,7 @@ def load_manifest(folder: str | Path) -> Manifest:
 
 
 def _has_known_values(manifest: Manifest) -> bool:
-    numbers = math.isfinite(manifest.sparse_weight) and manifest.max_length >= 3
+    numbers = abs(manifest.sparse_weight) <= LARGEST_SPARSE_WEIGHT and manifest.max_length >= 3  # NaN is not
     return numbers and manifest.pooling in POOLINGS and manifest.similarity in SIMILARITIES
 
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from biosyn.checkpoint.files import FILES
-from biosyn.checkpoint.folder import load_annotations, load_sparse_encoder
+from biosyn.checkpoint.folder import load_annotations, load_sparse_encoder, read_sentence_transformers
 from biosyn.checkpoint.hub import resolve_folder
 from biosyn.checkpoint.manifest import Manifest, load_manifest, verify_files
 from biosyn.checkpoint.published import is_published, load_published_sparse_encoder, load_published_sparse_weight
@@ -52,6 +52,7 @@ def open_checkpoint(name_or_path: str | Path, *, revision: str | None = None) ->
         sparse_encoder, annotations = load_sparse_encoder(folder), load_annotations(folder, manifest)
         return Checkpoint(folder, manifest, sparse_encoder, hashes, annotations)
     if is_published(folder):
+        read_sentence_transformers(folder)
         # upstream saves no max_length: 25 is its default, and used in its examples
         manifest = Manifest(load_published_sparse_weight(folder), MAX_LENGTH)
         return Checkpoint(folder, manifest, load_published_sparse_encoder(folder), {})
@@ -62,6 +63,7 @@ def open_encoder(name_or_path: str | Path, *, revision: str | None = None) -> tu
     """Return the folder of a plain encoder or of a checkpoint, and the hashes of its files as in `Checkpoint`."""
     folder = resolve_folder(name_or_path, revision=revision)
     if not (folder / FILES.manifest).is_file():
+        read_sentence_transformers(folder)
         return folder, {}
     return folder, verify_files(folder, load_manifest(folder))
 

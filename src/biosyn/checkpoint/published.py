@@ -20,6 +20,7 @@ from biosyn.checkpoint.files import FILES, require
 from biosyn.checkpoint.pickle_reader import DAMAGED, Made, Name, TreeError, read_tree
 from biosyn.encoders.sparse import SparseEncoder
 from biosyn.errors import InputError
+from biosyn.retrieval.search import LARGEST_SPARSE_WEIGHT
 
 # Enough for 400,000 n-grams, at 40 bytes each in our export. A hostile file gives a tree of up to 80 times its size.
 LARGEST_ENCODER = 16 * 2**20  # bytes
@@ -95,7 +96,7 @@ def load_published_sparse_weight(folder: str | Path) -> float:
             value = float(weight.item()) if one else math.nan
     except Exception as error:  # on a damaged file, torch raises errors of any type
         raise InputError(f"cannot be read as a tensor ({type(error).__name__}): {DAMAGED}", path=path) from error
-    if not math.isfinite(value):
+    if not abs(value) <= LARGEST_SPARSE_WEIGHT:  # NaN is not
         raise InputError(f"is not one finite number, the sparse weight: {DAMAGED}", path=path)
     return value
 

@@ -22,9 +22,10 @@ from sklearn.feature_extraction.text import TfidfTransformer, TfidfVectorizer
 from tokenizers.models import WordPiece
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-from biosyn.checkpoint.encoder import no_bars, save_tokenizer
+from biosyn.checkpoint.encoder import no_bars
 from biosyn.checkpoint.files import FILES
 from biosyn.checkpoint.published import COUNTING, WEIGHTING
+from biosyn.checkpoint.tokenizer import save_tokenizer
 from biosyn.encoders.sparse import SparseEncoder
 from biosyn.errors import InputError
 from biosyn.files import read_json, staged_folder, write_json, write_lines

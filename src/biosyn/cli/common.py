@@ -41,6 +41,7 @@ def run_command(
         if not ranks:
             require_one_process(parser.prog)
         result = function(args)
+        text = None if result is None else _json(result)
     except InputError as error:
         wait_for_first()  # most errors meet every rank, and are printed once
         _print_error(parser.prog, " ".join(str(error).split()))
@@ -54,11 +55,15 @@ def run_command(
         if launched_rank() == 0:
             print(f"{parser.prog}: stopped", file=sys.stderr)
         return 130
-    if result is not None and launched_rank() == 0:
-        import json  # here, as below, so that --help does not wait for it
-
-        print(json.dumps(result, ensure_ascii=False, indent=2))
+    if text is not None and launched_rank() == 0:
+        print(text)
     return 0
+
+
+def _json(result: Any) -> str:
+    from biosyn.files import json_text  # here, as below, so that --help does not wait for it
+
+    return json_text(result, indent=2)
 
 
 def call_function(function: str, config: Any, *, ranks: bool) -> Any:

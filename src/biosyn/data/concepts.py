@@ -10,7 +10,7 @@ from typing import Any
 
 from biosyn.concept_ids import split_name_ids
 from biosyn.errors import InputError
-from biosyn.files import read_lines
+from biosyn.files import json_text, read_lines
 from biosyn.records import Name
 from biosyn.text.preprocess import TextPreprocess
 
@@ -111,7 +111,7 @@ def concept_json(concept: Concept) -> str:
     >>> concept_json(Concept(("D3",), (), "x.obo", {"replaced_by": ("D1",)}, obsolete=True))
     '{"ids": ["D3"], "preferred_name": null, "names": [], "source": "x.obo", "obsolete": true, "replaced_by": ["D1"]}'
     """
-    return json.dumps(
+    return json_text(
         {
             "ids": concept.ids,
             "preferred_name": concept.preferred_name,
@@ -119,8 +119,7 @@ def concept_json(concept: Concept) -> str:
             "source": concept.source,
             **({"obsolete": True} if concept.obsolete else {}),
             **{key: values for key, values in concept.links.items() if values},
-        },
-        ensure_ascii=False,
+        }
     )
 
 

@@ -1,6 +1,7 @@
 """The dense encoder: a BERT-like model; a text's vector is the last hidden state at [CLS], or what `Pooling` makes."""
 
 import logging
+import math
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import chain
@@ -17,6 +18,7 @@ from biosyn.distributed.ranks import is_first, my_share, size, summed
 from biosyn.encoders.cls_only import keep_cls_only
 from biosyn.encoders.pooling import CLS, Pooling
 from biosyn.encoders.tokens import TokenBatch, TokenizedTexts, tokenize
+from biosyn.errors import InputError
 
 logger = logging.getLogger(__name__)
 
@@ -129,7 +131,19 @@ class DenseEncoder:
                     first += len(tokens)
         finally:
             self.model.train(was_training)
-        return summed(vectors) if together else vectors  # a row is zero on every rank but the one that encoded it
+        if together:
+            vectors = summed(vectors)  # a row is zero on every rank but the one that encoded it
+        if together or size() == 1:  # by every rank or by none: the others would wait for one that ends
+            self._require_finite(vectors)
+        return vectors
+
+    def _require_finite(self, vectors: Tensor) -> None:
+        # a sum is finite only if all its numbers are; it may overflow where they are finite
+        if not math.isfinite(vectors.sum()) and not bool(vectors.isfinite().all()):
+            raise InputError(
+                f"the encoder gives vectors that are not finite numbers (computed in {self.precision}): "
+                "its weights are damaged or too large; try --precision float32, or give another copy of the model"
+            )
 
     def __call__(self, texts: Sequence[str]) -> np.ndarray:
         """Return the vectors as a NumPy array of shape (N, H)."""

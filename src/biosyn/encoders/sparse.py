@@ -10,6 +10,7 @@ from scipy import sparse
 
 _CHUNK = 16_384  # texts processed at a time, which bounds the arrays of their characters
 _CODE_BITS = 21  # bits of a Unicode character; a bigram's key holds two characters, a unigram's key one
+_LEAST_IDF, _LARGEST_IDF = 1e-9, 1e9  # their squares are added up, and smooth idf weights are 1 to 50
 _WHITE_SPACES = re.compile(r"\s\s+")
 
 
@@ -31,7 +32,7 @@ class SparseEncoder:
     Raises
     ------
     ValueError
-        If the columns are not exactly 0 .. V - 1, or the weights are not V positive finite numbers.
+        If the columns are not exactly 0 .. V - 1, or the weights are not V numbers from 1e-9 to 1e9.
 
     Examples
     --------
@@ -50,8 +51,9 @@ class SparseEncoder:
         self._idf = np.asarray(idf, dtype=np.float64)  # (V,)
         if not vocabulary or sorted(vocabulary.values()) != list(range(len(vocabulary))):
             raise ValueError("the vocabulary's columns are not 0 .. V - 1")
-        if self._idf.shape != (len(vocabulary),) or not np.all(np.isfinite(self._idf) & (self._idf > 0)):
-            raise ValueError(f"expected {len(vocabulary)} positive idf weights")
+        inside = (self._idf >= _LEAST_IDF) & (self._idf <= _LARGEST_IDF)  # NaN is not
+        if self._idf.shape != (len(vocabulary),) or not inside.all():
+            raise ValueError(f"expected {len(vocabulary)} positive idf weights from {_LEAST_IDF:g} to {_LARGEST_IDF:g}")
         self._vocabulary = dict(vocabulary)
         keys = np.fromiter(map(_key, self._vocabulary), dtype=np.int64)
         columns = np.fromiter(self._vocabulary.values(), dtype=np.int64)

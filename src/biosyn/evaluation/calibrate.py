@@ -102,10 +102,15 @@ def fit(samples: Sequence[Sample]) -> Calibration:
             "give a larger dev set, or hide concepts"
         )
     scaler = StandardScaler()
-    values = scaler.fit_transform([sample.features for sample in samples])  # (M, F)
-    model = LogisticRegression(C=1.0, max_iter=1000).fit(values, right)
-    weights = model.coef_[0] / scaler.scale_  # (F,), for unscaled features
-    return Calibration(float(model.intercept_[0] - weights @ scaler.mean_), Features(*weights.tolist()))
+    try:  # scores near the end of what a float holds
+        values = scaler.fit_transform([sample.features for sample in samples])  # (M, F)
+        model = LogisticRegression(C=1.0, max_iter=1000).fit(values, right)
+        weights = model.coef_[0] / scaler.scale_  # (F,), for unscaled features
+        return Calibration(float(model.intercept_[0] - weights @ scaler.mean_), Features(*weights.tolist()))
+    except ValueError as error:
+        raise InputError(
+            f"the scores cannot be calibrated, they are too large ({str(error).splitlines()[0]})"
+        ) from error
 
 
 def cross_validated(samples: Sequence[Sample], *, seed: int) -> list[float]:

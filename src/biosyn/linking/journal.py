@@ -21,7 +21,7 @@ from typing import Any, BinaryIO, NamedTuple
 from filelock import FileLock, Timeout
 
 from biosyn.errors import InputError
-from biosyn.files import require_writable
+from biosyn.files import json_text, require_writable
 from biosyn.mention_files.added_columns import Link
 from biosyn.pipes import require_replaceable_file
 
@@ -127,7 +127,7 @@ class Journal:
             If it cannot be written, for example because the disk is full: the run can be resumed.
         """
         packed = gzip.compress(output, mtime=0) if self._target.suffix == ".gz" and output else output
-        lines = "".join(json.dumps(error, ensure_ascii=False) + "\n" for error in errors)
+        lines = "".join(json_text(error) + "\n" for error in errors)
         try:
             sizes = {
                 name: _appended(self._files[name], data)
@@ -186,7 +186,7 @@ class Journal:
         try:
             row = self._database.execute("SELECT identity, done FROM run").fetchone()
             if row is None:
-                values = json.dumps(self._identity), json.dumps(Done()._asdict())
+                values = json.dumps(self._identity, allow_nan=False), json.dumps(Done()._asdict(), allow_nan=False)
                 self._database.execute("INSERT INTO run VALUES (1, ?, ?)", values)
                 self._database.commit()
                 return Done()
@@ -204,7 +204,7 @@ class Journal:
     def _commit(self, done: Done) -> None:
         """Record what is done, with the links remembered since the last time; on disk when it returns."""
         with self._writing():
-            self._database.execute("UPDATE run SET done = ?", (json.dumps(done._asdict()),))
+            self._database.execute("UPDATE run SET done = ?", (json.dumps(done._asdict(), allow_nan=False),))
             self._database.commit()
 
     @contextmanager

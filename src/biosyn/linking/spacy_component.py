@@ -131,7 +131,7 @@ class BiosynLinker:
 
     def to_bytes(self, *, exclude: Sequence[str] = ()) -> bytes:
         """Return the settings, with absolute paths."""
-        return json.dumps(asdict(self.settings.absolute())).encode()
+        return json.dumps(asdict(self.settings.absolute()), allow_nan=False).encode()
 
     def from_bytes(self, content: bytes, *, exclude: Sequence[str] = ()) -> "BiosynLinker":
         """Take the settings of `to_bytes`; the model is loaded with the next entity."""

@@ -9,6 +9,8 @@ import re
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+from biosyn.files import json_text
+
 MAX_DIGITS = 300
 BLANKS = " \t\n\r"
 _BLANKS = re.compile(f"[{BLANKS}]*")
@@ -117,7 +119,7 @@ def _addition(text: str, end: int, members: JsonObject) -> tuple[int, str]:
     place = end - 1
     while text[place - 1] in BLANKS:
         place -= 1
-    written = json.dumps(members, ensure_ascii=False)[1:-1]
+    written = json_text(members)[1:-1]
     return place, written if text[place - 1] == "{" else f", {written}"
 
 

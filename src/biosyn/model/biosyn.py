@@ -1,5 +1,6 @@
 """The model: both encoders and the weight w, loaded and saved together; names in, arrays out."""
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -13,7 +14,7 @@ from transformers import PreTrainedTokenizerBase
 
 from biosyn.checkpoint.encoder import load_encoder
 from biosyn.checkpoint.files import FILES, encoder_sha256
-from biosyn.checkpoint.folder import save_checkpoint
+from biosyn.checkpoint.folder import read_sentence_transformers, save_checkpoint
 from biosyn.checkpoint.manifest import Manifest, load_manifest
 from biosyn.checkpoint.opening import open_checkpoint, open_encoder
 from biosyn.data.annotations import Annotations
@@ -23,17 +24,28 @@ from biosyn.encoders.dense import DenseEncoder
 from biosyn.encoders.pooling import Pooling
 from biosyn.encoders.sparse import SparseEncoder
 from biosyn.encoders.tokens import TokenizedTexts
+from biosyn.errors import InputError
 from biosyn.index.dictionary_index import DictionaryIndex
 from biosyn.model.embedded_dictionary import dictionary_index, open_dictionary
 from biosyn.model.rerank_net import RerankNet
 from biosyn.retrieval.confidence import Calibration
 from biosyn.retrieval.score_parts import ScoreParts, score_parts
-from biosyn.retrieval.search import TopNames, top_names, top_names_of_blocks, top_names_of_share
+from biosyn.retrieval.search import (
+    LARGEST_SPARSE_WEIGHT,
+    TopNames,
+    require_finite,
+    top_names,
+    top_names_of_blocks,
+    top_names_of_share,
+)
 from biosyn.retrieval.vectors import NameVectors, SparseRows, Vectors
 from biosyn.settings.groups import MAX_LENGTH, SEARCH_MEMORY
 
 if TYPE_CHECKING:
     from biosyn.model.linker import Linker
+
+
+logger = logging.getLogger(__name__)
 
 
 class BioSyn:
@@ -141,8 +153,17 @@ class BioSyn:
     def load_dense_encoder(self, model_name_or_path: str | Path, *, revision: str | None = None) -> DenseEncoder:
         """Load the encoder and tokenizer of a plain encoder or of a checkpoint, from a folder or a Hub id."""
         folder, hashes = open_encoder(model_name_or_path, revision=revision)
-        own = load_manifest(folder) if (folder / FILES.manifest).is_file() else Manifest(0.0, MAX_LENGTH)
-        return self._load_dense(folder, replace(own, max_length=MAX_LENGTH), hashes)
+        if (folder / FILES.manifest).is_file():
+            return self._load_dense(folder, replace(load_manifest(folder), max_length=MAX_LENGTH), hashes)
+        dense = self._load_dense(folder, Manifest(0.0, MAX_LENGTH), hashes)
+        made = read_sentence_transformers(folder)
+        if made is not None and made != dense.pooling:
+            logger.warning(
+                "%s: its own vectors are made with --pooling %s --similarity %s; here with %s and %s",
+                model_name_or_path,
+                *(made.mode, made.similarity, dense.pooling.mode, dense.pooling.similarity),
+            )
+        return dense
 
     def _load_dense(self, folder: Path, own: Manifest, hashes: Mapping[str, str]) -> DenseEncoder:
         self.calibrations = {}
@@ -233,7 +254,11 @@ class BioSyn:
 
     @sparse_weight.setter
     def sparse_weight(self, value: float) -> None:
-        """Set w; a network that `rerank_net` returned before does not follow."""
+        """Set w; a network that `rerank_net` returned before does not follow. An InputError if it is not finite."""
+        if not abs(value) <= LARGEST_SPARSE_WEIGHT:  # NaN is not
+            raise InputError(
+                f"w, the sparse weight, must be a number of at most {LARGEST_SPARSE_WEIGHT:g}, found {value}"
+            )
         self._weight: float | nn.Parameter = float(value)
 
     def rerank_net(self, *, temperature: float = 1.0) -> RerankNet:
@@ -372,10 +397,12 @@ class BioSyn:
         """
         weight, memory = self.weight_for(names), self.search_memory
         if not together or size() == 1:
-            return top_names(mentions, names, topk=topk, sparse_weight=weight, memory=memory)
-        if held is None:
-            return top_names_of_blocks(mentions, names, topk=topk, sparse_weight=weight, memory=memory)
-        return top_names_of_share(mentions, names, held, topk=topk, sparse_weight=weight, memory=memory)
+            found = top_names(mentions, names, topk=topk, sparse_weight=weight, memory=memory)
+        elif held is None:
+            found = top_names_of_blocks(mentions, names, topk=topk, sparse_weight=weight, memory=memory)
+        else:
+            found = top_names_of_share(mentions, names, held, topk=topk, sparse_weight=weight, memory=memory)
+        return require_finite(found)  # by every rank or by none: all have found the same
 
     def score_parts(
         self, mentions: Vectors, names: NameVectors, rows: Tensor, *, held: Tensor | None = None

@@ -30,7 +30,7 @@ from biosyn.records import (
 from biosyn.retrieval.concepts import ConceptHit, top_concepts
 from biosyn.retrieval.confidence import DEPTH, Calibration
 from biosyn.retrieval.score_parts import ScoreParts
-from biosyn.retrieval.search import TopNames
+from biosyn.retrieval.search import TopNames, require_finite
 from biosyn.retrieval.vectors import NameVectors, Vectors
 from biosyn.settings.verbs import INFERENCE_TOPK
 from biosyn.text.mentions import MentionCleaner
@@ -255,8 +255,9 @@ class Linker:
         return OtherNames(self.dictionary, self.concepts)
 
     def _search(self, mentions: Vectors, topk: int) -> TopNames:
-        search = self._search_exactly if self.approximate is None else self.approximate.search
-        return require_finite(search(mentions, topk), f"the index {self.index_key.folder_name()}")
+        if self.approximate is None:
+            return self._search_exactly(mentions, topk)
+        return require_finite(self.approximate.search(mentions, topk))
 
     def _search_exactly(self, mentions: Vectors, topk: int) -> TopNames:
         return self.biosyn.search(mentions, self.names, topk=topk)
@@ -344,7 +345,6 @@ def link_texts(
     vectors = biosyn.embed(texts, score_mode=names.score_mode, what="mentions", together=together)
     if search is None:
         found = biosyn.search(vectors, names, topk=depth, together=together, held=held)
-        require_finite(found, f"the index of {dictionary.path}")
     else:
         found = search(vectors, depth)
     if exact_first:
@@ -386,24 +386,6 @@ def _equal_first(
         scores[at] = torch.cat([(parts.dense + parts.sparse)[0], scores[at][others]])[:depth]
         rows[at] = torch.cat([first[0], rows[at][others]])[:depth]
     return TopNames(rows, scores)
-
-
-def require_finite(found: TopNames, index: str) -> TopNames:
-    """Return what a search found; an InputError if a score is no number, which no rank could be trusted with.
-
-    A name whose score is NaN or infinite comes first, so the names that were found tell.
-
-    Parameters
-    ----------
-    index
-        Words for the index that was searched.
-    """
-    if not torch.isfinite(found.scores).all():
-        raise InputError(
-            f"the scores of some mentions are not finite: compare {index} with its checksums by biosyn cache verify; "
-            "if it is sound, the model's weights are damaged or too large"
-        )
-    return found
 
 
 def _names_of(dictionary: DictionaryDataset) -> Callable[[int], Name]:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from biosyn.concept_ids import name_ids
+from biosyn.errors import InputError
 from biosyn.records import Candidate
 
 OF_NAME, OF_CONCEPT = "name", "concept"  # what is right if the probability is: the best name, or its first concept
@@ -65,12 +66,21 @@ class Calibration:
     of
         ``concept`` for the probability that the concept of the best name is right; ``name`` for the probability that
         the name shares an id with the gold ids: without ``concepts.jsonl``, and before checkpoint format 4.
+
+    Raises
+    ------
+    ValueError
+        If a number is not finite.
     """
 
     intercept: float
     weights: Features
     fitted_on: Mapping[str, Any] = field(default_factory=dict)
     of: str = OF_NAME
+
+    def __post_init__(self) -> None:
+        if not all(map(math.isfinite, (self.intercept, *self.weights))):
+            raise ValueError("a weight of the calibration is not a finite number")
 
     def probability(self, text: str, candidates: Sequence[Candidate]) -> float:
         """Return the probability for a mention, with its text as embedded, and its `DEPTH` best candidates.
@@ -85,8 +95,11 @@ class Calibration:
         return sigmoid(self.log_odds(features_of(text, candidates[:DEPTH])))
 
     def log_odds(self, features: Features) -> float:
-        """Return the log-odds that the best concept is right."""
-        return self.intercept + sum(weight * value for weight, value in zip(self.weights, features, strict=True))
+        """Return the log-odds that the best concept is right, an InputError if they are NaN."""
+        log_odds = self.intercept + sum(weight * value for weight, value in zip(self.weights, features, strict=True))
+        if math.isnan(log_odds):
+            raise InputError("the calibration gives no probability, its weights are too large: run biosyn calibrate")
+        return log_odds
 
     def to_json(self) -> dict[str, Any]:
         """Return the JSON for the manifest."""
@@ -104,12 +117,9 @@ class Calibration:
         """
         weights = {name: float(value) for name, value in dict(values["weights"]).items()}
         fitted_on, of = dict(values["fitted_on"]), str(values.get("of", OF_NAME))
-        found = cls(float(values["intercept"]), Features(**weights), fitted_on, of)
         if of not in (OF_NAME, OF_CONCEPT):
             raise ValueError(f"of is '{of}'")
-        if not all(map(math.isfinite, (found.intercept, *found.weights))):
-            raise ValueError("a weight is not a finite number")
-        return found
+        return cls(float(values["intercept"]), Features(**weights), fitted_on, of)
 
 
 def sigmoid(log_odds: float) -> float:

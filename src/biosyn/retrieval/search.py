@@ -7,12 +7,14 @@ import torch
 from torch import Tensor
 
 from biosyn.distributed.ranks import from_first, gathered, my_share
+from biosyn.errors import InputError
 from biosyn.retrieval.vectors import NameVectors, SparseRows, Vectors
 from biosyn.settings.groups import SEARCH_MEMORY
 
 NAME_BLOCK = 16_384
 MENTION_BLOCK = 1_024
 LEAST_NAMES = 1_024  # names per block before the number of mentions per block is reduced
+LARGEST_SPARSE_WEIGHT = 1e30  # |w|: scores are float32, up to 3.4e38
 BYTES_A_SCORE = 12  # while a block is scored: the score, its sparse part, and the selection of the best
 
 
@@ -74,6 +76,16 @@ def top_names(
         for start in range(0, mentions.count, blocks.mentions)
     ]
     return TopNames(torch.cat([block.rows for block in found]), torch.cat([block.scores for block in found]))
+
+
+def require_finite(found: TopNames) -> TopNames:
+    """Return what was found, or raise an InputError if a score is NaN or infinite: the order means nothing then."""
+    if not bool(found.scores.isfinite().all()):
+        raise InputError(
+            "a score is not a finite number: the model's weights or its w are damaged or too large, or its index is: "
+            "run biosyn cache verify, try --precision float32, or give another copy of the model"
+        )
+    return found
 
 
 def block_sizes(megabytes: int, names: NameVectors) -> Blocks:

@@ -14,7 +14,7 @@ from biosyn.data.dictionary import DictionaryDataset
 from biosyn.data.queries import QueryDataset
 from biosyn.errors import InputError
 from biosyn.evaluation.evaluate import METRICS_FILE, evaluate
-from biosyn.files import read_lines, require_writable, sha256_of_files, write_lines
+from biosyn.files import json_text, read_lines, require_writable, sha256_of_files, write_lines
 from biosyn.places import Inputs
 from biosyn.settings.groups import SCORE_MODES
 from biosyn.settings.verbs import EvalConfig, TrainConfig
@@ -59,7 +59,7 @@ def ablate(training: TrainConfig, evaluation: EvalConfig, *, dense_ratios: Seque
                     train(replace(config, output_dir=str(folder), keep_last=0))
                 row = {"settings": settings, "folder": folder.name, **_measure(evaluation, folder, mode)}
                 rows.append(row)
-                write_lines(output_dir / ROWS_FILE, map(json.dumps, rows))
+                write_lines(output_dir / ROWS_FILE, map(json_text, rows))
             found.append(row)
             logger.info("%s", _line(row))
     return found
@@ -99,7 +99,7 @@ def _measured_on(config: EvalConfig) -> dict[str, Any]:
 
 
 def _folder_name(config: TrainConfig, trained_on: dict[str, Any]) -> str:
-    digest = hashlib.sha256(json.dumps(trained_on, sort_keys=True).encode()).hexdigest()
+    digest = hashlib.sha256(json.dumps(trained_on, sort_keys=True, allow_nan=False).encode()).hexdigest()
     kind = "fixed" if config.fixed_candidates else "iterative"
     return f"dense_ratio-{config.dense_ratio:g}-{kind}-{digest[:8]}"
 

@@ -1,6 +1,5 @@
 """``train_log.jsonl``: a row for each epoch of a training."""
 
-import json
 import logging
 from collections.abc import Sequence
 from pathlib import Path
@@ -8,7 +7,7 @@ from typing import Any
 
 from biosyn.checkpoint.files import FILES
 from biosyn.distributed.ranks import is_first
-from biosyn.files import write_lines
+from biosyn.files import json_text, write_lines
 
 logger = logging.getLogger(__name__)
 
@@ -43,7 +42,7 @@ class TrainLog:
 
     def _write(self) -> None:
         if is_first():
-            write_lines(self.path, (json.dumps(row) for row in self.rows))
+            write_lines(self.path, map(json_text, self.rows))
 
 
 def _short(value: Any) -> str:

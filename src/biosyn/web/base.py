@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 from tornado.web import HTTPError, RequestHandler, stream_request_body
 
 from biosyn.errors import InputError
+from biosyn.files import json_text
 from biosyn.web.backend import Backend, QueueFullError
 
 logger = logging.getLogger(__name__)
@@ -110,6 +111,9 @@ class Base(RequestHandler):
 
     def finish(self, chunk: str | bytes | dict[Any, Any] | None = None) -> "asyncio.Future[None]":
         """Answer; the request counts as active until the answer has been sent."""
+        if isinstance(chunk, dict):  # as Tornado does it, but a number that is not finite fails here
+            self.set_header("Content-Type", "application/json; charset=UTF-8")
+            chunk = json.dumps(chunk, allow_nan=False).replace("</", "<\\/")
         sent = super().finish(chunk)
         sent.add_done_callback(lambda _: self._leave())
         return sent
@@ -185,7 +189,7 @@ def log_request(facts: Mapping[str, Any]) -> None:
     """
     if logger.isEnabledFor(logging.INFO):
         now = datetime.now(UTC).isoformat(timespec="milliseconds")
-        logger.info(json.dumps({"time": now, **facts}, ensure_ascii=False))
+        logger.info(json_text({"time": now, **facts}))
 
 
 @contextmanager
