@@ -18,7 +18,16 @@ from biosyn.checkpoint.files import FILES, require
 from biosyn.checkpoint.manifest import Manifest, load_manifest, write_manifest
 from biosyn.encoders.sparse import SparseEncoder
 from biosyn.errors import InputError
-from biosyn.files import library_versions, read_json, sha256_of, staged_folder, write_json, write_text
+from biosyn.files import (
+    give_usual_modes,
+    library_versions,
+    read_json,
+    remove_leftovers,
+    sha256_of,
+    staged_folder,
+    write_json,
+    write_text,
+)
 from biosyn.retrieval.confidence import Calibration
 
 
@@ -41,6 +50,7 @@ def save_checkpoint(
             save_tokenizer(tokenizer, stage)
             write_json(stage / FILES.sparse_encoder, _sparse_to_json(sparse_encoder))
             _write_sentence_transformers(stage, manifest, hidden=model.config.hidden_size)
+            give_usual_modes(stage)
             names = sorted(path.relative_to(stage).as_posix() for path in stage.rglob("*") if path.is_file())
             files = {name: sha256_of(stage / name) for name in names}
             manifest = replace(manifest, libraries=library_versions(), files=files)
@@ -65,6 +75,7 @@ def record_calibration(folder: str | Path, score_mode: str, calibration: Calibra
 
 
 def _rewrite(folder: Path, **changes: Any) -> None:
+    remove_leftovers(folder)
     manifest = replace(load_manifest(folder), **changes)
     write_manifest(folder, manifest)
     _write_card(folder, manifest)

@@ -18,7 +18,7 @@ from biosyn.model.linker import Linker
 from biosyn.records import MentionPrediction
 from biosyn.settings.groups import Compute, Index
 from biosyn.settings.verbs import INFERENCE_TOPK
-from biosyn.text.preprocess import has_content
+from biosyn.text.mentions import MentionCleaner
 
 try:
     from spacy.language import Language
@@ -28,6 +28,7 @@ except ImportError as error:
     raise missing_extra("spacy", "spacy") from error
 
 SETTINGS_FILE = "settings.json"
+_CLEANER = MentionCleaner()
 BATCH_SIZE = 256  # documents whose entities are linked in one call
 
 
@@ -75,7 +76,7 @@ def make_linker(
 class BiosynLinker:
     """Links the entities of documents: ``ent.kb_id_`` and ``ent._.biosyn_candidates``.
 
-    ``kb_id_`` is the first id of the best name, or empty if the entity has no letter or digit. The candidates are dicts
+    ``kb_id_`` is the first id of the best name, or empty if the entity is no mention. The candidates are dicts
     as inference.py prints them, with all ids of a name, so that spaCy can store them with a document.
     """
 
@@ -103,7 +104,7 @@ class BiosynLinker:
 
     def _annotate(self, docs: Sequence[Doc]) -> None:
         entities = [entity for doc in docs for entity in doc.ents]
-        texts = list(dict.fromkeys(entity.text for entity in entities if has_content(entity.text)))
+        texts = list(dict.fromkeys(entity.text for entity in entities if not _CLEANER.problem(entity.text)))
         found = {prediction.mention: prediction for prediction in self._link(texts)}
         for entity in entities:
             _set(entity, found.get(entity.text))

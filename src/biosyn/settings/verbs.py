@@ -6,6 +6,8 @@ A config stops at the verb: the verb takes it apart, and nothing below takes one
 from biosyn.errors import InputError
 from biosyn.settings.groups import (
     ABBREVIATION_METHODS,
+    FILE,
+    FOLDER,
     SIMILARITIES,
     TOPK,
     TRAIN_PRECISIONS,
@@ -41,7 +43,7 @@ LINK_FORMATS = ("lines", "csv", "tsv", "jsonl", *DOCUMENT_FORMATS)
 class TrainConfig(TrainingFiles, Encoder, Optimization, Run, Compute):
     """Settings of train.py; names and defaults are upstream's but for ``learning_rate`` (its examples' 1e-5)."""
 
-    train_dir: str = setting("folder of .concept files, for example processed_traindev")
+    train_dir: str = setting("folder of .concept files, for example processed_traindev", check=FOLDER)
     topk: int = setting("candidates of a mention", default=TOPK, check=at_least(1))
     dense_ratio: float = setting(
         "fraction of the candidates that come from the dense score", default=0.5, check=fraction
@@ -110,6 +112,7 @@ class EvalConfig(Model, Dictionary, Queries, Evaluation, Threshold, Compute, Ind
         "folders of training queries, for the refined protocol and the slices of seen mentions and concepts",
         default=(),
         metavar="DIR",
+        check=lambda folders: next(filter(None, map(FOLDER, folders)), None),
     )
     record_as: str | None = setting(
         "add Acc@1 and Acc@5 to the checkpoint's manifest and model card, for example as test",
@@ -137,7 +140,7 @@ class CalibrateConfig(Dictionary, Queries, Evaluation, Compute, Index):
         Dictionary, "dictionary_path", text="dictionary of the dev set, one line 'cui||name' per name"
     )
     data_dir: str = changed(Queries, "data_dir", text="folder of .concept files, for example processed_dev")
-    model_name_or_path: str = setting("a folder of ours, not a Hub id; its manifest gets the calibration")
+    model_name_or_path: str = setting("a folder of ours, not a Hub id; its manifest gets the calibration", check=FOLDER)
 
 
 @settings
@@ -155,7 +158,10 @@ class InferenceConfig(Model, Threshold, Composites, Compute, Index, Approximate)
     group_by_concept: bool = setting("give concepts, each with the best of its names", default=False)
     explain: bool = setting("give the best names with the reasons: cleaning, n-grams in common", default=False)
     document: str | None = setting(
-        "with --explain: the mention's document, whose abbreviations count", default=None, metavar="FILE"
+        "with --explain: the mention's document, whose abbreviations count",
+        default=None,
+        metavar="FILE",
+        check=FILE,
     )
 
     def check(self) -> None:
@@ -198,9 +204,13 @@ class LinkConfig(Model, Dictionary, Threshold, Composites, Compute, Index, Appro
     """
 
     input: str = setting(
-        "file of mentions; the same file with ids, names and scores in it becomes --output", required=False
+        "file of mentions; the same file with ids, names and scores in it becomes --output",
+        required=False,
+        check=FILE,
     )
-    output: str = setting("file to write, whole when all is done; gzip where it ends in .gz", required=False)
+    output: str = setting(
+        "file to write, whole when all is done; gzip where it ends in .gz", required=False, check=FILE
+    )
     format: str | None = setting("the input's format (default: by the file's name)", default=None, choices=LINK_FORMATS)
     column: str = setting("column of a table that holds the mention", default="mention")
     field: str = setting("member of a JSON object that holds it", default="mention")
