@@ -173,8 +173,11 @@ def library_versions() -> dict[str, str]:
 
 
 def write_text(path: str | Path, text: str) -> None:
-    """Write a UTF-8 file whole or not at all: a reader sees the old content or the new one."""
-    _write_whole(path, [text])
+    """Write a UTF-8 file whole or not at all: a reader sees the old content or the new one.
+
+    The name of a file that is not UTF-8 is written with escapes, which JSON reads back as they were.
+    """
+    _write_whole(path, [text.encode("utf-8", "backslashreplace").decode()])
 
 
 def write_lines(path: str | Path, lines: Iterable[str]) -> int:

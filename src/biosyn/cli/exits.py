@@ -14,6 +14,7 @@ import threading
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from types import FrameType
 from typing import Any, NamedTuple, NoReturn
 
@@ -60,6 +61,7 @@ def guarded(work: Callable[[], int], command: str, *, debug: bool = False) -> in
     """
     try:
         _open_streams()
+        _require_folder()
         with _stoppable(), _written_out():
             return work()
     except BaseException as error:
@@ -156,17 +158,22 @@ def _print_end(command: str, end: End) -> None:
 
 def _open_streams() -> None:
     """Refuse a closed stdout; a closed stdin or stderr leads nowhere, so that no file gets its number."""
-    if sys.stdout is None:
-        if sys.stderr is None:
-            sys.stderr = open(os.devnull, "w")  # noqa: PTH123, SIM115 (for the rest of the process)
-        raise InputError("stdout is closed: give it a place, for example > /dev/null")
     if sys.stderr is None:
-        sys.stderr = open(os.devnull, "w")  # noqa: PTH123, SIM115
+        sys.stderr = open(os.devnull, "w")  # noqa: PTH123, SIM115 (for the rest of the process)
+    if sys.stdout is None:
+        raise InputError("stdout is closed: give it a place, for example > /dev/null")
     for number in range(3):
         try:
             os.fstat(number)
         except OSError:
             os.open(os.devnull, os.O_RDWR)  # takes the lowest number that is free
+
+
+def _require_folder() -> None:
+    try:
+        Path.cwd()
+    except OSError as error:  # libraries end the process, or name no file
+        raise InputError(f"the current folder cannot be used ({error.strerror}): change to another one") from error
 
 
 @contextmanager
