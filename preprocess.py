@@ -1,8 +1,6 @@
 """python preprocess.py ... is biosyn preprocess ...: see biosyn.cli.main."""
 
-import sys
-
-from biosyn.cli.main import main
+from biosyn.__main__ import run
 
 if __name__ == "__main__":
-    sys.exit(main(["preprocess", *sys.argv[1:]]))
+    run("preprocess")

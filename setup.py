@@ -60,7 +60,7 @@ setup(
     ],
     extras_require=EXTRAS,
     entry_points={
-        "console_scripts": ["biosyn = biosyn.cli.main:main"],
+        "console_scripts": ["biosyn = biosyn.__main__:run"],
         "spacy_factories": [
             "biosyn_linker = biosyn.linking.spacy_component:make_linker"
         ],  # add_pipe finds it without an import

@@ -1,8 +1,6 @@
 """python train.py ... is biosyn train ...: see biosyn.cli.main."""
 
-import sys
-
-from biosyn.cli.main import main
+from biosyn.__main__ import run
 
 if __name__ == "__main__":
-    sys.exit(main(["train", *sys.argv[1:]]))
+    run("train")

@@ -199,4 +199,59 @@ def test_no_json_is_written_with_a_number_that_is_not_finite(number, tmp_path):
 def test_json_with_a_number_that_is_none_is_not_read(content, tmp_path):
     (tmp_path / "a.json").write_text(content)
     with pytest.raises(InputError, match=r"a\.json: is not valid JSON"):
+
+
+# -- what a kill leaves, and the mode of a file
+
+
+def test_what_a_killed_process_has_left_is_removed_and_what_a_living_one_writes_is_not(tmp_path):
+    (tmp_path / ".biosyn.json.partial-5e1f00d1").touch()
+    (tmp_path / ".model.partial-5e1f00d2").mkdir()
+    (tmp_path / ".biosyn.json.4711.partial").touch()  # of an earlier version
+    theirs = [".hidden", ".a.partial-of-a-user", "model.partial"]
+    for name in theirs:
+        (tmp_path / name).touch()
+
+    def lines():
+        yield "half"
+        require_writable(tmp_path)  # the start of another run
+        assert sorted(path.name for path in tmp_path.iterdir() if path.name not in theirs) == [
+            stage.name,
+            *(path.name for path in tmp_path.glob(".names.txt.partial-*")),
+        ]
+        yield "whole"
+
+    with staged_folder(tmp_path) as stage:
+        write_lines(tmp_path / "names.txt", lines())
+    assert (tmp_path / "names.txt").read_text() == "half\nwhole\n"
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted([*theirs, "names.txt"])
+
+
+def test_two_threads_that_write_one_file_do_not_disturb_each_other(tmp_path):
+    path = tmp_path / "a"
+
+    def lines():
+        yield "first"
+        write_text(path, "second\n")
+        yield "third"
+
+    write_lines(path, lines())
+    assert path.read_text() == "first\nthird\n"
+
+
+def test_a_name_as_long_as_the_system_allows_can_be_written(tmp_path):
+    for name in ("a" * 255, "ö" * 127):
+        write_text(tmp_path / name, "text")
+        assert (tmp_path / name).read_text() == "text"
+
+
+def test_a_path_that_is_not_utf_8_is_written_with_escapes(tmp_path):
+    write_json(tmp_path / "a.json", {"path": "a\udcff"})
+    assert json.loads((tmp_path / "a.json").read_text(encoding="utf-8")) == {"path": "a\udcff"}
+
+
+@pytest.mark.parametrize("content", ["[" * 100_000, '{"a": ' + "9" * 5000 + "}"])
+def test_json_that_python_does_not_read_is_named(tmp_path, content):
+    (tmp_path / "a.json").write_text(content)
+    with pytest.raises(InputError, match="a.json: is not"):
         read_json(tmp_path / "a.json")

@@ -71,10 +71,10 @@ def test_what_killed_processes_left_of_any_kind_is_removed(tmp_path, monkeypatch
 
 
 def test_what_killed_processes_left_is_removed_by_name(tmp_path):
-    for name in (".a.partial-x1", ".b.partial-x2", "a", ".a"):
+    for name in (".a.partial-5e1f00d1", ".b.partial-5e1f00d2", "a", ".a"):
         (tmp_path / name).mkdir()
     remove_leftovers(tmp_path, "a")
-    assert {path.name for path in tmp_path.iterdir()} == {".b.partial-x2", "a", ".a"}
+    assert {path.name for path in tmp_path.iterdir()} == {".b.partial-5e1f00d2", "a", ".a"}
     remove_leftovers(tmp_path / "missing")
 
 

@@ -8,8 +8,8 @@ class InputError(ValueError):
 
     Every function that reads user input, a file or a flag, may raise it: when a file is missing, unreadable or of
     another form, when a value is out of range, or when an optional package is not installed. Docstrings mention it
-    only where there is more to say. The command-line tools print the message and end with exit code 2; any other
-    exception is a bug of ours and keeps its traceback.
+    only where there is more to say. The command-line tools print the message and end with exit code 2, and so they do
+    for errors of the system (`biosyn.cli.exits`); any other exception is a bug of ours and keeps its traceback.
 
     Examples
     --------

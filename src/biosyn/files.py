@@ -6,7 +6,10 @@ import io
 import json
 import logging
 import os
+import re
 import shutil
+import stat
+import sys
 import tempfile
 import zlib
 from collections.abc import Callable, Iterable, Iterator
@@ -20,11 +23,16 @@ from biosyn import __version__
 from biosyn.errors import InputError
 from biosyn.pipes import regular_file, require_replaceable_file
 
+if sys.platform != "win32":
+    import fcntl
+
 if TYPE_CHECKING:
     from hashlib import _Hash as Hash
 
 logger = logging.getLogger(__name__)
 LIBRARIES = ("torch", "transformers", "tokenizers", "scikit-learn", "numpy")  # what a vector depends on
+_PARTIAL = re.compile(r"\.partial-[a-z0-9_]{8}$|\.[0-9]+\.partial$")  # the latter of files of earlier versions
+LONGEST_NAME = 200  # bytes of the name in that of a partial file: 255 are allowed
 
 
 # -- reading
@@ -203,8 +211,11 @@ def library_versions() -> dict[str, str]:
 
 
 def write_text(path: str | Path, text: str) -> None:
-    """Write a UTF-8 file whole or not at all: a reader sees the old content or the new one."""
-    _write_whole(path, [text])
+    """Write a UTF-8 file whole or not at all: a reader sees the old content or the new one.
+
+    The name of a file that is not UTF-8 is written with escapes, which JSON reads back as they were.
+    """
+    _write_whole(path, [text.encode("utf-8", "backslashreplace").decode()])
 
 
 def write_lines(path: str | Path, lines: Iterable[str]) -> int:
@@ -229,18 +240,96 @@ def write_json(path: str | Path, value: Any) -> None:
 def _write_whole(path: str | Path, parts: Iterable[str]) -> None:
     path = Path(path)
     require_replaceable_file(path)
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:
-        with partial.open("w", encoding="utf-8", newline="\n") as file:
+        with (
+            _partial(path.parent, path.name, folder=False) as partial,
+            partial.open("w", encoding="utf-8", newline="\n") as file,
+        ):
             file.writelines(parts)
             file.flush()
             os.fsync(file.fileno())
-        os.replace(partial, path)
+            os.replace(partial, path)
     except OSError as error:
         raise InputError(f"cannot be written: {error.strerror}", path=path) from error
+
+
+def give_usual_modes(folder: Path) -> None:
+    """Give all files in a folder the mode that a new file has, by the umask; safetensors makes its files 0600."""
+    probe = folder / ".mode"
+    probe.touch()
+    mode = stat.S_IMODE(probe.stat().st_mode)
+    probe.unlink()
+    for path in folder.rglob("*"):
+        if path.is_file():
+            path.chmod(mode)
+
+
+# -- partial files and folders, which a kill may leave
+
+
+@contextmanager
+def _partial(parent: Path, name: str, *, folder: bool) -> Iterator[Path]:
+    """Make a hidden file or folder for something that will have this name; what is left of it in the end is removed.
+
+    It is locked, so that `remove_leftovers` knows that its process lives: the system unlocks it when that has ended.
+    """
+    start = os.fsdecode(os.fsencode(name)[:LONGEST_NAME])
+    while True:
+        path = parent / f".{start}.partial-{os.urandom(4).hex()}"
+        with suppress(FileExistsError):
+            if folder:
+                path.mkdir()
+            else:
+                os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
+            lock = _locked(path)
+            if lock is not None and path.exists():  # else it was taken for a leftover before it was locked
+                break
+    try:
+        yield path
     finally:
-        with suppress(OSError):  # it may be that not even its folder is there
-            partial.unlink(missing_ok=True)
+        _remove(path, ignore_errors=True)
+        _unlock(lock)
+
+
+def remove_leftovers(parent: Path, name: str = "*") -> None:
+    """Remove what killed processes have left in ``parent`` of files and folders of this name, which may be ``*``."""
+    for path in parent.glob(f".{name}.*partial*"):
+        lock = _locked(path) if _PARTIAL.search(path.name) else None
+        if lock is not None:
+            _remove(path)
+            _unlock(lock)
+
+
+def _locked(path: Path) -> int | None:
+    """Lock a partial file or folder and return its descriptor; None if another process has it, or it is gone.
+
+    The descriptor is -1 where there are no such locks: Windows, which removes no open file, and some file systems.
+    """
+    if sys.platform == "win32":
+        return -1
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    except FileNotFoundError:
+        return None
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        os.close(descriptor)
+        return None if isinstance(error, BlockingIOError) else -1
+    return descriptor
+
+
+def _unlock(descriptor: int) -> None:
+    if descriptor >= 0:
+        os.close(descriptor)
+
+
+def _remove(path: Path, *, ignore_errors: bool = False) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=ignore_errors)
+        return
+    with suppress(OSError if ignore_errors else FileNotFoundError):
+        path.unlink()
 
 
 # -- folders
@@ -255,12 +344,16 @@ def require_folder(path: str | Path) -> Path:
 
 
 def require_writable(folder: str | Path) -> Path:
-    """Make the folder where needed and prove that a file can be written there, before hours are spent."""
+    """Make the folder where needed and prove that a file can be written there, before hours are spent.
+
+    What killed processes have left there is removed.
+    """
     folder = Path(folder)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder):
             pass
+        remove_leftovers(folder)
     except OSError as error:
         raise InputError(f"cannot be written to ({error.strerror}): choose another folder", path=folder) from error
     return folder
@@ -276,14 +369,15 @@ def whole_folder(folder: Path) -> Iterator[Path]:
         If it cannot be made or renamed: ``folder`` is there already, the disk is full.
     """
     with _stage(folder.parent, folder.name) as outer:
-        inner = outer / folder.name
-        inner.mkdir()  # unlike the stage, as readable to others as the user's files are
+        inner = outer / folder.name  # the stage itself is locked by its name
+        inner.mkdir()
         yield inner
         finish_folder(inner, folder)
 
 
 def finish_folder(stage: Path, folder: Path) -> None:
     """Rename a finished folder to its name; what is in it is on disk before, and its name afterwards."""
+    give_usual_modes(stage)
     for path in (*sorted(stage.rglob("*")), stage):
         sync(path)
     os.rename(stage, folder)  # noqa: PTH104 (not replace: a folder that is there stays)
@@ -304,11 +398,8 @@ def staged_folder(target: str | Path) -> Iterator[Path]:
 def _stage(parent: Path, name: str) -> Iterator[Path]:
     """Give an empty folder in ``parent``, removed at the end; what a kill leaves of it is for `remove_leftovers`."""
     parent.mkdir(parents=True, exist_ok=True)
-    stage = Path(tempfile.mkdtemp(prefix=f".{name}.partial-", dir=parent))
-    try:
+    with _partial(parent, name, folder=True) as stage:
         yield stage
-    finally:
-        shutil.rmtree(stage, ignore_errors=True)
 
 
 def discard(folder: Path) -> None:
@@ -320,12 +411,6 @@ def discard(folder: Path) -> None:
             moved.unlink()
         else:
             shutil.rmtree(moved)
-
-
-def remove_leftovers(parent: Path, name: str = "*") -> None:
-    """Remove what killed processes have left in ``parent`` of folders of this name, which may have wildcards."""
-    for path in parent.glob(f".{name}.partial-*"):
-        shutil.rmtree(path)
 
 
 def move_into_place(stage: Path, output_dir: Path, *, names: Iterable[str]) -> None:

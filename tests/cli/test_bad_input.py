@@ -3,6 +3,7 @@
 Both read the same files by the same functions, so a case is run by one of them, in turn.
 """
 
+import re
 import shutil
 from itertools import cycle
 
@@ -187,6 +188,39 @@ def test_a_text_longer_than_the_encoders_positions(refused, verb):
 def test_queries_of_which_the_filters_leave_none(refused, concept_file):
     folder = concept_file(b"1||0|3||Disease||a|b||D1|D2\n1||0|1||Disease||a||-1\n")
     assert "bad_queries: no query is left" in refused("train", queries=folder)
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ("\n".join(f"MESH:D{row}||name {row}" for row in range(9)), "ids such as D001260, .* such as MESH:D0: give"),
+        ("\n".join([*(f"C{row}||ataxia {row}" for row in range(9)), "D001249||xyz"]), "raise --topk, or check that"),
+    ],
+    ids=["no id in common", "no name of its concept among the candidates"],
+)
+def test_a_training_in_which_no_mention_has_a_positive_candidate(
+    command, words, dictionary_file, tmp_path, content, said
+):
+    dictionary = dictionary_file(content.encode())
+    code, found, err = command(*words("train", "--device", "cpu", "--dense_ratio", "0", dictionary=dictionary))
+    assert (code, found) == (2, None)
+    assert re.search(said, err.splitlines()[-1])
+    assert not (tmp_path / "out" / "biosyn.json").exists()
+
+
+def test_a_trial_run_needs_no_positive_candidate(command, words, dictionary_file):
+    # its ten mentions are seldom those of its hundred names
+    dictionary = dictionary_file(b"C1||ataxia\nC2||asthma\n")
+    code, found, err = command(*words("train", "--device", "cpu", "--draft", dictionary=dictionary))
+    assert code == 0, err
+    assert found["epochs"][0]["loss"] == 0
+
+
+def test_a_mention_that_is_too_long(command, tiny_checkpoint, tiny_dictionary):
+    model = {"--model_name_or_path": tiny_checkpoint, "--dictionary_path": tiny_dictionary}
+    code, found, err = command("inference", model, "--device", "cpu", "--mention", "a" * 1001)
+    assert (code, found) == (2, None)
+    assert "the mention has 1001 characters: give 1000 at most" in err
 
 
 def test_a_bad_dev_dictionary(refused, tiny_queries, dictionary_file):

@@ -140,7 +140,7 @@ def test_it_is_built_once(fresh, monkeypatch):
 
 
 def test_what_a_builder_that_died_left_is_removed(fresh):
-    (fresh.folder / ".ann-0.partial-abc").mkdir()
+    (fresh.folder / ".ann-0.partial-5e1f00d1").mkdir()
     build(fresh)
     assert not list(fresh.folder.glob(".ann*"))
 

@@ -86,3 +86,15 @@ sys.exit(f"imported: {sorted(heavy)}" if heavy else 0)
     environment = {"PYTHONPATH": str(Path(__file__).parents[2] / "src")}
     found = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300)
     assert found.returncode == 0, found.stderr
+
+
+@pytest.mark.parametrize("chosen", [None, "~nobody-of-this-name/cache", "  "])
+def test_a_user_without_a_home_is_told_to_name_a_folder(monkeypatch, chosen):
+    # as in a container that runs under a number that no list of users has
+    monkeypatch.delenv("BIOSYN_CACHE", raising=False)
+    monkeypatch.setattr("os.path.expanduser", lambda path: path)
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    if chosen is not None:
+        monkeypatch.setenv("BIOSYN_CACHE", chosen)
+    with pytest.raises(InputError, match="name a folder"):
+        default_cache_dir()

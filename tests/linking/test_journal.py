@@ -1,6 +1,7 @@
 import gzip
 import json
 import os
+import sqlite3
 from pathlib import Path
 
 import pytest
@@ -169,5 +170,60 @@ def test_a_full_disk_is_named_and_the_run_can_be_resumed(target):
                 InputError, match=r"cannot be written \(No space left on device\): continue with --resume"
             ):
                 write(journal, "two\n", 2)
+    with Journal(target, IDENTITY, resume=True) as journal:
+        assert journal.done.units == 1
+
+
+class Failing:
+    """A connection to SQLite on which every statement fails as on a full disk, or a damaged file."""
+
+    def __init__(self, code, message):
+        self._error = sqlite3.OperationalError(message)
+        self._error.sqlite_errorcode = code
+
+    def execute(self, *_):
+        raise self._error
+
+    executescript = executemany = commit = execute
+
+    def close(self):
+        pass
+
+
+@pytest.mark.parametrize(
+    ("code", "message", "advice"),
+    [
+        (
+            sqlite3.SQLITE_FULL,
+            "database or disk is full",
+            r"state\.sqlite: .*full\): free some space, then continue with --resume",
+        ),
+        (sqlite3.SQLITE_IOERR_WRITE, "disk I/O error", "continue with --resume"),
+        (sqlite3.SQLITE_CANTOPEN, "unable to open database file", "continue with --resume"),
+        (
+            sqlite3.SQLITE_CORRUPT,
+            "database disk image is malformed",
+            r"is damaged \(.*malformed\): start again without --resume",
+        ),
+    ],
+)
+def test_a_database_that_cannot_be_written_is_not_called_damaged(target, monkeypatch, code, message, advice):
+    failing = Failing(code, message)
+    with Journal(target, IDENTITY, resume=False) as journal:
+        write(journal, "one\n", 1)
+        with monkeypatch.context() as patched:
+            patched.setattr(journal, "_database", failing)
+            for call in (
+                lambda: journal.known(["a"]),
+                lambda: journal.remember(["a"], [Link("D1", "a", 1.0)]),
+                journal.distinct,
+                lambda: write(journal, "two\n", 2),
+            ):
+                with pytest.raises(InputError, match=advice):
+                    call()
+    with monkeypatch.context() as patched:
+        patched.setattr(sqlite3, "connect", lambda path: failing)
+        with pytest.raises(InputError, match=advice), Journal(target, IDENTITY, resume=True):
+            pass
     with Journal(target, IDENTITY, resume=True) as journal:
         assert journal.done.units == 1

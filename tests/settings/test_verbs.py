@@ -53,6 +53,18 @@ def test_a_config_cannot_be_changed(config):
         ({"search_memory": 0}, "--search_memory"),
         ({"save_every_steps": -1}, "--save_every_steps"),
         ({"keep_last": -1}, "--keep_last"),
+        ({"initial_sparse_weight": 1e39}, "--initial_sparse_weight is too large for float32"),
+        ({"initial_sparse_weight": -1e308}, "--initial_sparse_weight is too large for float32"),
+        ({"temperature": 1e-300}, "--temperature must be above 0 in float32"),
+        ({"seed": -1}, "--seed must be between 0 and 4294967295, found -1"),
+        ({"seed": 2**32}, "--seed must be between 0 and 4294967295, found 4294967296"),
+        ({"seed": 2**64}, "--seed is too large"),
+        ({"epoch": 10**5000}, "--epoch is too large"),
+        ({"train_batch_size": -(10**5000)}, "--train_batch_size is too large"),
+        ({"output_dir": " "}, "--output_dir is empty: name a folder"),
+        ({"output_dir": "a\0b"}, "--output_dir holds a NUL character"),
+        ({"train_dictionary_path": ""}, "--train_dictionary_path is empty: name a file"),
+        ({"model_name_or_path": ""}, "--model_name_or_path is empty: name a folder or a Hub id"),
         ({"precision": "float16"}, "--precision must be one of float32, bfloat16"),
         ({"dev_dir": "q"}, "--dev_dictionary_path"),
         ({"dev_dictionary_path": "d"}, "--dev_dir"),
@@ -61,12 +73,19 @@ def test_a_config_cannot_be_changed(config):
 )
 def test_a_bad_training_setting_is_named(changes, flag):
     with pytest.raises(InputError, match=flag):
-        TrainConfig(**TRAIN, **changes)
+        TrainConfig(**{**TRAIN, **changes})
 
 
 @pytest.mark.parametrize(
     "changes",
-    [{"epoch": 0}, {"dense_ratio": 0.0}, {"dense_ratio": 1.0}, {"weight_decay": 0.0}, DEV | {"keep_best": True}],
+    [
+        {"epoch": 0},
+        {"dense_ratio": 0.0},
+        {"dense_ratio": 1.0},
+        {"weight_decay": 0.0},
+        {"seed": 2**32 - 1},
+        DEV | {"keep_best": True},
+    ],
 )
 def test_the_edge_of_what_is_allowed_is_allowed(changes):
     TrainConfig(**TRAIN, **changes)
@@ -81,6 +100,11 @@ def test_the_edge_of_what_is_allowed_is_allowed(changes):
         ({"precision": "int8"}, "--precision"),
         ({"index_precision": "bfloat16"}, "--index_precision"),
         ({"search_memory": 0}, "--search_memory"),
+        ({"seed": 2**32}, "--seed"),
+        ({"cache_dir": ""}, "--cache_dir is empty: name a folder"),
+        ({"cache_dir": " \t"}, "--cache_dir is empty: name a folder"),
+        ({"train_dir": ("q", "")}, "--train_dir is empty: name a folder"),
+        ({"train_dir": ("q", "a\0b")}, "--train_dir holds a NUL character"),
     ],
 )
 def test_a_bad_evaluation_setting_is_named(changes, flag):

@@ -57,7 +57,7 @@ def test_a_line_that_the_finder_cannot_take_is_an_error():
     ],
 )
 def test_what_is_no_mention(text, problem):
-    cleaner = MentionCleaner(longest=LONGEST, printable=True)
+    cleaner = MentionCleaner(printable=True)
     assert problem in cleaner.problem(text)
     for method in (cleaner.parts, cleaner.clean):
         with pytest.raises(InputError, match=problem):
@@ -66,11 +66,12 @@ def test_what_is_no_mention(text, problem):
 
 @pytest.mark.parametrize("text", ["a", "7", "β", "tab\tand\nline", "a" * LONGEST])
 def test_what_is_one(text):
-    assert MentionCleaner(longest=LONGEST, printable=True).problem(text) == ""
+    assert MentionCleaner(printable=True).problem(text) == ""
 
 
-def test_length_and_control_characters_are_judged_where_it_is_asked_for():
-    assert MentionCleaner().problem("a\0b" * LONGEST) == ""
+def test_control_characters_are_judged_where_it_is_asked_for_and_the_length_everywhere():
+    assert MentionCleaner().problem("a\0b") == ""
+    assert MentionCleaner().problem("a" * (LONGEST + 1)) == "the mention has 1001 characters: give 1000 at most"
 
 
 def test_spelling_that_leaves_nothing_is_an_error():

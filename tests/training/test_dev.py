@@ -34,3 +34,8 @@ def test_a_dictionary_of_fewer_than_five_names_is_measured_as_far_as_it_goes(loa
     figures = dev.accuracy(loaded, loaded.embed(dictionary.names))
     # "ataxias" is nearest to "ataxia"; "zzz" has no n-gram in common with either, so row 0 is first and wrong
     assert figures["sparse"] == {"acc1": 0.5, "acc2": 1.0}
+
+
+def test_a_dev_set_of_which_no_id_is_in_the_dictionary_is_told(write_dictionary, write_queries, caplog):
+    load_dev_set(str(write_queries(("ataxias", "C1"))), str(write_dictionary("D1||ataxia", "D2||asthma")))
+    assert "its accuracy will be 0" in caplog.text

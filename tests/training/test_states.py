@@ -76,7 +76,7 @@ def test_none_are_kept_at_the_end_if_so_wanted(states):
 def test_what_is_no_state_is_left_alone(states):
     kept = saved(states(0), (1, 0))
     (kept.folder / "my_notes").write_text("mine")
-    (kept.folder / ".5_0.partial-new-1").mkdir()
+    (kept.folder / ".5_0.partial-5e1f00d1").mkdir()
     assert place(kept.begin(resume=True, epochs=1)) == (1, 0, [1, 0])
     kept.finish()
     assert names_in(kept) == ["my_notes"]

@@ -23,7 +23,17 @@ from biosyn.data.annotations import Annotations
 from biosyn.encoders.pooling import Pooling
 from biosyn.encoders.sparse import SparseEncoder
 from biosyn.errors import InputError
-from biosyn.files import json_text, library_versions, read_json, sha256_of, staged_folder, write_json, write_text
+from biosyn.files import (
+    give_usual_modes,
+    json_text,
+    library_versions,
+    read_json,
+    remove_leftovers,
+    sha256_of,
+    staged_folder,
+    write_json,
+    write_text,
+)
 from biosyn.retrieval.confidence import Calibration
 
 # sentence-transformers' modules that the manifest's pooling and similarity stand for, under the paths of all versions
@@ -55,6 +65,7 @@ def save_checkpoint(
             if annotations is not None:
                 write_json(stage / FILES.annotations, annotations.to_json())
             _write_sentence_transformers(stage, manifest, hidden=model.config.hidden_size)
+            give_usual_modes(stage)
             names = sorted(path.relative_to(stage).as_posix() for path in stage.rglob("*") if path.is_file())
             files = {name: sha256_of(stage / name) for name in names}
             manifest = replace(manifest, libraries=library_versions(), files=files)
@@ -93,6 +104,7 @@ def rewritten_files(folder: str | Path) -> list[Path]:
 
 
 def _rewrite(folder: Path, **changes: Any) -> None:
+    remove_leftovers(folder)
     manifest = replace(load_manifest(folder), **changes)
     write_manifest(folder, manifest)
     _write_card(folder, manifest)

@@ -28,7 +28,7 @@ from biosyn.checkpoint.published import COUNTING, WEIGHTING
 from biosyn.checkpoint.tokenizer import save_tokenizer
 from biosyn.encoders.sparse import SparseEncoder
 from biosyn.errors import InputError
-from biosyn.files import read_json, staged_folder, write_json, write_lines
+from biosyn.files import give_usual_modes, read_json, staged_folder, write_json, write_lines
 
 PICKLE_PROTOCOL = 3  # the newest that writes a class as one opcode, GLOBAL; the default of Python 3.7
 
@@ -78,6 +78,7 @@ def save_upstream(
             (stage / FILES.published_sparse_encoder).write_bytes(_pickled(sparse_encoder))
             weight = torch.nn.Parameter(torch.tensor([sparse_weight], dtype=torch.float32))  # (1,)
             _torch_save(weight, stage / FILES.published_sparse_weight)
+            give_usual_modes(stage)
             _refuse_a_mixture(folder, {path.name for path in stage.iterdir()})
             (folder / FILES.encoder_config).unlink(missing_ok=True)
             for path in sorted(stage.iterdir(), key=lambda path: (path.name == FILES.encoder_config, path.name)):

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from biosyn.cli.common import run_command
-from biosyn.cli.parsing import add_flags
+from biosyn.cli.parsing import add_flags, make_config
 from biosyn.settings.groups import Index
 
 
@@ -36,7 +36,8 @@ def _cache(args: argparse.Namespace) -> dict[str, Any]:
     # here, so that --help does not wait for numpy
     from biosyn.index.cache import default_cache_dir, list_indexes, list_unfinished, remove_index, verify_indexes
 
-    folder = Path(args.cache_dir) if args.cache_dir else default_cache_dir()
+    chosen = make_config(Index, args).cache_dir
+    folder = Path(chosen) if chosen else default_cache_dir()
     if args.action == "rm":
         return {"cache_dir": str(folder), "removed": remove_index(folder, args.key)}
     if args.action == "verify":

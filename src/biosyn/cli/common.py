@@ -1,4 +1,4 @@
-"""What every command shares: logging to stderr, the result as JSON on stdout, bad input as exit code 2."""
+"""What every command shares: its flags are parsed, it logs to stderr, its result is printed on stdout."""
 
 import argparse
 import sys
@@ -7,13 +7,13 @@ from dataclasses import replace
 from importlib import import_module
 from typing import Any
 
+from biosyn.cli.exits import DEBUG, debug_wanted, guarded, print_result
 from biosyn.distributed.environment import (
     RankLostError,
     launched_rank,
     only_first_prints,
     prefix,
     require_one_process,
-    wait_for_first,
 )
 from biosyn.errors import InputError
 
@@ -25,45 +25,37 @@ def run_command(
     *,
     ranks: bool = False,
 ) -> int:
-    """Parse, call, print the returned value as one JSON document on stdout; return the exit code.
+    """Parse, call, print the returned value on stdout, a text or one JSON document; return the exit code.
 
-    A value of None prints nothing. An InputError becomes one line on stderr and exit code 2.
+    A value of None prints nothing. `biosyn.cli.exits` says how errors end.
 
     Parameters
     ----------
     ranks
         Whether several processes that torchrun started may do it together.
     """
-    with only_first_prints():
-        args = parser.parse_args(argv)
-    _configure_logging(quiet=getattr(args, "quiet", False))
-    try:
+    flags, debug = debug_wanted(sys.argv[1:] if argv is None else argv)
+    parser.epilog = f"{DEBUG} shows the traceback of an error."
+
+    def work() -> int:
+        with only_first_prints():
+            args = parser.parse_args(flags)
+        _configure_logging(quiet=getattr(args, "quiet", False))
+        _refuse_nul(args)
         if not ranks:
             require_one_process(parser.prog)
-        result = function(args)
-        text = None if result is None else _json(result)
-    except InputError as error:
-        wait_for_first()  # most errors meet every rank, and are printed once
-        _print_error(parser.prog, " ".join(str(error).split()))
-        return 2
-    except RankLostError as error:
-        if str(error):
+        try:
+            result = function(args)
+        except RankLostError as error:
             again = "start the command again" + (" with --resume" if hasattr(args, "resume") else "")
-            _print_error(parser.prog, f"{error}: {again}")
-        return 1
-    except KeyboardInterrupt:
-        if launched_rank() == 0:
-            print(f"{parser.prog}: stopped", file=sys.stderr)
-        return 130
-    if text is not None and launched_rank() == 0:
-        print(text)
-    return 0
+            if str(error):
+                print(f"{prefix()}{parser.prog}: error: {error}: {again}", file=sys.stderr, flush=True)
+            return 1
+        if result is not None and launched_rank() == 0:
+            print_result(result)
+        return 0
 
-
-def _json(result: Any) -> str:
-    from biosyn.files import json_text  # here, as below, so that --help does not wait for it
-
-    return json_text(result, indent=2)
+    return guarded(work, parser.prog, debug=debug)
 
 
 def call_function(function: str, config: Any, *, ranks: bool) -> Any:
@@ -82,8 +74,11 @@ def call_function(function: str, config: Any, *, ranks: bool) -> Any:
         return getattr(import_module(module), name)(config)
 
 
-def _print_error(command: str, message: str) -> None:
-    print(f"{prefix()}{command}: error: {message}", file=sys.stderr, flush=True)
+def _refuse_nul(args: argparse.Namespace) -> None:
+    """Refuse a NUL character, which no path may have, whatever kind of flag it is in."""
+    for name, value in vars(args).items():
+        if any(isinstance(part, str) and "\0" in part for part in (value if isinstance(value, list) else [value])):
+            raise InputError(f"--{name} holds a NUL character: give a text without it")
 
 
 def _configure_logging(*, quiet: bool) -> None:

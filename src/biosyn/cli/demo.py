@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from biosyn.cli.common import call_function, run_command
+from biosyn.cli.exits import release_signals
 from biosyn.cli.parsing import add_flags, make_config
 from biosyn.errors import InputError
 from biosyn.settings.verbs import DemoConfig
@@ -23,6 +24,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _demo(args: argparse.Namespace) -> None:
     _take_quickstart(args)
+    release_signals()  # the server answers them: the first ends it when open requests are answered, a second at once
     call_function("biosyn.web.server:demo", make_config(DemoConfig, args), ranks=False)
 
 

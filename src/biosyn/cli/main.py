@@ -12,6 +12,7 @@ from importlib import import_module
 from typing import Any
 
 from biosyn.cli.common import call_function, run_command
+from biosyn.cli.exits import DEBUG, debug_wanted, guarded, print_result
 from biosyn.cli.parsing import add_flags, make_config
 from biosyn.settings.groups import Settings
 from biosyn.settings.verbs import CalibrateConfig, ConvertConfig, EvalConfig, PretrainConfig, TrainConfig
@@ -65,12 +66,16 @@ GROUPS: dict[str, dict[str, Verb]] = {
         "ablate": Verb("the paper's ablation of score mode, dense candidates and iterative retrieval"),
     },
     "use a model": {
-        "inference": Verb("the best names of a mention, or a file of mentions with their concepts"),
-        "demo": Verb("a web page and an HTTP API"),
+        "inference": Verb(
+            "the best names of a mention, or a file of mentions with their concepts", prog="inference.py"
+        ),
+        "demo": Verb("a web page and an HTTP API", prog="demo.py"),
         "index": Verb("embed a dictionary before it is searched, and make an approximate index of it"),
     },
     "prepare data": {
-        "preprocess": Verb("corpora and ontologies to the files that training and evaluation read"),
+        "preprocess": Verb(
+            "corpora and ontologies to the files that training and evaluation read", prog="preprocess.py"
+        ),
         "quickstart": Verb("all of it on the Human Phenotype Ontology: preprocess, train, evaluate, infer"),
     },
     "maintain": {
@@ -87,17 +92,25 @@ VERBS = {name: verb for group in GROUPS.values() for name, verb in group.items()
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the verb that the first argument names; return the exit code."""
-    arguments = list(sys.argv[1:] if argv is None else argv)
-    if arguments and arguments[0] in ("-h", "--help"):
-        print(_overview())
+    arguments, debug = debug_wanted(sys.argv[1:] if argv is None else argv)
+    name = arguments[0] if arguments else ""
+    command = VERBS[name].prog if name in VERBS else ""
+    return guarded(
+        lambda: _run(name, [DEBUG] * debug + arguments[1:]), command or f"biosyn {name}".strip(), debug=debug
+    )
+
+
+def _run(name: str, flags: list[str]) -> int:
+    if name in ("-h", "--help"):
+        print_result(_overview())
         return 0
-    if not arguments or arguments[0] not in VERBS:
+    if name not in VERBS:
         print(_overview(), file=sys.stderr)
         return 2
-    name, verb = arguments[0], VERBS[arguments[0]]
+    verb = VERBS[name]
     settings = verb.settings
     if settings is None:
-        code: int = import_module(f"biosyn.cli.{name}").main(arguments[1:])
+        code: int = import_module(f"biosyn.cli.{name}").main(flags)
         return code
     parser = argparse.ArgumentParser(
         prog=verb.prog or f"biosyn {name}", description=f"{verb.help[0].upper()}{verb.help[1:]}. {verb.more}".strip()
@@ -107,13 +120,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     def call(args: argparse.Namespace) -> Any:
         return call_function(verb.function, make_config(settings, args), ranks=verb.ranks)
 
-    return run_command(call, parser, arguments[1:], ranks=verb.ranks)
+    return run_command(call, parser, flags, ranks=verb.ranks)
 
 
 def _overview() -> str:
     lines = ["usage: biosyn VERB ...   (biosyn VERB --help lists the flags)"]
     for title, verbs in GROUPS.items():
         lines += ["", f"{title}:", *(f"  {name:12}{verb.help}" for name, verb in verbs.items())]
+    lines += ["", f"{DEBUG}, with any verb, shows the traceback of an error."]
     return "\n".join(lines)
 
 

@@ -5,12 +5,12 @@ import dataclasses
 import sys
 import types
 import typing
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from typing import Any, TypeVar
 
 from biosyn.distributed.environment import launched_rank
 from biosyn.errors import InputError
-from biosyn.settings.groups import Compute, Settings
+from biosyn.settings.groups import Compute, Settings, a_seed
 
 Config = TypeVar("Config", bound=Settings)
 Field = dataclasses.Field[Any]
@@ -113,9 +113,25 @@ def _options(field: Field, hint: Any) -> dict[str, Any]:
     return options | {"type": _kind(hint)}
 
 
-def _kind(hint: Any) -> type:
-    """Return the type of a value: of ``int | None`` it is int."""
+def whole_number(text: str) -> int:
+    """Return the number that a flag's text is; one of 5,000 digits is none for Python either."""
+    try:
+        return int(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"expected a whole number, found '{text[:40]}'") from error
+
+
+def seed_number(text: str) -> int:
+    """Return the seed that a flag's text is."""
+    number = whole_number(text)
+    if problem := a_seed(number):
+        raise argparse.ArgumentTypeError(problem)
+    return number
+
+
+def _kind(hint: Any) -> Callable[[str], Any]:
+    """Return what makes a value of a text: of ``int | None`` it is `whole_number`."""
     if isinstance(hint, types.UnionType):
         hint = next(kind for kind in typing.get_args(hint) if kind is not types.NoneType)
-    kind: type = hint
+    kind: Callable[[str], Any] = whole_number if hint is int else hint
     return kind

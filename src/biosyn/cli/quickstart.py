@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from biosyn.cli.common import run_command
-from biosyn.cli.parsing import add_flags, chosen_device, show_progress
+from biosyn.cli.parsing import add_flags, chosen_device, seed_number, show_progress, whole_number
 from biosyn.errors import InputError, missing_extra
 from biosyn.files import sha256_of
 from biosyn.settings.groups import Compute
@@ -40,13 +40,15 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="biosyn quickstart", description=__doc__)
     parser.add_argument("--output_dir", default="quickstart", help="for data/ and model/ (default: %(default)s)")
-    parser.add_argument("--epoch", type=int, default=1, help="epochs of training (default: %(default)s)")
-    parser.add_argument("--seed", type=int, default=0, help="seed of the held-out names and the training (default: 0)")
+    parser.add_argument("--epoch", type=whole_number, default=1, help="epochs of training (default: %(default)s)")
+    parser.add_argument(
+        "--seed", type=seed_number, default=0, help="seed of the held-out names and the training (default: 0)"
+    )
     add_flags(parser, Compute, only=("device", "show_progress"))
     return parser
 
 
-def _quickstart(args: argparse.Namespace) -> None:
+def _quickstart(args: argparse.Namespace) -> str:
     result = quickstart(
         args.output_dir,
         epochs=args.epoch,
@@ -54,7 +56,7 @@ def _quickstart(args: argparse.Namespace) -> None:
         device=chosen_device(args),
         show_progress=show_progress(args),
     )
-    print("\n".join([*_accuracy_lines(result), "", *_prediction_lines(result), "", *_next_lines(result)]))
+    return "\n".join([*_accuracy_lines(result), "", *_prediction_lines(result), "", *_next_lines(result)])
 
 
 def _accuracy_lines(result: QuickstartResult) -> list[str]:

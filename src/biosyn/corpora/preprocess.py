@@ -196,7 +196,7 @@ def with_dev(
     if "dev" in corpus or "train" not in corpus:
         raise InputError("there is a dev set already, or no train set to take it from: leave --dev_share out")
     train = corpus["train"]
-    count = round(len(train) * fraction)
+    count = round(len(train) * fraction) if 0 <= fraction <= 1 else 0  # infinity and NaN have no such number
     if not 0 < count < len(train):
         raise InputError(f"--dev_share {fraction} of {len(train)} train documents leaves train or dev empty")
     drawn = set(random.Random(seed).sample(range(len(train)), count))

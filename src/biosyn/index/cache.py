@@ -25,17 +25,23 @@ BUILDING = ".building"  # the end of the name of a half-built index
 def default_cache_dir() -> Path:
     """Return $BIOSYN_CACHE, or else ``biosyn`` in the platform's folder for caches."""
     chosen = os.environ.get("BIOSYN_CACHE")
-    if chosen:
-        return Path(chosen).expanduser()
+    if chosen and not chosen.strip():
+        raise InputError("$BIOSYN_CACHE is blank: name a folder, or unset it")
+    try:
+        return Path(chosen).expanduser() if chosen else _folder_for_caches() / "biosyn"
+    except RuntimeError as error:  # no HOME and no entry in the list of users, or ~NAME of nobody
+        where = f"$BIOSYN_CACHE ({chosen})" if chosen else "HOME is not set, and the user's cache"
+        raise InputError(f"{where} leads to no home folder: name a folder by --cache_dir or $BIOSYN_CACHE") from error
+
+
+def _folder_for_caches() -> Path:
     if sys.platform == "win32":
         local = os.environ.get("LOCALAPPDATA")
-        base = Path(local) if local else Path.home() / "AppData" / "Local"
-    elif sys.platform == "darwin":
-        base = Path.home() / "Library" / "Caches"
-    else:
-        xdg = os.environ.get("XDG_CACHE_HOME", "")
-        base = Path(xdg) if Path(xdg).is_absolute() else Path.home() / ".cache"  # the standard ignores a relative one
-    return base / "biosyn"
+        return Path(local) if local else Path.home() / "AppData" / "Local"
+    if sys.platform == "darwin":
+        return Path.home() / "Library" / "Caches"
+    xdg = os.environ.get("XDG_CACHE_HOME", "")
+    return Path(xdg) if Path(xdg).is_absolute() else Path.home() / ".cache"  # the standard ignores a relative one
 
 
 @dataclass(frozen=True)

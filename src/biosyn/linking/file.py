@@ -32,7 +32,7 @@ from biosyn.records import MentionPrediction
 from biosyn.retrieval.confidence import is_unsure
 from biosyn.settings.verbs import DOCUMENT_FORMATS, LinkConfig
 from biosyn.text.abbreviations import AbbreviationFinder, abbreviation_finder
-from biosyn.text.mentions import LONGEST, MentionCleaner
+from biosyn.text.mentions import MentionCleaner
 from biosyn.text.preprocess import read_typos
 
 logger = logging.getLogger(__name__)
@@ -302,7 +302,7 @@ def file_cleaner(
     names: frozenset[str] | None = None,
 ) -> MentionCleaner:
     """Return the cleaner of a file's mentions, which refuses what would break a table and what is too long."""
-    return MentionCleaner(find_abbreviations, typos=typos, names=names, longest=LONGEST, printable=True)
+    return MentionCleaner(find_abbreviations, typos=typos, names=names, printable=True)
 
 
 def _finder(method: str) -> AbbreviationFinder:

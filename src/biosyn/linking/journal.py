@@ -30,6 +30,7 @@ CREATE TABLE IF NOT EXISTS run (row INTEGER PRIMARY KEY CHECK (row = 1), identit
 CREATE TABLE IF NOT EXISTS links (text BLOB PRIMARY KEY, link TEXT NOT NULL) WITHOUT ROWID;
 """
 _PARTS = ("output", "errors.jsonl", "state.sqlite-journal", "state.sqlite", "lock")
+_DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR)  # the last: other tables
 logger = logging.getLogger(__name__)
 
 
@@ -91,26 +92,28 @@ class Journal:
         return self
 
     def __exit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:
-        self._stack.close()  # what was not committed is gone, as after a kill
+        with suppress(OSError):  # of a full disk, which a write has named before
+            self._stack.close()  # what was not committed is gone, as after a kill
 
     def known(self, texts: Iterable[str]) -> dict[str, Link]:
         """Return the links of those texts that were linked before."""
         found = {}
-        for text in texts:
-            row = self._database.execute("SELECT link FROM links WHERE text = ?", (_key(text),)).fetchone()
-            if row is not None:
-                found[text] = _link(json.loads(row[0]))
+        with self._named():
+            for text in texts:
+                row = self._database.execute("SELECT link FROM links WHERE text = ?", (_key(text),)).fetchone()
+                if row is not None:
+                    found[text] = _link(json.loads(row[0]))
         return found
 
     def remember(self, texts: Sequence[str], links: Sequence[Link]) -> None:
         """Remember the links of texts that were not known; the next `write` records them."""
         rows = [(_key(text), json.dumps(link)) for text, link in zip(texts, links, strict=True)]
-        with self._writing():
+        with self._named():
             self._database.executemany("INSERT INTO links VALUES (?, ?)", rows)
 
     def distinct(self) -> int:
         """Return how many texts were linked."""
-        with closing(self._database.execute("SELECT COUNT(*) FROM links")) as cursor:
+        with self._named(), closing(self._database.execute("SELECT COUNT(*) FROM links")) as cursor:
             return int(cursor.fetchone()[0])
 
     def write(self, output: bytes, errors: Iterable[Mapping[str, str]], done: Done) -> None:
@@ -172,26 +175,27 @@ class Journal:
             stack.enter_context(FileLock(self._paths["lock"], timeout=0))
         except Timeout as error:
             raise InputError("another run is writing this output: wait for it", path=self._target) from error
+        except NotImplementedError as error:
+            raise InputError("the file system has no locks: choose another place", path=self._folder) from error
 
     def _opened_database(self) -> sqlite3.Connection:
-        try:
+        with self._named():
             database = sqlite3.connect(self._paths["state.sqlite"])
             database.executescript(_TABLES)
-        except sqlite3.Error as error:
-            raise self._damaged(error) from error
         return database
 
     def _recorded(self) -> Done:
         """Return what is done, nothing for a new run; refuse to resume a run of another identity."""
-        try:
+        with self._named():
             row = self._database.execute("SELECT identity, done FROM run").fetchone()
             if row is None:
                 values = json.dumps(self._identity, allow_nan=False), json.dumps(Done()._asdict(), allow_nan=False)
                 self._database.execute("INSERT INTO run VALUES (1, ?, ?)", values)
                 self._database.commit()
                 return Done()
+        try:
             identity, done = json.loads(row[0]), Done(**json.loads(row[1]))
-        except (sqlite3.Error, ValueError, TypeError) as error:
+        except (ValueError, TypeError) as error:
             raise self._damaged(error) from error
         different = [key for key, value in self._identity.items() if identity.get(key) != value]
         if different:
@@ -203,17 +207,21 @@ class Journal:
 
     def _commit(self, done: Done) -> None:
         """Record what is done, with the links remembered since the last time; on disk when it returns."""
-        with self._writing():
+        with self._named():
             self._database.execute("UPDATE run SET done = ?", (json.dumps(done._asdict(), allow_nan=False),))
             self._database.commit()
 
     @contextmanager
-    def _writing(self) -> Iterator[None]:
+    def _named(self) -> Iterator[None]:
+        """Say what is wrong with the database, which is sound where only the disk or a permission is at fault."""
         try:
             yield
-        except sqlite3.Error as error:  # a full disk, for example
+        except sqlite3.Error as error:
+            if (error.sqlite_errorcode & 0xFF if hasattr(error, "sqlite_errorcode") else None) in _DAMAGED:
+                raise self._damaged(error) from error
             path = self._paths["state.sqlite"]
-            raise InputError(f"cannot be written ({error}): continue with --resume", path=path) from error
+            message = f"cannot be written or read ({error}): free some space, then continue with --resume"
+            raise InputError(message, path=path) from error
 
     def _damaged(self, error: Exception) -> InputError:
         return InputError(f"is damaged ({error}): start again without --resume", path=self._paths["state.sqlite"])

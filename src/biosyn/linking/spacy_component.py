@@ -17,7 +17,7 @@ from biosyn.model.linker import Linker
 from biosyn.records import MentionPrediction
 from biosyn.settings.groups import Compute, Index
 from biosyn.settings.verbs import INFERENCE_TOPK
-from biosyn.text.preprocess import has_content
+from biosyn.text.mentions import MentionCleaner
 
 try:
     from spacy.language import Language
@@ -27,6 +27,7 @@ except ImportError as error:
     raise missing_extra("spacy", "spacy") from error
 
 SETTINGS_FILE = "settings.json"
+_CLEANER = MentionCleaner()
 BATCH_SIZE = 256  # documents whose entities are linked in one call
 
 
@@ -74,7 +75,7 @@ def make_linker(
 class BiosynLinker:
     """Links the entities of documents: ``ent.kb_id_``, ``ent._.biosyn_concept`` and ``ent._.biosyn_candidates``.
 
-    ``kb_id_`` is the CURIE of the concept that the best name stands for, or empty if the entity has no letter or digit.
+    ``kb_id_`` is the CURIE of the concept that the best name stands for, or empty if the entity is no mention.
     The concept and the candidates are dicts as inference.py prints them, so that spaCy can store them with a document;
     the concept is None where ``kb_id_`` is empty.
     """
@@ -104,7 +105,7 @@ class BiosynLinker:
 
     def _annotate(self, docs: Sequence[Doc]) -> None:
         entities = [entity for doc in docs for entity in doc.ents]
-        texts = list(dict.fromkeys(entity.text for entity in entities if has_content(entity.text)))
+        texts = list(dict.fromkeys(entity.text for entity in entities if not _CLEANER.problem(entity.text)))
         found = {prediction.mention: prediction for prediction in self._link(texts)}
         for entity in entities:
             _set(entity, found.get(entity.text))

@@ -22,6 +22,8 @@ POOLINGS = ("cls", "mean")
 SIMILARITIES = ("inner", "cosine")
 SEARCH_MEMORY = 200  # MB
 ABBREVIATION_METHODS = ("ab3p", "schwartz-hearst", "none")
+LARGEST_FLOAT32, SMALLEST_FLOAT32 = 3.4028234663852886e38, 1.1754943508222875e-38  # what is computed with is float32
+SEEDS = 2**32  # NumPy's generator takes no more
 
 Record = TypeVar("Record")
 Check = Callable[[Any], str | None]  # a value -> what is wrong with it, if anything
@@ -99,12 +101,21 @@ class Settings:
             choices, check = field.metadata.get("choices"), field.metadata.get("check")
             if choices and value not in choices:
                 raise InputError(f"--{field.name} must be one of {', '.join(choices)}, found {value}")
-            if check is not None and (problem := check(value)):
+            problem = _unusable(value) or (check and check(value))
+            if problem:
                 raise InputError(f"--{field.name} {problem}")
         self.check()
 
     def check(self) -> None:
         """Raise an InputError where two settings contradict each other."""
+
+
+def _unusable(value: Any) -> str | None:
+    """Say what is wrong with a value that the libraries below cannot take, whatever its setting is."""
+    if isinstance(value, int) and abs(value) >= 2**63:
+        return "is too large"
+    texts = value if isinstance(value, tuple) else (value,)
+    return "holds a NUL character" if any(isinstance(text, str) and "\0" in text for text in texts) else None
 
 
 def at_least(least: float) -> Check:
@@ -113,13 +124,15 @@ def at_least(least: float) -> Check:
 
 
 def finite(value: float) -> str | None:
-    """Say what is wrong with a number that is infinite or NaN."""
-    return None if math.isfinite(value) else f"must be a finite number, found {value}"
+    """Say what is wrong with a number that is infinite or NaN, or becomes infinite in float32."""
+    if not math.isfinite(value):
+        return f"must be a finite number, found {value}"
+    return None if abs(value) <= LARGEST_FLOAT32 else f"is too large for float32, found {value}"
 
 
 def positive(value: float) -> str | None:
     """Say what is wrong with a number that is not finite and above 0."""
-    return finite(value) or (None if value > 0 else f"must be above 0, found {value}")
+    return finite(value) or (None if value >= SMALLEST_FLOAT32 else f"must be above 0 in float32, found {value}")
 
 
 def not_negative(value: float) -> str | None:
@@ -132,9 +145,22 @@ def fraction(value: float) -> str | None:
     return None if 0 <= value <= 1 else f"must be between 0 and 1, found {value}"
 
 
+def a_seed(value: int) -> str | None:
+    """Say what is wrong with a seed that one of the generators does not take, or takes for another."""
+    return None if 0 <= value < SEEDS else f"must be between 0 and {SEEDS - 1}, found {value}"
+
+
 def filled(what: str) -> Check:
     """Return the check that a text or path is not empty; `what` says what to give."""
     return lambda value: None if str(value or "").strip() else f"is empty: {what}"
+
+
+def not_blank(what: str) -> Check:
+    """Return the check that a text or path, if there is one, is not empty; `what` says what to give."""
+    return lambda value: None if value is None else filled(what)(value)
+
+
+FILE, FOLDER, MODEL = (not_blank(f"name a {what}") for what in ("file", "folder", "folder or a Hub id"))
 
 
 # -- Groups of several verbs
@@ -147,6 +173,7 @@ class Model(Settings):
     model_name_or_path: str = setting(
         "a BioSyn model: a folder that train.py or pretrain.py wrote, a published checkpoint, or a Hub id",
         reads="model",
+        check=MODEL,
     )
     revision: str | None = setting("branch, tag or commit of a Hub id (default: main)", default=None)
 
@@ -155,14 +182,14 @@ class Model(Settings):
 class Dictionary(Settings):
     """The dictionary."""
 
-    dictionary_path: str = setting("dictionary, one line 'cui||name' per name", reads="dictionary")
+    dictionary_path: str = setting("dictionary, one line 'cui||name' per name", check=FILE, reads="dictionary")
 
 
 @group
 class Queries(Settings):
     """The annotated mentions."""
 
-    data_dir: str = setting("folder of .concept files, for example processed_test", reads="queries")
+    data_dir: str = setting("folder of .concept files, for example processed_test", check=FOLDER, reads="queries")
 
 
 @settings
@@ -189,7 +216,9 @@ class Index(Settings):
     """The embedded dictionary."""
 
     cache_dir: str | None = setting(
-        "where the embedded dictionary is kept (default: $BIOSYN_CACHE, else the user's cache)", default=None
+        "where the embedded dictionary is kept (default: $BIOSYN_CACHE, else the user's cache)",
+        default=None,
+        check=FOLDER,
     )
     index_precision: str = setting(
         "number format of the embedded dictionary; float16 takes half the space",
@@ -240,7 +269,7 @@ class Evaluation(Settings):
         metavar="FRACTION",
         check=lambda value: None if 0 <= value < 1 else f"must be at least 0 and below 1, found {value}",
     )
-    seed: int = setting("chooses the concepts that are hidden", default=0)
+    seed: int = setting("chooses the concepts that are hidden", default=0, check=a_seed)
 
 
 @group
@@ -252,6 +281,7 @@ class Composites(Settings):
         default=None,
         metavar="FILE",
         reads="file",
+        check=FILE,
     )
     split_composites: bool = setting(
         "with --explain or --input: link the parts of 'breast and ovarian cancer' if each is a name", default=False
@@ -265,14 +295,16 @@ class Composites(Settings):
 class TrainingFiles(Settings):
     """The files."""
 
-    model_name_or_path: str = setting("encoder to start from, or a BioSyn model: a folder or a Hub id", reads="model")
+    model_name_or_path: str = setting(
+        "encoder to start from, or a BioSyn model: a folder or a Hub id", check=MODEL, reads="model"
+    )
     revision: str | None = setting("branch, tag or commit of a Hub id (default: main)", default=None)
     train_dictionary_path: str = setting("dictionary, one line 'cui||name' per name", reads="dictionary")
     output_dir: str = setting("where the checkpoint and train_log.jsonl go", check=filled("name a folder"))
     dev_dir: str | None = setting(
         "folder of .concept files on which each epoch is measured", default=None, reads="queries"
     )
-    dev_dictionary_path: str | None = setting("dictionary for --dev_dir", default=None, reads="dictionary")
+    dev_dictionary_path: str | None = setting("dictionary for --dev_dir", default=None, check=FILE, reads="dictionary")
     keep_best: bool = setting("keep the epoch with the best Acc@1 on dev, not the last one", default=False)
 
     def check(self) -> None:
@@ -310,7 +342,7 @@ class Optimization(Settings):
     temperature: float = setting(
         "scores are divided by it for the loss; 0.05 suits cosines", default=1.0, check=positive
     )
-    seed: int = setting("seed of the mentions' order and the dropout", default=0)
+    seed: int = setting("seed of the mentions' order and the dropout", default=0, check=a_seed)
 
 
 @group

@@ -6,6 +6,8 @@ A config stops at the verb: the verb takes it apart, and nothing below takes one
 from biosyn.errors import InputError
 from biosyn.settings.groups import (
     ABBREVIATION_METHODS,
+    FILE,
+    FOLDER,
     SIMILARITIES,
     TOPK,
     TRAIN_PRECISIONS,
@@ -42,7 +44,7 @@ LINK_FORMATS = ("lines", "csv", "tsv", "jsonl", *DOCUMENT_FORMATS)
 class TrainConfig(TrainingFiles, Encoder, Optimization, Run, Compute):
     """Settings of train.py; names and defaults are upstream's but for ``learning_rate`` (its examples' 1e-5)."""
 
-    train_dir: str = setting("folder of .concept files, for example processed_traindev", reads="queries")
+    train_dir: str = setting("folder of .concept files, for example processed_traindev", check=FOLDER, reads="queries")
     topk: int = setting("candidates of a mention", default=TOPK, check=at_least(1))
     dense_ratio: float = setting(
         "fraction of the candidates that come from the dense score", default=0.5, check=fraction
@@ -112,6 +114,7 @@ class EvalConfig(Model, Dictionary, Queries, Evaluation, Order, Threshold, Compu
         default=(),
         metavar="DIR",
         reads="queries",
+        check=lambda folders: next(filter(None, map(FOLDER, folders)), None),
     )
     record_as: str | None = setting(
         "add Acc@1 and Acc@5 to the checkpoint's manifest and model card, for example as test",
@@ -141,7 +144,7 @@ class CalibrateConfig(Dictionary, Queries, Evaluation, Compute, Index):
     )
     data_dir: str = changed(Queries, "data_dir", text="folder of .concept files, for example processed_dev")
     model_name_or_path: str = setting(
-        "a folder of ours, not a Hub id; its manifest gets the calibration", reads="model"
+        "a folder of ours, not a Hub id; its manifest gets the calibration", check=FOLDER, reads="model"
     )
 
 
@@ -164,6 +167,7 @@ class InferenceConfig(Model, Order, Threshold, Composites, Compute, Index, Appro
         default=None,
         metavar="FILE",
         reads="file",
+        check=FILE,
     )
 
     def check(self) -> None:
@@ -209,8 +213,11 @@ class LinkConfig(Model, Dictionary, Order, Threshold, Composites, Compute, Index
         "file of mentions; the same file with ids, names and scores in it becomes --output",
         required=False,
         reads="file",
+        check=FILE,
     )
-    output: str = setting("file to write, whole when all is done; gzip where it ends in .gz", required=False)
+    output: str = setting(
+        "file to write, whole when all is done; gzip where it ends in .gz", required=False, check=FILE
+    )
     format: str | None = setting("the input's format (default: by the file's name)", default=None, choices=LINK_FORMATS)
     column: str = setting("column of a table that holds the mention", default="mention")
     field: str = setting("member of a JSON object that holds it", default="mention")

@@ -10,7 +10,7 @@ from biosyn.text.abbreviations import AbbreviationFinder, expand, no_abbreviatio
 from biosyn.text.composites import split_by_names
 from biosyn.text.preprocess import TextPreprocess, has_content
 
-LONGEST = 1000  # characters of a mention in a file, or sent to the demo
+LONGEST = 1000  # characters of a mention, wherever it comes from
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 _SURROGATE = re.compile(r"[\ud800-\udfff]")
 _NONE: Mapping[str, str] = MappingProxyType({})
@@ -37,7 +37,7 @@ class MentionCleaner:
     names
         The cleaned names of the dictionary, by which composite mentions are split; None splits none.
     longest
-        The characters that a mention may have; None sets no limit.
+        The characters that a mention may have.
     printable
         Whether a mention with a control character is refused.
 
@@ -54,7 +54,7 @@ class MentionCleaner:
         *,
         typos: Mapping[str, str] | None = None,
         names: Collection[str] | None = None,
-        longest: int | None = None,
+        longest: int = LONGEST,
         printable: bool = False,
     ):
         self._find = find_abbreviations
@@ -73,7 +73,7 @@ class MentionCleaner:
         >>> [cleaner.problem(mention) for mention in ("ataxia", "a\0b", "--")]
         ['', 'the mention holds a control character', 'the mention holds no letter or digit']
         """
-        if self._longest is not None and len(mention) > self._longest:
+        if len(mention) > self._longest:
             return f"the mention has {len(mention)} characters: give {self._longest} at most"
         if self._printable and _CONTROL.search(mention):
             return "the mention holds a control character"

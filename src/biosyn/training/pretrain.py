@@ -131,7 +131,11 @@ class Aligner:
     ):
         self.synonyms = SynonymSets(dictionary.names, dictionary.cuis)
         if not self.synonyms.with_synonyms:
-            raise InputError("no concept of the dictionary has two names: there is nothing to learn from")
+            raise InputError(
+                "no concept of the dictionary has two names, so there is nothing to learn from: "
+                "give one with synonyms, in which the names of a concept have the same id",
+                path=dictionary.path,
+            )
         biosyn.encoder_will_change()
         self.biosyn = biosyn
         self.settings = settings

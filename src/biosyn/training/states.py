@@ -207,7 +207,7 @@ def read_state(folder: Path) -> TrainingState:
     try:
         sha256, values = str(header["sha256"]), dict(header["values"])
         epochs, steps = int(header["epochs"]), int(header["steps"])
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise InputError(f"is damaged ({error!r})", path=path) from error
     if sha256_of(folder / TENSORS) != sha256:
         raise InputError(f"is not the file that {HEADER} was written with (its sha256 differs)", path=folder / TENSORS)

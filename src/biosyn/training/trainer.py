@@ -21,7 +21,7 @@ from biosyn.model.rerank_net import RerankNet
 from biosyn.records import Query
 from biosyn.retrieval.vectors import SparseRows, Vectors
 from biosyn.training.candidates import CandidateDataset, CandidateRetriever
-from biosyn.training.dev import DevSet
+from biosyn.training.dev import DevSet, have_common_ids
 from biosyn.training.distinct_names import DistinctNames
 from biosyn.training.states import TrainingState
 
@@ -50,6 +50,8 @@ class TrainerSettings:
         Recompute each layer in the backward pass instead of keeping it: less memory, a third more time.
     seed
         The seed of the order of the mentions.
+    draft
+        The first names and mentions alone: a trial run, in which no mention need have a positive candidate.
     """
 
     topk: int
@@ -62,6 +64,7 @@ class TrainerSettings:
     weight_decay: float
     gradient_checkpointing: bool
     seed: int
+    draft: bool = False
 
 
 class Trainer:
@@ -75,7 +78,7 @@ class Trainer:
     biosyn
         The model to train in place: its dense encoder is loaded, its sparse encoder is fitted on the dictionary.
     queries, dictionary
-        M mentions, none of them composite or without a concept, and N names.
+        M mentions, none of them composite or without a concept, and N names; an InputError if no concept has both.
     dev
         The data on which Acc@k is measured after each epoch, if any.
     """
@@ -90,6 +93,11 @@ class Trainer:
         dev: DevSet | None = None,
         show_progress: bool = False,
     ):
+        if not have_common_ids(queries, dictionary) and not settings.draft:  # before the names are embedded
+            raise InputError(
+                f"no mention has a concept of the dictionary: --train_dir has ids such as {queries[0].cui}, "
+                f"--train_dictionary_path such as {dictionary.cuis[0]}: give files of one ontology"
+            )
         self.biosyn = biosyn
         self.settings = settings
         self.dev = dev
@@ -149,7 +157,13 @@ class Trainer:
     def retrieve(self) -> CandidateDataset:
         """Return K candidates of each mention, the dense ones found by the encoder as it is now."""
         mentions = self.dense.encode(self.mention_tokens, together=True)  # (M, H)
-        return self.retriever.retrieve(mentions, self._name_vectors(_TRAIN))
+        candidates = self.retriever.retrieve(mentions, self._name_vectors(_TRAIN))
+        if not candidates.labels.any() and not self.settings.draft:
+            raise InputError(
+                "no mention has a name of its concept among its candidates, so there is nothing to learn from: "
+                "raise --topk, or check that the ids of --train_dictionary_path are those of --train_dir"
+            )
+        return candidates
 
     def shuffled(self) -> list[NDArray[np.int64]]:
         """Return the mentions of each step of an epoch: all M in a new order, the last step may be shorter."""
