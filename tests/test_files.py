@@ -199,6 +199,7 @@ def test_no_json_is_written_with_a_number_that_is_not_finite(number, tmp_path):
 def test_json_with_a_number_that_is_none_is_not_read(content, tmp_path):
     (tmp_path / "a.json").write_text(content)
     with pytest.raises(InputError, match=r"a\.json: is not valid JSON"):
+        read_json(tmp_path / "a.json")
 
 
 # -- what a kill leaves, and the mode of a file

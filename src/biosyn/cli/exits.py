@@ -91,7 +91,9 @@ def debug_wanted(argv: Sequence[str]) -> tuple[list[str], bool]:
 def print_result(result: Any) -> None:
     """Print a text, or a value as one JSON document; what stdout's encoding lacks is escaped."""
     encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
-    text = result if isinstance(result, str) else json.dumps(result, ensure_ascii=False, indent=2)
+    from biosyn.files import json_text  # here, so that --help does not wait for it
+
+    text = result if isinstance(result, str) else json_text(result, indent=2)
     try:
         text.encode(encoding)
     except UnicodeEncodeError:  # an ASCII locale, or a path that is not UTF-8

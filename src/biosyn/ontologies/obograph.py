@@ -48,6 +48,8 @@ def _graphs(source: Source) -> list[Any]:
         raise InputError(f"is not JSON ({error.msg})", path=source.path, line=error.lineno) from error
     except RecursionError as error:
         raise InputError("is nested too deep for OBO Graph JSON", path=source.path) from error
+    except ValueError as error:  # a number of more digits than Python reads
+        raise InputError(f"is not OBO Graph JSON ({error})", path=source.path) from error
     graphs = document.get("graphs") if isinstance(document, dict) else None
     if not isinstance(graphs, list):
         raise InputError("holds no 'graphs': expected OBO Graph JSON", path=source.path)

@@ -299,10 +299,10 @@ class TrainingFiles(Settings):
         "encoder to start from, or a BioSyn model: a folder or a Hub id", check=MODEL, reads="model"
     )
     revision: str | None = setting("branch, tag or commit of a Hub id (default: main)", default=None)
-    train_dictionary_path: str = setting("dictionary, one line 'cui||name' per name", reads="dictionary")
+    train_dictionary_path: str = setting("dictionary, one line 'cui||name' per name", check=FILE, reads="dictionary")
     output_dir: str = setting("where the checkpoint and train_log.jsonl go", check=filled("name a folder"))
     dev_dir: str | None = setting(
-        "folder of .concept files on which each epoch is measured", default=None, reads="queries"
+        "folder of .concept files on which each epoch is measured", default=None, check=FOLDER, reads="queries"
     )
     dev_dictionary_path: str | None = setting("dictionary for --dev_dir", default=None, check=FILE, reads="dictionary")
     keep_best: bool = setting("keep the epoch with the best Acc@1 on dev, not the last one", default=False)
