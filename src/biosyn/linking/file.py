@@ -1,5 +1,6 @@
 """The verb of inference.py --input: a file of mentions in, the same file with their links out."""
 
+import gc
 import logging
 import re
 import time
@@ -19,7 +20,17 @@ from biosyn.files import sha256_of
 from biosyn.index.key import FORMAT_VERSION
 from biosyn.linking.journal import Done, Journal
 from biosyn.linking.loading import load_linker
-from biosyn.linking.steps import LinkSteps, Prepared, Step, link_steps, prepare, rendered, steps, texts_of
+from biosyn.linking.steps import (
+    UNITS_VERSION,
+    LinkSteps,
+    Prepared,
+    Step,
+    link_steps,
+    prepare,
+    rendered,
+    steps,
+    texts_of,
+)
 from biosyn.mention_files.added_columns import ID, NAME, PROBABILITY, SCORE, Link
 from biosyn.mention_files.formats import MentionFile, Wanted, format_of
 from biosyn.mention_files.units import Unit
@@ -66,6 +77,7 @@ def link_file(config: LinkConfig) -> dict[str, Any]:
         ann=config.ann,
         calibrated=config.threshold is not None,
     )
+    gc.freeze()  # what is loaded stays: to go through it again and again would take longer than to read records
     if "hybrid" in linker.biosyn.calibrations:
         source = _with_probabilities(source)
     if config.split_composites:
@@ -287,7 +299,7 @@ def identity(
     if linker.approximate is not None:
         settings["approximate"] = linker.approximate.key.folder_name()
     return {
-        "version of BioSyn": f"{__version__}, index {FORMAT_VERSION}",  # first, as it explains another index key
+        "version of BioSyn": f"{__version__}, index {FORMAT_VERSION}, units {UNITS_VERSION}",  # first, as it explains another index key
         "input": sha256_of(config.input),
         "dictionary": linker.dictionary.sha256,
         "model": {**model, "sparse_weight": linker.biosyn.sparse_weight},

@@ -118,8 +118,7 @@ def _number(text: str | None) -> int:
 
 def _released(root: Element, keep: Element = None) -> Iterator[bytes | Element]:
     """Remove the children before ``keep`` from the tree and yield them; the text after each of them is complete."""
-    while len(root) and root[0] is not keep:
-        child = root[0]
+    while (child := next(iter(root), None)) is not None and child is not keep:  # len(root) would count them all
         root.remove(child)
         yield child if child.tag == "document" else to_bytes(child)
 
