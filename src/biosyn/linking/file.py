@@ -299,7 +299,8 @@ def identity(
     if linker.approximate is not None:
         settings["approximate"] = linker.approximate.key.folder_name()
     return {
-        "version of BioSyn": f"{__version__}, index {FORMAT_VERSION}, units {UNITS_VERSION}",  # first, as it explains another index key
+        # first, as it explains another index key
+        "version of BioSyn": f"{__version__}, index {FORMAT_VERSION}, units {UNITS_VERSION}",
         "input": sha256_of(config.input),
         "dictionary": linker.dictionary.sha256,
         "model": {**model, "sparse_weight": linker.biosyn.sparse_weight},

@@ -113,11 +113,14 @@ def _link(one: Prepared, links: Mapping[str, Link]) -> Link | None:
 
 
 def link_at_once(units: Iterable[Unit], cleaner: MentionCleaner, link: LinkTexts) -> Step:
-    """Link a small file in one step, without a journal."""
-    units = list(units)
-    prepared = prepare(units, cleaner)
+    """Link a small file in one step, without a journal; each unit is prepared as soon as it is read."""
+    read: list[Unit] = []
+    prepared: list[Sequence[Prepared]] = []
+    for unit in units:
+        read.append(unit)
+        prepared.append(_prepare(unit, cleaner))
     texts = texts_of(prepared)
-    return rendered(units, prepared, dict(zip(texts, link(texts) if texts else (), strict=True)))
+    return rendered(read, prepared, dict(zip(texts, link(texts) if texts else (), strict=True)))
 
 
 def link_steps(texts: Sequence[Sequence[str]], link: LinkTexts) -> list[list[Link]]:
