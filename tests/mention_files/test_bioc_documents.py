@@ -270,3 +270,10 @@ def server():
         threading.Thread(target=running.serve_forever, daemon=True).start()
         yield running
         running.shutdown()
+
+
+def test_very_many_comments_outside_the_root_are_refused(write):
+    comments = 1_001 * "<!-- x -->"
+    for text in (comments + "<collection/>", "<collection/>" + comments):
+        with pytest.raises(InputError, match="more than 1,000 comments outside its root"):
+            list(read_bioc(write(text)))

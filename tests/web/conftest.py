@@ -70,7 +70,7 @@ def tiny_service(make_backend, tiny_dictionary):
 
 @pytest.fixture
 def start_altered(start_server, tiny_service):
-    """Function: another `answer`, and maybe limits -> the URL of a demo whose service answers by it, and is the tiny one else."""
+    """Function: another `answer`, and maybe limits -> the URL of a demo that answers by it, else as the tiny one."""
     from biosyn.web.backend import Backend
     from biosyn.web.limits import Limits
 

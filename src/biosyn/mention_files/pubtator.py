@@ -20,11 +20,11 @@ _ID_COLUMN = 5
 
 
 class _Line(NamedTuple):
-    """A line: its bytes, its text, and the mention in it, if any."""
+    """The line of a mention, and the bytes of the lines before it that have none."""
 
+    before: bytes
     raw: bytes
-    text: str
-    mention: Mention | None = None
+    mention: Mention
 
 
 def pubtator_units(
@@ -34,6 +34,9 @@ def pubtator_units(
     document, documents, file = _Document("", types), 0, str(path)
     for number, raw in raw_lines(stream, path):
         body, _ = split_line(raw)
+        if not body:
+            document.keep(raw)
+            continue
         text = decoded(body, number)
         shown = body.decode("utf-8", "replace") if text is None else text
         if title := _matched(TITLE, "|t|", shown):
@@ -52,6 +55,7 @@ class _Document:
         self._pmid = pmid
         self._types = types
         self._lines: list[_Line] = []
+        self._rest = bytearray()  # the lines after the last mention
         self._title = self._abstract = ""
 
     def add(self, raw: bytes, text: str, place: str, *, is_utf8: bool) -> None:
@@ -61,19 +65,29 @@ class _Document:
             self._title = title[2]
         elif abstract := _matched(_ABSTRACT, "|a|", text):
             self._abstract = abstract[2]
-        elif text:  # titles and abstracts may hold tabs
+        else:  # titles and abstracts may hold tabs
             mention = self._mention(text, place)
-        self._lines.append(_Line(raw, text, mention if is_utf8 else Mention(text[:400], place, NOT_UTF8)))
+        if not is_utf8:
+            mention = Mention(text[:400], place, NOT_UTF8)
+        if mention is None:
+            self.keep(raw)
+        else:
+            self._lines.append(_Line(bytes(self._rest), raw, mention))
+            self._rest.clear()
+
+    def keep(self, raw: bytes) -> None:
+        """Add a line without a mention."""
+        self._rest += raw
 
     def unit(self, keys: Sequence[str]) -> Unit:
         """Return the document as a unit."""
-        lines = self._lines
+        lines, rest = self._lines, bytes(self._rest)
 
         def render(links: Sequence[Link | None]) -> bytes:
-            found = iter(links)
-            return b"".join(_written(line.raw, next(found) if line.mention else None, keys) for line in lines)
+            pairs = zip(lines, links, strict=True)
+            return b"".join(line.before + _written(line.raw, link, keys) for line, link in pairs) + rest
 
-        mentions = tuple(line.mention for line in lines if line.mention)
+        mentions = tuple(line.mention for line in lines)
         return Unit(mentions, render, text=f"{self._title}\n\n{self._abstract}\n")
 
     def _mention(self, text: str, place: str) -> Mention | None:
