@@ -123,6 +123,28 @@ def test_json_is_read_in_blocks_of_any_size(monkeypatch):
         assert list(json_pieces(io.BytesIO(JSON.encode()), "file")) == whole
 
 
+def test_text_without_a_document_comes_in_pieces_of_a_bounded_size(monkeypatch):
+    monkeypatch.setattr("biosyn.mention_files.bioc_json.PIECE", 100)
+    text = 50 * '{"documents": []}\n'
+    for whole in (text, f"[{text.strip().replace(chr(10), ',')}]"):
+        pieces = [piece.text for piece in json_pieces(io.BytesIO(whole.encode()), "file")]
+        assert "".join(pieces) == whole
+        assert max(map(len, pieces)) < 200
+
+
+def test_a_line_is_counted_over_many_documents(write):
+    documents = ",\n".join(['{"id": "1", "passages": []}'] * 500)
+    with pytest.raises(InputError, match=r":501: is not BioC JSON"):
+        list(read_bioc(write(f'{{"documents": [{documents},\n{{"id": }}]}}')))
+
+
+def test_a_collection_of_very_many_members_is_refused(write):
+    members = ", ".join(f'"{number}": 0' for number in range(2_000))
+    for text in (f'{{{members}, "documents": []}}', f'{{"documents": [], {members}}}'):
+        with pytest.raises(InputError, match="has more than 1,000 members"):
+            list(read_bioc(write(text)))
+
+
 @pytest.mark.parametrize(
     "xml", [XML, "<collection/>", "<collection> <!-- x --> </collection>", "<collection>text</collection>"]
 )
@@ -248,3 +270,10 @@ def server():
         threading.Thread(target=running.serve_forever, daemon=True).start()
         yield running
         running.shutdown()
+
+
+def test_very_many_comments_outside_the_root_are_refused(write):
+    comments = 1_001 * "<!-- x -->"
+    for text in (comments + "<collection/>", "<collection/>" + comments):
+        with pytest.raises(InputError, match="more than 1,000 comments outside its root"):
+            list(read_bioc(write(text)))

@@ -112,3 +112,21 @@ def test_tabs_in_title_and_abstract_make_no_mention(rewrite):
     mentions, written = rewrite(before, "pubtator", keys=(ID,))
     assert [(one.text, one.problem) for one in mentions] == [("Skin", "")]
     assert written.decode() == before.replace("D9", "D1|2")
+
+
+def test_a_span_may_cross_from_title_to_abstract(rewrite):
+    lines = [
+        "1|t|Skin",
+        "1|a|tumours",
+        "1\t0\t12\tSkin tumours\tDisease",
+        "1\t4\t5\tx\tDisease",
+        "1\t5\t12\ttumours\tD",
+    ]
+    mentions, _ = rewrite("\n".join(lines), "pubtator")
+    assert [one.problem for one in mentions] == ["", "its span 4-5 holds ' ', not 'x'", ""]
+
+
+def test_a_mention_that_claims_the_whole_text_is_named(rewrite):
+    text = "skin " * 5_000
+    mentions, _ = rewrite(f"1|t|{text}\n1\t0\t{len(text)}\tskin\tDisease\n", "pubtator")
+    assert mentions[0].problem == f"its span 0-{len(text)} holds {text[:60]!r}, not 'skin'"

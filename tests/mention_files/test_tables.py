@@ -118,3 +118,27 @@ def test_lines_that_are_written_are_read_back(rewrite, lines):
     mentions, written = rewrite("".join(f"{line}\n" for line in lines), "lines")
     assert [one.text for one in mentions] == lines
     assert written.decode().split("\n")[:-1] == [line + AFTER_A_LINE for line in lines]
+
+
+def test_a_quote_left_open_takes_a_bounded_number_of_lines(rewrite, monkeypatch):
+    monkeypatch.setattr("biosyn.mention_files.tables.RECORD_LINES", 3)
+    content = 'mention\n"ataxia\nasthma\n"two\nlines"\n\nataxia\n'
+    mentions, written = rewrite(content, "csv", link=None)
+    assert [(one.place.rpartition(":")[2], bool(one.problem)) for one in mentions] == [
+        ("2", True),
+        ("3", False),
+        ("4", False),
+        ("7", False),
+    ]
+    assert written == content.replace("mention\n", "mention,biosyn_id,biosyn_name,biosyn_score\n", 1).encode()
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+@pytest.mark.parametrize("file_format", ["csv", "tsv", "lines", "jsonl"])
+def test_blank_lines_stay_wherever_they_are(rewrite, file_format, end):
+    record = {"jsonl": '{"mention": "ataxia"}'}.get(file_format, "ataxia")
+    lines = ["mention"] * (file_format in ("csv", "tsv")) + [record, *[""] * 3, record, record, "", ""]
+    mentions, written = rewrite(end.join(lines) + end, file_format)
+    places = [number for number, line in enumerate(lines, 1) if line == record]
+    assert [int(one.place.rpartition(":")[2]) for one in mentions] == places
+    assert [not line for line in written.decode().split(end)] == [not line for line in [*lines, ""]]

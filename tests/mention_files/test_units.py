@@ -5,7 +5,7 @@ import pytest
 from biosyn.errors import InputError
 from biosyn.files import open_binary
 from biosyn.mention_files import units
-from biosyn.mention_files.units import raw_lines
+from biosyn.mention_files.units import cut_span, is_same, plain_unit, raw_lines, with_blank_lines
 
 
 def lines_of(path):
@@ -31,3 +31,34 @@ def test_a_file_without_line_ends_does_not_fill_the_memory(tmp_path, monkeypatch
     (tmp_path / "a").write_bytes(b"short\n" + b"x" * 100)
     with pytest.raises(InputError, match=r"a:2: is longer than 10 bytes"):
         lines_of(tmp_path / "a")
+
+
+def test_blank_lines_are_few_units_of_a_bounded_size(monkeypatch):
+    monkeypatch.setattr(units, "BLANK_BYTES", 4)
+    record = plain_unit(b"ataxia\n")
+    found = with_blank_lines(iter([*[b"\n"] * 9, record, b"\r\n", record, b" " * 9 + b"\n", b"\n"]))
+    assert [unit.render(()) for unit in found] == [
+        *[b"\n" * 4] * 2,
+        b"\n",
+        b"ataxia\n",
+        b"\r\n",
+        b"ataxia\n",
+        b" " * 9 + b"\n",
+        b"\n",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("mention", "text", "same"),
+    [
+        ("skin tumour", "skin\n  tumour", True),
+        ("skin", "skin" + 900 * " ", True),
+        ("skin", "skin" + 5_000 * " ", False),
+        ("skin", "skin" + 5_000 * " " + "x", False),
+        ("skin", "skin" + 5_000 * "x", False),
+    ],
+)
+def test_a_span_is_cut_where_it_is_far_too_long_for_the_mention(mention, text, same):
+    end = cut_span(mention, 0, len(text))
+    assert end <= len(mention) + units.BLANKS
+    assert is_same(mention, text[:end]) == same

@@ -70,8 +70,9 @@ def tiny_service(make_backend, tiny_dictionary):
 
 @pytest.fixture
 def start_altered(start_server, tiny_service):
-    """Function: another `answer` -> the URL of a demo whose service answers by it, and is the tiny one else."""
+    """Function: another `answer`, and maybe limits -> the URL of a demo that answers by it, else as the tiny one."""
     from biosyn.web.backend import Backend
+    from biosyn.web.limits import Limits
 
     class Altered:
         def __init__(self, answer):
@@ -80,8 +81,8 @@ def start_altered(start_server, tiny_service):
         def __getattr__(self, name):
             return getattr(tiny_service, name)
 
-    def start(answer):
-        backend = Backend()
+    def start(answer, **limits):
+        backend = Backend(limits=Limits(**limits))
         backend.service = Altered(answer)
         return start_server(backend)[0]
 
@@ -126,7 +127,7 @@ class Server:
     """A demo on a port of 127.0.0.1, in a thread of its own."""
 
     def __init__(self, backend, port):
-        from biosyn.web.server import open_sockets
+        from biosyn.web.listening import open_sockets
 
         self._sockets = open_sockets("127.0.0.1", port)
         self.url = f"http://127.0.0.1:{self._sockets[0].getsockname()[1]}/"
@@ -141,10 +142,10 @@ class Server:
             self._thread.join(PATIENCE)
 
     async def _serve(self, backend):
-        from biosyn.web.server import http_server
+        from biosyn.web.listening import Server as HTTPServer
 
         self._loop, self._stopped = asyncio.get_running_loop(), asyncio.Event()
-        server = http_server(backend)
+        server = HTTPServer(backend)
         server.add_sockets(self._sockets)
         self._ready.set()
         await self._stopped.wait()

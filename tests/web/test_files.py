@@ -2,6 +2,8 @@ import base64
 import json
 import os
 import tempfile
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import urlencode
 
 import pytest
@@ -87,7 +89,7 @@ def test_the_format_is_told_by_the_content_where_the_name_tells_none(upload):
         (b"<collection>", {"filename": "m.xml"}, "the file:1: is not well-formed XML"),
         (b'<!DOCTYPE c [<!ENTITY a "b">]><collection/>', {"filename": "m.xml"}, "DOCTYPE"),
         ("ataxia\n".encode("utf-16"), {}, "is UTF-16"),
-        (b"ataxia\n" * 51, {}, "the file has 51 mentions: give 50 at most"),
+        (b"ataxia\n" * 51, {}, "the file has more than 50 mentions: give 50 at most"),
     ],
 )
 def test_a_file_that_cannot_be_linked_is_a_400_that_says_why(upload, content, query, reason):
@@ -114,6 +116,69 @@ def test_nothing_stays(upload, monkeypatch, tmp_path):
     upload(b"ataxia\n")
     upload(b"<collection>", filename="m.xml")
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "record"),
+    [
+        ("m.pubtator", b"|t|\n"),
+        ("m.xml", b"<document/>"),
+        ("m.json", b'{"passages": []},'),
+        ("m.xml", b"<!---->"),
+    ],
+)
+def test_records_without_a_mention_are_bounded_too(start_server, send, make_backend, tiny_dictionary, name, record):
+    before, after = {"m.xml": (b"<collection>", b"</collection>"), "m.json": (b'{"documents": [', b"{}]}")}.get(
+        name, (b"", b"")
+    )
+    url, _ = start_server(make_backend(tiny_dictionary, file_records=50))
+    content = before + 60 * record + after
+    status, _, body = send(url, f"/api/v1/link?filename={name}", "POST", content, kind="application/octet-stream")
+    assert (status, json.loads(body)["error"]["code"]) == (400, "bad_request")
+    assert "the file has more than 50 records: give 50 at most" in body
+
+
+def test_blank_lines_are_no_records_each(upload):
+    content = b"ataxia\n" + 300_000 * b"\n"
+    status, answer = upload(content)
+    assert (status, answer["mentions"]) == (200, 1)
+    assert base64.b64decode(answer["file"]).endswith(300_000 * b"\n")
+
+
+def test_a_file_that_takes_too_long_is_a_503_that_says_so(start_server, send, make_backend, tiny_dictionary):
+    url, _ = start_server(make_backend(tiny_dictionary, file_seconds=0.0))
+    status, _, body = send(url, "/api/v1/link", "POST", b"ataxia\n", kind="application/octet-stream")
+    assert (status, json.loads(body)["error"]["code"]) == (503, "took_too_long")
+    assert "takes more than 0 s: give a smaller one" in body
+
+
+def test_a_very_long_document_is_not_searched_for_abbreviations(start_server, send, make_backend, tiny_dictionary):
+    url, _ = start_server(make_backend(tiny_dictionary, file_document=100))
+    content = f"1|t|Ataxia\n1|a|{100 * 'a'}\n1\t0\t6\tAtaxia\tDisease\n".encode()
+    status, _, body = send(url, "/api/v1/link?filename=m.pubtator", "POST", content, kind="application/octet-stream")
+    (row,) = json.loads(body)["rows"]
+    assert status == 200
+    assert "its document has 109 characters: give 100 at most" in row["problem"]
+
+
+def test_several_files_are_linked_at_once(start_server, send, make_backend, tiny_dictionary):
+    backend = make_backend(tiny_dictionary, files=2)
+    both = threading.Barrier(2, timeout=60)  # neither ends before the other has begun
+
+    class Meeting:
+        def link_file(self, path, **_):
+            both.wait()
+            return {"file": path.read_bytes()}
+
+    backend.service = Meeting()
+    url, _ = start_server(backend)
+    with ThreadPoolExecutor() as pool:
+        asked = [
+            pool.submit(send, url, "/api/v1/link", "POST", content, "application/octet-stream")
+            for content in (b"a", b"b")
+        ]
+        answers = [json.loads(one.result()[2])["file"] for one in asked]
+    assert list(map(base64.b64decode, answers)) == [b"a", b"b"]
 
 
 def test_a_bad_byte_stays_in_the_file(upload):

@@ -11,7 +11,7 @@ import pytest
 from biosyn.web.backend import Backend
 from biosyn.web.limits import Limits
 
-HEAD = "POST /api/v1/normalize HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+HEAD = "POST /api/v1/normalize HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
 
 
 @pytest.fixture

@@ -14,7 +14,15 @@ import pytest
 import biosyn
 from biosyn.web.handlers import OPENAPI
 
-PATHS = [*json.loads(OPENAPI.read_bytes())["paths"], "/", "/static/app.js", "/none", "*", "http://x/"]
+PATHS = [
+    *json.loads(OPENAPI.read_bytes())["paths"],
+    "/",
+    "/static/app.js",
+    "/none",
+    "*",
+    "http://x/",
+    "http://localhost/",
+]
 METHODS = ["GET", "POST", "PUT", "DELETE", "HEAD", "OPTIONS", "PATCH", "TRACE", "BREW", "get", ""]
 KINDS = ["application/json", "application/octet-stream", "text/plain", "multipart/form-data; boundary=x", "\xff", ""]
 VALUES = [
@@ -44,7 +52,7 @@ def random_request(chance):
     if chance.random() < 0.6:
         path += "?" + "&".join(random_pair(chance) for _ in range(chance.randrange(4)))
     body = random_body(chance)
-    lines = [f"{chance.choice(METHODS)} {path} HTTP/{chance.choice(['1.1', '1.1', '1.0', '9', ''])}", "Host: x"]
+    lines = [f"{chance.choice(METHODS)} {path} HTTP/{chance.choice(['1.1', '1.1', '1.0', '9', ''])}", "Host: localhost"]
     lines.append(f"Content-Type: {chance.choice(KINDS)}")
     length = chance.choice([len(body)] * 6 + ["-1", "x", "1, 2", 10**12])
     if chance.random() < 0.1:

@@ -1,5 +1,6 @@
 """The verb of inference.py --input: a file of mentions in, the same file with their links out."""
 
+import gc
 import logging
 import re
 import time
@@ -21,7 +22,17 @@ from biosyn.files import canonical_json, sha256_of
 from biosyn.index.key import FORMAT_VERSION
 from biosyn.linking.journal import Done, Journal, written_files
 from biosyn.linking.loading import load_linker
-from biosyn.linking.steps import LinkSteps, Prepared, Step, link_steps, prepare, rendered, steps, texts_of
+from biosyn.linking.steps import (
+    UNITS_VERSION,
+    LinkSteps,
+    Prepared,
+    Step,
+    link_steps,
+    prepare,
+    rendered,
+    steps,
+    texts_of,
+)
 from biosyn.mention_files.added_columns import CONCEPT, ID, NAME, PROBABILITY, SCORE, Link
 from biosyn.mention_files.formats import MentionFile, Wanted, format_of
 from biosyn.mention_files.units import Unit
@@ -73,6 +84,7 @@ def link_file(config: LinkConfig) -> dict[str, Any]:
         exact_first=config.exact_first,
         calibrated=config.threshold is not None,
     )
+    gc.freeze()  # what is loaded stays: to go through it again and again would take longer than to read records
     if "hybrid" in linker.biosyn.calibrations:
         source = _with_probabilities(source)
     if config.split_composites:
@@ -337,7 +349,8 @@ def identity(
     if linker.approximate is not None:
         settings["approximate"] = linker.approximate.key.folder_name()
     return {
-        "version of BioSyn": f"{__version__}, index {FORMAT_VERSION}",  # first, as it explains another index key
+        # first, as it explains another index key
+        "version of BioSyn": f"{__version__}, index {FORMAT_VERSION}, units {UNITS_VERSION}",
         "input": sha256_of(config.input),
         "dictionary": linker.dictionary.sha256,
         "concepts": _resolution(linker),

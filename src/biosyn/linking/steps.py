@@ -11,6 +11,7 @@ from biosyn.text.mentions import MentionCleaner
 
 MENTIONS = 512
 UNITS = 4096
+UNITS_VERSION = 2  # changes with how a reader cuts a file into units: the journal of a run counts them
 
 LinkTexts = Callable[[Sequence[str]], Sequence[Link]]  # clean texts -> the best link of each
 LinkSteps = Callable[[Sequence[Sequence[str]]], Sequence[Sequence[Link]]]  # the same for several steps
@@ -51,14 +52,14 @@ def steps(units: Iterable[Unit]) -> Iterator[list[Unit]]:
         yield step
 
 
-def prepare(units: Iterable[Unit], cleaner: MentionCleaner) -> list[list[Prepared]]:
+def prepare(units: Iterable[Unit], cleaner: MentionCleaner) -> list[Sequence[Prepared]]:
     """Return the mentions of each unit with the texts to look up."""
     return [_prepare(unit, cleaner) for unit in units]
 
 
-def _prepare(unit: Unit, cleaner: MentionCleaner) -> list[Prepared]:
+def _prepare(unit: Unit, cleaner: MentionCleaner) -> Sequence[Prepared]:
     if not unit.mentions:
-        return []
+        return ()
     document_problem, abbreviations = "", {}
     try:
         abbreviations = dict(cleaner.abbreviations(unit.text))
@@ -117,11 +118,14 @@ def _link(one: Prepared, links: Mapping[str, Link]) -> Link | None:
 
 
 def link_at_once(units: Iterable[Unit], cleaner: MentionCleaner, link: LinkTexts) -> Step:
-    """Link a small file in one step, without a journal."""
-    units = list(units)
-    prepared = prepare(units, cleaner)
+    """Link a small file in one step, without a journal; each unit is prepared as soon as it is read."""
+    read: list[Unit] = []
+    prepared: list[Sequence[Prepared]] = []
+    for unit in units:
+        read.append(unit)
+        prepared.append(_prepare(unit, cleaner))
     texts = texts_of(prepared)
-    return rendered(units, prepared, dict(zip(texts, link(texts) if texts else (), strict=True)))
+    return rendered(read, prepared, dict(zip(texts, link(texts) if texts else (), strict=True)))
 
 
 def link_steps(texts: Sequence[Sequence[str]], link: LinkTexts) -> list[list[Link]]:

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from biosyn.errors import InputError
+from biosyn.mention_files.units import cut_span, is_same
 
 
 class BiocAnnotation(NamedTuple):
@@ -64,8 +65,8 @@ def annotation_problem(annotation: BiocAnnotation, passage: BiocPassage) -> str:
         if length < 0 or start < 0 or start + length > len(passage.text):
             return f"its span {offset}+{length} lies outside the text"
     if len(annotation.locations) == 1:
-        found = passage.text[start : start + length]
-        if found.split() != annotation.text.split():  # real files differ in blanks
+        found = passage.text[start : cut_span(annotation.text, start, start + length)]
+        if not is_same(annotation.text, found):
             return f"its span {offset}+{length} holds {found[:60]!r}, not {annotation.text[:60]!r}"
     return ""
 

@@ -14,6 +14,8 @@ from biosyn.mention_files.json_places import JsonObject, NoJsonError, ParsedJson
 
 DOCUMENTS = ("documents", "PubTator3")  # the latter is the name in NCBI's service
 BLOCK = 1 << 16  # bytes read at a time
+PIECE = 1 << 16  # characters without a document that are a piece
+MEMBERS = 1_000  # of a collection: a few are known
 
 
 class JsonPiece(NamedTuple):
@@ -61,12 +63,14 @@ def _collection(text: "_JsonText") -> Iterator[JsonPiece]:
     if text.first_of(("passages", *DOCUMENTS)) == "passages":
         yield from _document(text)
         return
-    for _ in text.inside("{", "}"):
-        if text.key() in DOCUMENTS and text.peek() == "[":
+    for key in text.members():
+        if key in DOCUMENTS and text.peek() == "[":
             for _ in text.inside("[", "]"):
                 yield from _document(text)
         else:
             text.value()
+    if text.waiting > PIECE:
+        yield JsonPiece(text.cut())
 
 
 def _document(text: "_JsonText") -> Iterator[JsonPiece]:
@@ -74,8 +78,9 @@ def _document(text: "_JsonText") -> Iterator[JsonPiece]:
     text.peek()
     if before := text.cut():
         yield JsonPiece(before)
-    parsed = text.value()
-    yield JsonPiece(text.cut(), parsed)
+    value, _, objects = text.value()
+    piece = text.cut()
+    yield JsonPiece(piece, ParsedJson(value, len(piece), objects))
 
 
 class _JsonText:
@@ -89,14 +94,22 @@ class _JsonText:
         self._path = path
         self._decoder = codecs.getincrementaldecoder("utf-8")()
         self._text = ""
-        self._line = 1  # of the text's first character
+        self._line = 1  # of the first character since the last cut
+        self._start = 0  # where that is
         self._read_on(len(codecs.BOM_UTF8))
         self._at = int(self._text == "\ufeff")  # the text before it is consumed
 
+    @property
+    def waiting(self) -> int:
+        """The characters consumed since the last cut."""
+        return self._at - self._start
+
     def cut(self) -> str:
         """Return the text consumed since the last cut, and drop it."""
-        taken, self._text, self._at = self._text[: self._at], self._text[self._at :], 0
+        taken, self._start = self._text[self._start : self._at], self._at
         self._line += taken.count("\n")
+        if self._start > len(self._text) // 2:  # at each cut, the rest would be copied for each of many small documents
+            self._text, self._start, self._at = self._text[self._start :], 0, 0
         return taken
 
     def peek(self) -> str:
@@ -130,6 +143,13 @@ class _JsonText:
         self.take(":")
         return key
 
+    def members(self) -> Iterator[str]:
+        """Yield the key of each member of an object, whose value the caller consumes."""
+        for number, _ in enumerate(self.inside("{", "}")):
+            if number == MEMBERS:
+                raise self._error(f"an object that is no document has more than {MEMBERS:,} members", self._at)
+            yield self.key()
+
     def value(self) -> ParsedJson:
         """Consume a value and return it."""
         self.peek()
@@ -150,8 +170,7 @@ class _JsonText:
         if self.peek() != "{":
             raise self._unexpected("a collection or document")
         start = self._at
-        for _ in self.inside("{", "}"):
-            key = self.key()
+        for key in self.members():
             if key in keys:
                 self._at = start
                 return key
@@ -172,7 +191,7 @@ class _JsonText:
         return self._error(f"{what} is expected, found {self._text[self._at : self._at + 20]!r}", self._at)
 
     def _error(self, what: str, place: int) -> InputError:
-        line = self._line + self._text.count("\n", 0, place)
+        line = self._line + self._text.count("\n", self._start, place)
         return InputError(f"is not BioC JSON: {what}", path=self._path, line=line)
 
 

@@ -15,6 +15,7 @@ from biosyn.mention_files.bioc_documents import BiocAnnotation, BiocDocument, Bi
 Element = Any  # of lxml, which is optional and has no types
 
 MARK = b"<!---->"
+OUTSIDE = 1_000  # comments and instructions before or after the root: to write one, lxml goes past all
 
 
 def xml_pieces(stream: IO[bytes], path: str | Path) -> Iterator[bytes | Element]:
@@ -42,7 +43,7 @@ def xml_pieces(stream: IO[bytes], path: str | Path) -> Iterator[bytes | Element]
                 _require_bioc(root, path)
             depth += 1 if event == "start" else -1
             if event == "start" and depth == 2 and not frame[0]:  # the text before the first child is complete
-                frame = _frame(root)
+                frame = _frame(root, path)
                 yield frame[0]
             if event == "end" and depth == 1:
                 yield from _released(root, keep=element)
@@ -50,10 +51,10 @@ def xml_pieces(stream: IO[bytes], path: str | Path) -> Iterator[bytes | Element]
         raise _syntax(error, path) from error
     assert root is not None  # an empty file is a syntax error
     if not frame[0]:
-        frame = _frame(root)
+        frame = _frame(root, path)
         yield frame[0]
     yield from _released(root)
-    yield frame[1] + b"".join(to_bytes(node) for node in root.itersiblings()) + b"\n"
+    yield frame[1] + b"".join(_outside(root, path, preceding=False)) + b"\n"
 
 
 def to_bytes(element: Element) -> bytes:
@@ -118,13 +119,12 @@ def _number(text: str | None) -> int:
 
 def _released(root: Element, keep: Element = None) -> Iterator[bytes | Element]:
     """Remove the children before ``keep`` from the tree and yield them; the text after each of them is complete."""
-    while len(root) and root[0] is not keep:
-        child = root[0]
+    while (child := next(iter(root), None)) is not None and child is not keep:  # len(root) would count them all
         root.remove(child)
         yield child if child.tag == "document" else to_bytes(child)
 
 
-def _frame(root: Element) -> tuple[bytes, bytes]:
+def _frame(root: Element, path: str | Path) -> tuple[bytes, bytes]:
     """Return everything before the root's first child, and the root's end tag."""
     etree = lxml_etree()
     info = root.getroottree().docinfo
@@ -133,8 +133,16 @@ def _frame(root: Element) -> tuple[bytes, bytes]:
     shell.append(etree.Comment(""))
     start, _, end = to_bytes(shell).rpartition(MARK)
     heads = ["<?xml version='1.0' encoding='UTF-8'?>", *([info.doctype] if info.doctype else [])]
-    before = [to_bytes(node) for node in reversed(list(root.itersiblings(preceding=True)))]
+    before = reversed(_outside(root, path, preceding=True))
     return b"\n".join([*(head.encode() for head in heads), *before, start]), end
+
+
+def _outside(root: Element, path: str | Path, *, preceding: bool) -> list[bytes]:
+    """Return the comments and instructions before the root, the nearest first, or after it."""
+    nodes = list(root.itersiblings(preceding=preceding))
+    if len(nodes) > OUTSIDE:
+        raise InputError(f"has more than {OUTSIDE:,} comments outside its root: remove them", path=path)
+    return [to_bytes(node) for node in nodes]
 
 
 def _require_bioc(root: Element, path: str | Path) -> None:

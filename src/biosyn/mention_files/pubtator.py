@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from biosyn.errors import InputError
 from biosyn.mention_files.added_columns import Link, added_texts
-from biosyn.mention_files.units import NOT_UTF8, Mention, Unit, decoded, raw_lines, split_line
+from biosyn.mention_files.units import NOT_UTF8, Mention, Unit, cut_span, decoded, is_same, raw_lines, split_line
 
 TITLE = re.compile(r"([^|\t]*)\|t\|(.*)", re.DOTALL)
 _ABSTRACT = re.compile(r"([^|\t]*)\|a\|(.*)", re.DOTALL)
@@ -20,27 +20,29 @@ _ID_COLUMN = 5
 
 
 class _Line(NamedTuple):
-    """A line: its bytes, its text, and the mention in it, if any."""
+    """The line of a mention, and the bytes of the lines before it that have none."""
 
+    before: bytes
     raw: bytes
-    text: str
-    mention: Mention | None = None
+    mention: Mention
 
 
 def pubtator_units(
     stream: BufferedReader, path: str | Path, *, types: frozenset[str] | None, keys: Sequence[str]
 ) -> Iterator[Unit]:
     """Yield one unit per document, which ends where the next title begins; ``types`` None means all."""
-    document, documents = _Document("", types), 0
+    document, documents, file = _Document("", types), 0, str(path)
     for number, raw in raw_lines(stream, path):
         body, _ = split_line(raw)
+        if not body:
+            document.keep(raw)
+            continue
         text = decoded(body, number)
         shown = body.decode("utf-8", "replace") if text is None else text
-        title = TITLE.fullmatch(shown)
-        if title:
+        if title := _matched(TITLE, "|t|", shown):
             yield document.unit(keys)
             document, documents = _Document(title[1], types), documents + 1
-        document.add(raw, shown, f"{path}:{number}", is_utf8=text is not None)
+        document.add(raw, shown, f"{file}:{number}", is_utf8=text is not None)
     if not documents:
         raise InputError("holds no 'pmid|t|title' line: is it a PubTator file?", path=path)
     yield document.unit(keys)
@@ -53,28 +55,39 @@ class _Document:
         self._pmid = pmid
         self._types = types
         self._lines: list[_Line] = []
+        self._rest = bytearray()  # the lines after the last mention
         self._title = self._abstract = ""
 
     def add(self, raw: bytes, text: str, place: str, *, is_utf8: bool) -> None:
         """Add the next line."""
         mention = None
-        if title := TITLE.fullmatch(text):
+        if title := _matched(TITLE, "|t|", text):
             self._title = title[2]
-        elif abstract := _ABSTRACT.fullmatch(text):
+        elif abstract := _matched(_ABSTRACT, "|a|", text):
             self._abstract = abstract[2]
         else:  # titles and abstracts may hold tabs
             mention = self._mention(text, place)
-        self._lines.append(_Line(raw, text, mention if is_utf8 else Mention(text[:400], place, NOT_UTF8)))
+        if not is_utf8:
+            mention = Mention(text[:400], place, NOT_UTF8)
+        if mention is None:
+            self.keep(raw)
+        else:
+            self._lines.append(_Line(bytes(self._rest), raw, mention))
+            self._rest.clear()
+
+    def keep(self, raw: bytes) -> None:
+        """Add a line without a mention."""
+        self._rest += raw
 
     def unit(self, keys: Sequence[str]) -> Unit:
         """Return the document as a unit."""
-        lines = self._lines
+        lines, rest = self._lines, bytes(self._rest)
 
         def render(links: Sequence[Link | None]) -> bytes:
-            found = iter(links)
-            return b"".join(_written(line.raw, next(found) if line.mention else None, keys) for line in lines)
+            pairs = zip(lines, links, strict=True)
+            return b"".join(line.before + _written(line.raw, link, keys) for line, link in pairs) + rest
 
-        mentions = tuple(line.mention for line in lines if line.mention)
+        mentions = tuple(line.mention for line in lines)
         return Unit(mentions, render, text=f"{self._title}\n\n{self._abstract}\n")
 
     def _mention(self, text: str, place: str) -> Mention | None:
@@ -93,13 +106,23 @@ class _Document:
             return f"is a mention of document '{fields[0][:40]}' under '{self._pmid[:40]}'"
         if len(fields) < _ID_COLUMN:
             return f"has {len(fields)} columns: pmid, start, end, mention and type are needed"
-        text = f"{self._title} {self._abstract}"
         start, end = (int(field[:16]) for field in fields[1:3])
-        if not start < end <= len(text):
+        if not start < end <= len(self._title) + 1 + len(self._abstract):
             return f"its span {start}-{end} lies outside the text"
-        if text[start:end].split() != fields[3].split():  # real files differ in blanks
-            return f"its span {start}-{end} holds {text[start:end][:60]!r}, not {fields[3][:60]!r}"
+        found = self._span(start, cut_span(fields[3], start, end))
+        if not is_same(fields[3], found):
+            return f"its span {start}-{end} holds {found[:60]!r}, not {fields[3][:60]!r}"
         return ""
+
+    def _span(self, start: int, end: int) -> str:
+        """Return a part of the text, which is the title, a blank and the abstract; it is joined for no mention."""
+        middle = len(self._title)
+        blank = " " if start <= middle < end else ""
+        return self._title[start:end] + blank + self._abstract[max(start - middle - 1, 0) : max(end - middle - 1, 0)]
+
+
+def _matched(line: re.Pattern[str], mark: str, text: str) -> re.Match[str] | None:
+    return line.fullmatch(text) if mark in text else None  # most lines have no mark, which is soon found
 
 
 def _written(raw: bytes, link: Link | None, keys: Sequence[str]) -> bytes:

@@ -18,12 +18,17 @@ from biosyn.mention_files.units import (
     Mention,
     Unit,
     bad_unit,
-    plain_unit,
     raw_lines,
     record_unit,
     split_line,
     units_of_lines,
+    with_blank_lines,
 )
+
+RECORD_LINES = 10_000  # of a field in quotes, so that a quote left open by mistake does not take the rest of the file
+
+
+_EMPTY = (b"\n", b"\r\n")
 
 
 class _Record(NamedTuple):
@@ -62,18 +67,20 @@ def table_units(
         raise InputError(f"has no header: {header.problem if header else 'it is empty'}", path=path, line=1)
     at = _column(header.fields, column, path)
     yield Unit((), lambda links: _widened(header.raw, keys, delimiter))
-    for record in records:
-        place = f"{path}:{record.line}"
+
+    def unit_of(record: _Record) -> Unit | bytes:
+        raw, place = record.raw, f"{path}:{record.line}"
         if record.problem:
-            yield bad_unit(record.raw, place, record.problem)
-        elif record.fields:
-            yield _unit(Mention(record.fields[at], place), record.raw, delimiter, keys)
-        else:
-            yield plain_unit(record.raw)
+            return bad_unit(raw, place, record.problem)
 
+        def linked(link: Link) -> bytes:
+            return _widened(raw, added_texts(link, keys).values(), delimiter)
 
-def _unit(mention: Mention, raw: bytes, delimiter: str, keys: Sequence[str]) -> Unit:
-    return record_unit(mention, raw, lambda link: _widened(raw, added_texts(link, keys).values(), delimiter))
+        return record_unit(Mention(record.fields[at], place), raw, linked)
+
+    yield from with_blank_lines(
+        unit_of(record) if record.fields or record.problem else record.raw for record in records
+    )
 
 
 def _column(header: list[str], column: str, path: str | Path) -> int:
@@ -99,10 +106,15 @@ def _records(lines: Iterator[tuple[int, bytes]], delimiter: str) -> Iterator[_Re
     waiting: deque[tuple[int, bytes]] = deque()
     width = 0
     while True:
+        line = waiting.popleft() if waiting else next(lines, None)
+        if line is None:
+            return
+        if line[1] in _EMPTY:
+            yield _Record(*line, [])
+            continue
+        waiting.appendleft(line)
         taken: list[tuple[int, bytes]] = []
         fields, problem = _fields(_decoded_lines(waiting, lines, taken), delimiter)
-        if not taken:
-            return
         raw = b"".join(line for _, line in taken)
         width = width or len(fields)
         if not problem and len(fields) not in (0, width):
@@ -119,7 +131,7 @@ def _decoded_lines(
     waiting: deque[tuple[int, bytes]], lines: Iterator[tuple[int, bytes]], taken: list[tuple[int, bytes]]
 ) -> Iterator[str]:
     """Yield the next lines as text and add them to ``taken``; a byte that is not UTF-8 becomes a lone surrogate."""
-    while line := waiting.popleft() if waiting else next(lines, None):
+    while len(taken) < RECORD_LINES and (line := waiting.popleft() if waiting else next(lines, None)):
         taken.append(line)
         number, raw = line
         yield raw.decode("utf-8-sig" if number == 1 else "utf-8", "surrogateescape")

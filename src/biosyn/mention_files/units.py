@@ -9,6 +9,8 @@ from biosyn.errors import InputError
 from biosyn.mention_files.added_columns import Link
 
 MAX_LINE = 1 << 26  # bytes, so that a file without line ends does not fill the memory
+BLANK_BYTES = 1 << 16  # of the blank lines in a unit
+BLANKS = 1_000  # blanks that the text may have in a mention where the mention has none
 NOT_UTF8 = "is not UTF-8: save the file as UTF-8"
 
 
@@ -58,12 +60,57 @@ def units_of_lines(
     stream: BufferedReader, path: str | Path, unit_of: Callable[[str, bytes, str], Unit]
 ) -> Iterator[Unit]:
     """Yield the unit of each line, given its text, bytes and place; a blank line is not a record and stays as it is."""
-    for number, raw in raw_lines(stream, path):
-        text, place = decoded(raw, number), f"{path}:{number}"
-        if text is None:
-            yield bad_unit(raw, place, NOT_UTF8)
-        else:
-            yield unit_of(text, raw, place) if text.strip() else plain_unit(raw)
+    file = str(path)
+
+    def records() -> Iterator[Unit | bytes]:
+        for number, raw in raw_lines(stream, path):
+            text = decoded(raw, number)
+            if text is None:
+                yield bad_unit(raw, f"{file}:{number}", NOT_UTF8)
+            else:
+                yield unit_of(text, raw, f"{file}:{number}") if text.strip() else raw
+
+    return with_blank_lines(records())
+
+
+def with_blank_lines(records: Iterator[Unit | bytes]) -> Iterator[Unit]:
+    r"""Make units of the blank lines, which are bytes: one of many lines, as each unit costs more than a line.
+
+    Examples
+    --------
+    >>> [unit.render(()) for unit in with_blank_lines(iter([b"\n", b"\n", plain_unit(b"ataxia\n"), b"\n"]))]
+    [b'\n\n', b'ataxia\n', b'\n']
+    """
+    blank = bytearray()
+    for record in records:
+        if isinstance(record, bytes):
+            blank += record
+        if blank and (len(blank) >= BLANK_BYTES or not isinstance(record, bytes)):
+            yield plain_unit(bytes(blank))
+            blank.clear()
+        if not isinstance(record, bytes):
+            yield record
+    if blank:
+        yield plain_unit(bytes(blank))
+
+
+def cut_span(mention: str, start: int, end: int) -> int:
+    """Return where to cut a mention's span out of the text: its end, or sooner where it is far too long.
+
+    Each mention of a document may claim to be all of it.
+    """
+    return min(end, start + len(mention) + BLANKS)
+
+
+def is_same(mention: str, found: str) -> bool:
+    """Say whether a span of the text, cut at `cut_span`, is the mention; real files differ in blanks.
+
+    Examples
+    --------
+    >>> is_same("skin tumours", "skin  tumours"), is_same("skin", "skin tumours")
+    (True, False)
+    """
+    return len(found) < len(mention) + BLANKS and mention.split() == found.split()
 
 
 def raw_lines(stream: BufferedReader, path: str | Path) -> Iterator[tuple[int, bytes]]:

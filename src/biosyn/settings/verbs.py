@@ -3,6 +3,8 @@
 A config stops at the verb: the verb takes it apart, and nothing below takes one.
 """
 
+import re
+
 from biosyn.errors import InputError
 from biosyn.settings.groups import (
     ABBREVIATION_METHODS,
@@ -253,6 +255,11 @@ class LinkConfig(Model, Dictionary, Order, Threshold, Composites, Compute, Index
         return None if self.types is None else frozenset(part.strip() for part in self.types.split(",") if part.strip())
 
 
+def _host_names(value: tuple[str, ...]) -> str | None:
+    wrong = [name for name in value if not re.fullmatch(r"[\w.:\[\]-]+", name, re.ASCII)]
+    return f"takes names such as demo.example.org, separated by blanks, found {wrong[0]!r}" if wrong else None
+
+
 @settings
 class DemoConfig(Model, Dictionary, Order, Compute, Index, Approximate):
     """Settings of demo.py."""
@@ -275,6 +282,12 @@ class DemoConfig(Model, Dictionary, Order, Compute, Index, Approximate):
         "port to listen on; 0 takes a free one",
         default=8888,
         check=lambda value: None if 0 <= value <= 65535 else f"must be between 0 and 65535, found {value}",
+    )
+    allowed_hosts: tuple[str, ...] = setting(
+        "other names under which it may be asked for, for example that of a proxy: a foreign Host header is refused",
+        default=(),
+        metavar="NAME",
+        check=_host_names,
     )
     topk: int = setting("names to show", default=DEMO_TOPK, check=at_least(1))
     log_queries: bool = setting("write the mentions to the access log too", default=False)

@@ -3,6 +3,7 @@
 import logging
 import os
 import sys
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
@@ -17,6 +18,9 @@ MAX_ROUNDS = 10
 MAX_LENGTH = 100_000
 # Ab3P ends the whole process on a very long sentence (observed from 20,000 characters on), far longer than abstracts.
 MAX_LINE = 10_000
+_ONE_AT_A_TIME = (
+    threading.Lock()
+)  # the descriptors that are redirected are the process's, and the demo has several threads
 
 
 def expand(mention: str, pairs: Mapping[str, str]) -> str:
@@ -72,7 +76,7 @@ def _ab3p() -> AbbreviationFinder:
         from pyab3p import Ab3p
     except ImportError as error:
         raise missing_extra("pyab3p", "ab3p") from error
-    with _quiet():
+    with _ONE_AT_A_TIME, _quiet():
         program = Ab3p()
 
     def find(text: str) -> dict[str, str]:
@@ -82,7 +86,7 @@ def _ab3p() -> AbbreviationFinder:
                 f"a line of more than {MAX_LINE} bytes is too long for Ab3P, it begins with {line[:40]!r}: "
                 "use --abbreviations schwartz-hearst"
             )
-        with _quiet():
+        with _ONE_AT_A_TIME, _quiet():
             found = program.get_abbrs(text)
         return {pair.short_form: pair.long_form for pair in found}  # the last pair of a short form counts
 

@@ -1,12 +1,15 @@
 """The state that all requests share: the model once it is loaded, the queue before it, recent answers, figures."""
 
 import asyncio
+import threading
 from collections import OrderedDict, deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 from biosyn.settings.verbs import DEMO_TOPK
+from biosyn.web.connections import Connections, most_connections
+from biosyn.web.hosts import Hosts
 from biosyn.web.limits import Limits
 from biosyn.web.loading import Loading
 from biosyn.web.metrics import Metrics
@@ -26,18 +29,32 @@ class Backend:
         The number of names or concepts in an answer to a request that does not set it.
     log_queries
         Write the mentions to the access log.
+    hosts
+        The names that requests may be for; by default those of this machine to itself.
     """
 
-    def __init__(self, *, topk: int = DEMO_TOPK, limits: Limits | None = None, log_queries: bool = False):
+    def __init__(
+        self,
+        *,
+        topk: int = DEMO_TOPK,
+        limits: Limits | None = None,
+        log_queries: bool = False,
+        hosts: Hosts | None = None,
+    ):
         self.topk = topk
         self.limits = limits or Limits()
         self.log_queries = log_queries
+        self.hosts = hosts or Hosts()
+        self.connections = Connections(
+            most=most_connections(self.limits.connections), most_bytes=self.limits.waiting_bytes
+        )
         self.loading = Loading()
         self.service: Service | None = None
         self.stopping = False
+        self.closed = threading.Event()  # the threads have to end
         self.active = 0  # requests whose answer has not been sent yet
-        self.files = 0  # files being linked, or waiting for it
-        self.file_thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="files")
+        self.files = 0  # files being linked
+        self.file_threads = ThreadPoolExecutor(max_workers=self.limits.files, thread_name_prefix="files")
         self.metrics = Metrics(lambda: self.batcher.waiting, lambda: self.service is not None)
         self.batcher = Batcher(
             self._answer,
@@ -77,9 +94,10 @@ class Backend:
         return [known[question] if question in known else answers[question] for question in questions]
 
     def close(self) -> None:
-        """End the threads when they have finished their work."""
+        """End the threads: that of the model after its batch, those of files at the next record."""
+        self.closed.set()
         self.batcher.thread.shutdown(wait=False, cancel_futures=True)
-        self.file_thread.shutdown(wait=False, cancel_futures=True)
+        self.file_threads.shutdown(wait=False, cancel_futures=True)
 
     def _answer(self, questions: Sequence["Question"]) -> list[Answer]:
         assert self.service is not None  # nobody could ask before

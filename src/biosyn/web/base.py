@@ -7,8 +7,10 @@ import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
+from tornado.http1connection import HTTP1Connection
+from tornado.iostream import IOStream
 from tornado.web import HTTPError, RequestHandler, stream_request_body
 
 from biosyn.errors import InputError
@@ -26,8 +28,12 @@ ERRORS = {
     400: ("bad_request", "the request cannot be read"),
     404: ("not_found", "there is nothing at this address"),
     405: ("method_not_allowed", "this address does not take this method"),
+    408: ("too_slow", "the body takes too long to come"),
     413: ("too_large", "the body is too large"),
     415: ("unsupported_media_type", "the body is of another type than this address takes"),
+    421: ("misdirected", "the server does not answer to this name: name it with --allowed_hosts"),
+    431: ("head_too_large", "the request's line and headers are too long, or the length of a chunk is"),
+    499: ("client_left", "the client has left"),
     503: ("overloaded", "too much is waiting: try again in a moment"),
 }
 FAILURE = ("internal_error", "the server failed: its log says why")
@@ -69,18 +75,50 @@ class Base(RequestHandler):
 
     def prepare(self) -> None:
         """Refuse what can be refused before the body arrives."""
+        self.require_host()
         if self.request.method not in self.methods:
             raise ProblemError(405)
+        self._require_length()
         if self.request.method != "POST":
+            self.backend.connections.works(self.stream)
             return
-        length = self.request.headers.get("Content-Length", "0")
-        if not (length.isascii() and length.isdecimal()):  # tornado looks at it after this
-            raise ProblemError(400, "Content-Length is no number")
-        if int(length[:20]) > self.longest:
-            raise ProblemError(413, f"the body is too large: give {self.longest:,} bytes at most")
         sent = self.request.headers.get("Content-Type", "").partition(";")[0].strip().lower()
         if sent != self.body_type:
             raise ProblemError(415, f"send a body of type {self.body_type}")
+        self.backend.connections.waits(self.stream, self.backend.limits.receiving, give_up=self._give_up)
+
+    def require_host(self) -> None:
+        """Answer 421 where the request is for another server, by its Host header or its whole address."""
+        target = self.request.uri or ""
+        named = (
+            [] if target.startswith(("/", "*")) else [target.partition("://")[2].partition("/")[0].partition("?")[0]]
+        )
+        named += self.request.headers.get_list("Host")  # HTTP/1.0 need not have it, but a browser always has
+        if not all(map(self.backend.hosts.allows, named)):
+            raise ProblemError(421)
+
+    def _require_length(self) -> None:
+        """Refuse a body of a wrong size; tornado would too, but after this, and without a reason."""
+        headers = self.request.headers
+        length, chunked = headers.get("Content-Length", "0"), "Transfer-Encoding" in headers
+        if not (length.isascii() and length.isdecimal()):
+            raise ProblemError(400, "Content-Length is no number")
+        if chunked and (headers["Transfer-Encoding"].lower() != "chunked" or "Content-Length" in headers):
+            raise ProblemError(400, "Transfer-Encoding must be chunked, without Content-Length")
+        if self.request.method != "POST" and (chunked or length.strip("0")):
+            raise ProblemError(400, f"a {self.request.method} request has no body")
+        if int(length[:20]) > self.longest:
+            raise ProblemError(413, f"the body is too large: give {self.longest:,} bytes at most")
+
+    @property
+    def stream(self) -> IOStream:
+        """The connection's stream."""
+        return cast(HTTP1Connection, self.request.connection).stream
+
+    def _give_up(self, status: int) -> None:
+        """Answer a client whose body does not come."""
+        if not self._finished:
+            self.send_error(status, exc_info=(ProblemError, ProblemError(status), None))
 
     @property
     def longest(self) -> int:
@@ -92,9 +130,11 @@ class Base(RequestHandler):
         self._received += len(chunk)
         if self._received <= self.longest:
             self._parts += chunk
+            self.backend.connections.holds(self.stream, len(chunk))
 
     def body(self) -> bytes:
-        """Return the body, or answer 413 if it was too large."""
+        """Return the body, which is complete, or answer 413 if it was too large."""
+        self.backend.connections.works(self.stream)
         if self._received > self.longest:
             raise ProblemError(413, f"the body is too large: give {self.longest:,} bytes at most")
         return bytes(self._parts)
@@ -120,6 +160,7 @@ class Base(RequestHandler):
 
     def on_connection_close(self) -> None:
         """End the count of a request whose client has left before its answer."""
+        super().on_connection_close()
         self._leave()
 
     def _leave(self) -> None:
@@ -165,6 +206,7 @@ class NotFound(Base):
 
     def prepare(self) -> None:
         """Refuse, whatever the method."""
+        self.require_host()
         raise ProblemError(404)
 
 

@@ -3,7 +3,9 @@
 import asyncio
 import base64
 import tempfile
-from collections.abc import Iterator, Sequence
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import partial
@@ -12,14 +14,16 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from biosyn.errors import InputError
 from biosyn.settings.verbs import LINK_FORMATS
+from biosyn.web.backend import Backend
 from biosyn.web.base import ProblemError
 from biosyn.web.handlers import ReadyBase
+from biosyn.web.limits import Limits
 
 if TYPE_CHECKING:
     from biosyn.mention_files.added_columns import Link
     from biosyn.web.service import Service
 
-CHUNK = 64  # mentions, after which others have their turn
+CHUNK = 32  # mentions of a file, after which others have their turn
 
 
 class Asked(NamedTuple):
@@ -36,6 +40,16 @@ class LinkHandler(ReadyBase):
     route = "/api/v1/link"
     methods = ("POST",)
     body_type = "application/octet-stream"
+
+    def initialize(self, backend: Backend, **more: Any) -> None:
+        """Take the arguments of `make_app`."""
+        super().initialize(backend, **more)
+        self._left = threading.Event()
+
+    def on_connection_close(self) -> None:
+        """Let the work end: nobody waits for it."""
+        super().on_connection_close()
+        self._left.set()
 
     @property
     def longest(self) -> int:
@@ -54,10 +68,25 @@ class LinkHandler(ReadyBase):
                 asked,
                 service=backend.service,
                 thread=backend.batcher.thread,
-                most=backend.limits.file_mentions,
+                limits=backend.limits,
+                check=self._check(),
             )
-            linked = await asyncio.get_running_loop().run_in_executor(backend.file_thread, work)
+            linked = await asyncio.get_running_loop().run_in_executor(backend.file_threads, work)
         self.finish(linked)
+
+    def _check(self) -> Callable[[], None]:
+        """Return what ends the work on a file, called between its steps: too much time, no client, no server."""
+        seconds, closed, left = self.backend.limits.file_seconds, self.backend.closed, self._left
+        deadline = time.monotonic() + seconds
+
+        def check() -> None:
+            if left.is_set() or closed.is_set():
+                raise ProblemError(499)
+            if time.monotonic() > deadline:
+                reason = f"the file takes more than {seconds:g} s: give a smaller one, or use inference.py --input"
+                raise ProblemError(503, reason, code="took_too_long")
+
+        return check
 
     @contextmanager
     def _turn(self) -> Iterator[None]:
@@ -71,7 +100,13 @@ class LinkHandler(ReadyBase):
 
 
 def link_bytes(
-    content: bytes, asked: Asked, *, service: "Service", thread: ThreadPoolExecutor, most: int
+    content: bytes,
+    asked: Asked,
+    *,
+    service: "Service",
+    thread: ThreadPoolExecutor,
+    limits: Limits,
+    check: Callable[[], object] = lambda: None,
 ) -> dict[str, Any]:
     """Link a file that is in memory, in a temporary folder under a name of our own.
 
@@ -79,8 +114,10 @@ def link_bytes(
     ----------
     thread
         The thread in which the model is asked, a few mentions at a time.
-    most
-        The number of mentions that the file may have.
+    limits
+        What the file may have.
+    check
+        Called between the steps; what it raises ends the work.
 
     Returns
     -------
@@ -89,17 +126,20 @@ def link_bytes(
     """
 
     def link(texts: Sequence[str]) -> list["Link"]:
-        starts = range(0, len(texts), CHUNK)
-        # each is given to the thread when the one before is done, so that mentions of others come in between
-        turns = (thread.submit(service.best_links, texts[start : start + CHUNK]) for start in starts)
-        return [found for turn in turns for found in turn.result()]
+        found: list[Link] = []
+        for start in range(0, len(texts), CHUNK):  # one after the other, so that mentions of others come in between
+            check()
+            found += thread.submit(service.best_links, texts[start : start + CHUNK]).result()
+        return found
 
     file_format, column = _format_of(asked), asked.column or "mention"
     with tempfile.TemporaryDirectory(prefix="biosyn-demo-") as folder:
         place = Path(folder, "file")
         place.write_bytes(content)
         try:
-            linked = service.link_file(place, file_format=file_format, column=column, most=most, link=link)
+            linked = service.link_file(
+                place, file_format=file_format, column=column, limits=limits, check=check, link=link
+            )
         except InputError as error:
             raise InputError(str(error).replace(str(place), "the file")) from error
     return {**linked, "file": base64.b64encode(linked["file"]).decode()}

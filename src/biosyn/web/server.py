@@ -1,6 +1,7 @@
 """The verb of demo.py: listen at once, load the model meanwhile, serve until told to stop."""
 
 import asyncio
+import gc
 import logging
 import signal
 from collections.abc import Iterator, Sequence
@@ -8,15 +9,12 @@ from contextlib import contextmanager, suppress
 from socket import socket
 from typing import TYPE_CHECKING
 
-from tornado.httpserver import HTTPServer
-from tornado.netutil import bind_sockets
-
-from biosyn.errors import InputError
 from biosyn.settings.verbs import DemoConfig
-from biosyn.web.app import make_app
 from biosyn.web.backend import Backend
 from biosyn.web.base import bare_lines
+from biosyn.web.hosts import Hosts
 from biosyn.web.limits import Limits
+from biosyn.web.listening import Server, open_sockets, url_of
 from biosyn.web.loading import LoadingStoppedError
 
 if TYPE_CHECKING:
@@ -26,26 +24,19 @@ logger = logging.getLogger(__name__)
 
 QUIET = 0.2  # seconds without an open request, after which a stopping server ends
 LOOKS = 10  # checks in that time
-SLACK = 1 << 20  # bytes of a too large body that are still read, so that its sender gets the reason
 
 
 def demo(config: DemoConfig, *, limits: Limits | None = None) -> None:
     """Run demo.py: serve the page until Ctrl-C or SIGTERM."""
     sockets = open_sockets(config.host, config.port)
-    backend = Backend(topk=config.topk, limits=limits, log_queries=config.log_queries)
+    backend = Backend(
+        topk=config.topk,
+        limits=limits,
+        log_queries=config.log_queries,
+        hosts=Hosts((config.host, *(one.getsockname()[0] for one in sockets)), config.allowed_hosts),
+    )
     with bare_lines():
         asyncio.run(_load_and_serve(config, backend, sockets))
-
-
-def open_sockets(host: str, port: int) -> list[socket]:
-    """Listen on the address; port 0 takes a free one. A port in use, or a foreign address, is an InputError."""
-    if not host:  # tornado would take it for every address of this machine
-        raise InputError("--host is empty: give 127.0.0.1, or 0.0.0.0 to let other machines in")
-    try:
-        return bind_sockets(port, address=host)
-    except (OSError, UnicodeError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise InputError(f"cannot listen on {_url(host, port)} ({reason}): choose another --port or --host") from error
 
 
 async def _load_and_serve(config: DemoConfig, backend: Backend, sockets: Sequence[socket]) -> None:
@@ -73,7 +64,9 @@ async def _load(config: DemoConfig, backend: Backend, stopped: asyncio.Event) ->
 def _service(config: DemoConfig, backend: Backend) -> "Service":
     from biosyn.web.service import load_service  # here, so that the page is there before torch
 
-    return load_service(config, backend.loading)
+    service = load_service(config, backend.loading)
+    gc.freeze()  # what is loaded stays: everybody would wait each time that it is gone through
+    return service
 
 
 async def serve(
@@ -83,21 +76,16 @@ async def serve(
 
     The log has the URL, with the port that was taken.
     """
-    server = http_server(backend)
+    server = Server(backend)
     server.add_sockets(sockets)
     with _stop_signals(stopped or asyncio.Event()) as told:
-        logger.info("serving %s", _url(host, sockets[0].getsockname()[1]))
+        logger.info("serving %s", url_of(host, sockets[0].getsockname()[1]))
         await told.wait()
     await _finish(server, backend)
     logger.info("stopped")
 
 
-def http_server(backend: Backend) -> HTTPServer:
-    """Return the server; a handler refuses a too large body before the server would, and with a reason."""
-    return HTTPServer(make_app(backend), max_body_size=max(backend.limits.body, backend.limits.file) + SLACK)
-
-
-async def _finish(server: HTTPServer, backend: Backend) -> None:
+async def _finish(server: Server, backend: Backend) -> None:
     """Accept no new connection, answer the open requests, close."""
     await asyncio.sleep(QUIET / LOOKS)  # the connections that are open by now are accepted meanwhile
     server.stop()
@@ -137,7 +125,3 @@ def _stop_signals(stopped: asyncio.Event) -> Iterator[asyncio.Event]:
             with suppress(NotImplementedError):
                 loop.remove_signal_handler(number)
             signal.signal(number, handler)
-
-
-def _url(host: str, port: int) -> str:
-    return f"http://[{host}]:{port}/" if ":" in host else f"http://{host}:{port}/"

@@ -1,6 +1,6 @@
 """All that the server asks of the model, and loading it; the other modules here import neither the model nor torch."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -11,10 +11,11 @@ from biosyn.data.vocabularies import ontology_link
 from biosyn.errors import InputError
 from biosyn.files import sha256_of
 from biosyn.index.header import ann_summary
-from biosyn.linking.file import abbreviation_method, best_links, file_cleaner, open_source, survey
+from biosyn.linking.file import abbreviation_method, best_links, file_cleaner, open_source
 from biosyn.linking.loading import load_linker
 from biosyn.linking.steps import Prepared, link_at_once
 from biosyn.mention_files.added_columns import Link
+from biosyn.mention_files.units import Unit
 from biosyn.model.answers import (
     NO_CONCEPT_JSON,
     answer_json,
@@ -27,8 +28,9 @@ from biosyn.model.explain import OtherNames
 from biosyn.model.linker import Linker
 from biosyn.records import Candidate, ConceptPrediction
 from biosyn.settings.verbs import DemoConfig
-from biosyn.text.abbreviations import abbreviation_finder, no_abbreviations
+from biosyn.text.abbreviations import AbbreviationFinder, abbreviation_finder, no_abbreviations
 from biosyn.text.mentions import MentionCleaner
+from biosyn.web.limits import Limits
 from biosyn.web.loading import Loading
 
 NAMES, CONCEPTS, EMBEDDING = "names", "concepts", "embedding"
@@ -162,7 +164,8 @@ class Service:
         *,
         file_format: str | None,
         column: str,
-        most: int,
+        limits: Limits,
+        check: Callable[[], object] = lambda: None,
         link: Callable[[Sequence[str]], Sequence[Link]] | None = None,
     ) -> dict[str, Any]:
         """Link a file; a bad record stays as it is, and its row says why.
@@ -173,8 +176,10 @@ class Service:
             None finds it by the content.
         column
             The mentions' column of a table.
-        most
-            The number of mentions that the file may have; more are an InputError.
+        limits
+            The mentions and records that the file may have; more are an InputError.
+        check
+            Called before each record; what it raises ends the work.
         link
             Calls `best_links`, in whatever thread and portions; None calls it here.
 
@@ -190,11 +195,10 @@ class Service:
             find_abbreviations = abbreviation_finder(method)
         except InputError:  # its package is not installed
             method, find_abbreviations = "none", no_abbreviations
-        mentions = survey(source)
-        if mentions > most:
-            raise InputError(f"the file has {mentions:,} mentions: give {most:,} at most, or use inference.py --input")
+        cleaner = file_cleaner(_of_documents(find_abbreviations, longest=limits.file_document))
         with source.units() as units:
-            step = link_at_once(units, file_cleaner(find_abbreviations), link or self.best_links)
+            step = link_at_once(_bounded(units, limits, check), cleaner, link or self.best_links)
+        mentions = len(step.mentions)
         return {
             "format": source.file_format,
             "abbreviations": method,
@@ -252,6 +256,32 @@ class Service:
     def _search_info(self) -> dict[str, Any]:
         approximate = self.linker.approximate
         return {"kind": "exact"} if approximate is None else ann_summary(approximate.key, approximate.measured)
+
+
+def _bounded(units: Iterable[Unit], limits: Limits, check: Callable[[], object]) -> Iterator[Unit]:
+    """Yield the units of a file as long as it has no more than it may."""
+    mentions = 0
+    for records, unit in enumerate(units, 1):
+        check()
+        mentions += len(unit.mentions)
+        for what, count, most in (
+            ("mentions", mentions, limits.file_mentions),
+            ("records", records, limits.file_records),
+        ):
+            if count > most:
+                raise InputError(
+                    f"the file has more than {most:,} {what}: give {most:,} at most, or use inference.py --input"
+                )
+        yield unit
+
+
+def _of_documents(find_abbreviations: AbbreviationFinder, *, longest: int) -> AbbreviationFinder:
+    def found(text: str) -> Mapping[str, str]:
+        if len(text) > longest:
+            raise InputError(f"its document has {len(text):,} characters: give {longest:,} at most")
+        return find_abbreviations(text)
+
+    return found
 
 
 def _cut(answer: dict[str, Any], topk: int) -> dict[str, Any]:
