@@ -35,6 +35,24 @@ class Candidate(NamedTuple):
     sparse_score: float
 
 
+class MentionPrediction(NamedTuple):
+    """A mention as given, and its candidates, best first.
+
+    Attributes
+    ----------
+    probability
+        That of the first concept being right, if the model is calibrated (docs/calibration.md).
+    resolved
+        The concepts of the best name, the one that it most likely stands for first; empty where nobody asked for them,
+        as in training.
+    """
+
+    mention: str
+    candidates: tuple[Candidate, ...]
+    probability: float | None = None
+    resolved: "tuple[ResolvedConcept, ...]" = ()
+
+
 class ResolvedConcept(NamedTuple):
     """A concept that a name may stand for.
 
@@ -61,19 +79,6 @@ class ResolvedConcept(NamedTuple):
     alternative_ids: tuple[str, ...]
     reason: str
     ids: tuple[str, ...]
-
-
-class MentionPrediction(NamedTuple):
-    """A mention as given, and its candidates, best first.
-
-    ``probability`` is that of the best concept being right, if the model is calibrated (docs/calibration.md).
-    ``concepts`` are those of the best name, the one that it most likely stands for first; empty if not resolved.
-    """
-
-    mention: str
-    candidates: tuple[Candidate, ...]
-    probability: float | None = None
-    concepts: tuple[ResolvedConcept, ...] = ()
 
 
 class ConceptCandidate(NamedTuple):

@@ -14,7 +14,7 @@ a Dirichlet prior, of the weight 10; it was chosen on dev, docs/evaluation.md ha
 tried.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, NamedTuple
@@ -74,8 +74,12 @@ class Resolver:
 
         The reason is the rule that puts a concept before the next one, or the last after the one before it.
         """
+        return tuple(self.ranked(name).values())
+
+    def ranked(self, name: Name) -> dict[Concept, ResolvedConcept]:
+        """Return the result of `resolve`, each with the row of the ontology that it is."""
         found = sorted(self._evidence(name), key=self._key)
-        return tuple(self._resolved(one, self._reason(found, place)) for place, one in enumerate(found))
+        return {one.concept: self._resolved(one, self._reason(found, place)) for place, one in enumerate(found)}
 
     def _evidence(self, name: Name) -> Iterator[_Evidence]:
         concepts, known, cleaned = (
@@ -88,11 +92,11 @@ class Resolver:
         for concept, own, of_any in zip(concepts, in_name, annotated, strict=True):
             expected = own * sum(annotated) + PRIOR * of_any
             preferred = concept.preferred_name is not None and self._clean(concept.preferred_name) == cleaned
-            yield _Evidence(concept, self.ids(concept)[0], own, of_any, expected, preferred)
+            yield _Evidence(concept, self.by_preference(concept.ids)[0], own, of_any, expected, preferred)
 
-    def ids(self, concept: Concept) -> tuple[str, ...]:
-        """Return the distinct ids of a concept, those of the preferred vocabulary first, else in its own order."""
-        return tuple(sorted(dict.fromkeys(concept.ids), key=self._preference))
+    def by_preference(self, ids: Iterable[str]) -> tuple[str, ...]:
+        """Return the distinct ids, those of the preferred vocabulary first, else in their own order."""
+        return tuple(sorted(dict.fromkeys(ids), key=self._preference))
 
     def _key(self, found: _Evidence) -> tuple[Any, ...]:
         return (-found.expected, not found.preferred, self._preference(found.cui), found.cui, found.concept.ids)
@@ -120,7 +124,7 @@ class Resolver:
         return names if len(set(names)) > 1 else [f"{row.name} {row.part}" for row in rows if row is not None]
 
     def _resolved(self, found: _Evidence, reason: str) -> ResolvedConcept:
-        ids = self.ids(found.concept)
+        ids = self.by_preference(found.concept.ids)
         first, *others = (curie(cui, self.vocabularies) for cui in ids)
         alternatives = tuple(cui for cui in dict.fromkeys(others) if cui != first)
         return ResolvedConcept(found.cui, first, found.concept.preferred_name, alternatives, reason, ids)
