@@ -26,6 +26,7 @@ FIGURES = {
     "Acc@1": ("lenient", "acc1"),
     "Acc@5": ("lenient", "acc5"),
     "strict Acc@1": ("strict", "acc1"),
+    "strict_unresolved Acc@1": ("strict_unresolved", "acc1"),
     "refined Acc@1": ("refined", "acc1"),
 }
 

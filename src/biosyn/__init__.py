@@ -13,6 +13,7 @@ __version__ = "0.1.0"
 
 # Imported on first use (PEP 562), so that `import biosyn` and `--help` do not wait for torch.
 _HOMES = {
+    "Annotations": "biosyn.data.annotations",
     "BioSyn": "biosyn.model.biosyn",
     "CandidateDataset": "biosyn.training.candidates",
     "DenseEncoder": "biosyn.encoders.dense",

@@ -35,6 +35,24 @@ class Candidate(NamedTuple):
     sparse_score: float
 
 
+class MentionPrediction(NamedTuple):
+    """A mention as given, and its candidates, best first.
+
+    Attributes
+    ----------
+    probability
+        That of the first concept being right, if the model is calibrated (docs/calibration.md).
+    resolved
+        The concepts of the best name, the one that it most likely stands for first; empty where nobody asked for them,
+        as in training.
+    """
+
+    mention: str
+    candidates: tuple[Candidate, ...]
+    probability: float | None = None
+    resolved: "tuple[ResolvedConcept, ...]" = ()
+
+
 class ResolvedConcept(NamedTuple):
     """A concept that a name may stand for.
 
@@ -63,24 +81,6 @@ class ResolvedConcept(NamedTuple):
     ids: tuple[str, ...]
 
 
-class MentionPrediction(NamedTuple):
-    """A mention as given, and its candidates, best first.
-
-    Attributes
-    ----------
-    probability
-        That of the first concept being right, if the model is calibrated (docs/calibration.md).
-    concepts
-        The concepts of the best name, the one that it most likely stands for first; empty where nobody asked for them,
-        as in training.
-    """
-
-    mention: str
-    candidates: tuple[Candidate, ...]
-    probability: float | None = None
-    concepts: tuple[ResolvedConcept, ...] = ()
-
-
 class ConceptCandidate(NamedTuple):
     """A concept found for a mention: all its ids, and its best name, a ``homonym`` if that has other concepts too.
 
@@ -98,7 +98,7 @@ class ConceptCandidate(NamedTuple):
 class ConceptPrediction(NamedTuple):
     """A mention as given, and its concepts, best first.
 
-    ``probability`` as in `MentionPrediction`; ``resolved`` is what ``concepts`` is there.
+    ``probability`` and ``resolved`` as in `MentionPrediction`.
     """
 
     mention: str

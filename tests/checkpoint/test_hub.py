@@ -96,6 +96,7 @@ def test_what_cannot_be_a_git_revision_is_refused(revision):
         (["model-00001-of-00001.safetensors"], []),  # without an index a shard is not used
         (["sparse_encoder.pk", "sparse_weight.pt"], ["sparse_encoder.pk", "sparse_weight.pt"]),
         (["sparse_encoder.pk", "biosyn.json", "sparse_encoder.json"], ["biosyn.json", "sparse_encoder.json"]),
+        (["annotations.json", "biosyn.json"], ["annotations.json", "biosyn.json"]),
         (["special_tokens_map.json", "tokenizer_config.json"], ["special_tokens_map.json", "tokenizer_config.json"]),
         (
             ["1_Pooling/config.json", "modules.json", "README.md", "onnx/model.safetensors", "run.py", ".env"],

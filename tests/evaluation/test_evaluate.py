@@ -12,6 +12,7 @@ from biosyn.model.biosyn import BioSyn
 from biosyn.model.linker import predict
 from biosyn.settings.verbs import EvalConfig
 
+CONCEPTS = {"D001943": "Breast Neoplasms", "D009369": "Neoplasms"}
 NAMES = ("D1||ataxia", "D2|D9||breast cancer", "D3||ovarian cancer", "D4||asthma")
 
 
@@ -236,3 +237,32 @@ def test_an_output_folder_that_cannot_be_written_is_refused_before_the_work(conf
     monkeypatch.setattr(BioSyn, "load_model", lambda *_: pytest.fail("the model was loaded first"))
     with pytest.raises(InputError, match="cannot be written"):
         evaluate(config_of(output_dir=str(tmp_path / "file" / "out")))
+
+
+# -- concepts
+
+
+def test_names_are_resolved_by_what_the_model_knows(
+    config_of, tiny_dictionary, tiny_queries, tiny_checkpoint, tmp_path
+):
+    """The names of D009369 are of two concepts here."""
+    dictionary = tmp_path / "dictionary.txt"
+    dictionary.write_text(tiny_dictionary.read_text().replace("D009369||", "D001943|D009369||"))
+    rows = [{"ids": [cui], "preferred_name": name, "names": [name], "source": ""} for cui, name in CONCEPTS.items()]
+    (tmp_path / "concepts.jsonl").write_text("".join(f"{json.dumps(row)}\n" for row in rows))
+    config = config_of(dictionary_path=str(dictionary), score_mode="sparse", save_predictions=True)
+    evaluate(config)
+    written = json.loads((tmp_path / "out" / "predictions_eval.json").read_text())["queries"]
+    found = [m for query in written for m in query["mentions"] if m["candidates"][0]["cui"] == "D001943|D009369"]
+    assert found
+    assert {m["concept"]["reason"] for m in found} == {"annotated 4 times"}  # D001943: 4 times, D009369: twice
+    metrics = json.loads((tmp_path / "out" / "metrics.json").read_text())["protocols"]
+    assert metrics["strict"]["acc1"]["total"] > metrics["strict_unresolved"]["acc1"]["total"]
+
+
+def test_a_damaged_vocabularies_json_is_refused_before_the_model_is_read(config_of, tiny_dictionary, tmp_path):
+    dictionary = tmp_path / "dictionary.txt"
+    dictionary.write_bytes(tiny_dictionary.read_bytes())
+    (tmp_path / "vocabularies.json").write_text('["MESH"]')
+    with pytest.raises(InputError, match="vocabularies.json: is not a JSON object"):
+        evaluate(config_of(dictionary_path=str(dictionary), model_name_or_path=str(tmp_path / "none")))

@@ -117,7 +117,7 @@ OTHER = ResolvedConcept("D2", "MESH:D2", None, (), "never annotated", ("D2",))
 
 def test_the_first_concept_is_written_after_the_known_keys_and_read():
     (mention,) = PREDICTIONS[0].mentions
-    resolved = [PREDICTIONS[0]._replace(mentions=(mention._replace(concepts=(ATAXIA, OTHER)),))]
+    resolved = [PREDICTIONS[0]._replace(mentions=(mention._replace(resolved=(ATAXIA, OTHER)),))]
     content = json.loads(json.dumps(predictions_file_json(resolved, accuracy_at_k(resolved, 2))))
     (row,) = content["queries"][0]["mentions"]
     assert list(row) == ["mention", "golden_cui", "candidates", "concept"]
@@ -127,8 +127,8 @@ def test_the_first_concept_is_written_after_the_known_keys_and_read():
 def test_it_is_read_again_and_older_files_have_none(written):
     concept = {**ATAXIA._asdict()}
     (read, other) = read_predictions(written(lambda content: of_first_mention(content, concept=concept)))
-    assert read.mentions[0].concepts == (ATAXIA,)
-    assert other.mentions[0].concepts == ()
+    assert read.mentions[0].resolved == (ATAXIA,)
+    assert other.mentions[0].resolved == ()
 
 
 @pytest.mark.parametrize("concept", [{}, [], None, {"id": "D1"}, {**ATAXIA._asdict(), "ids": None}])

@@ -190,7 +190,7 @@ def test_the_links_are_those_of_inference(link_config, tmp_path, tiny_checkpoint
         (tmp_path / "linked").read_text().splitlines(), linker.normalize(mentions, topk=1), strict=True
     ):
         best = prediction.candidates[0]
-        assert json.loads(line)["biosyn_id"] == prediction.concepts[0].curie
+        assert json.loads(line)["biosyn_id"] == prediction.resolved[0].curie
         assert json.loads(line)["biosyn_name"] == best.name
         assert json.loads(line)["biosyn_score"] == pytest.approx(best.score, abs=1e-4)
 

@@ -77,13 +77,13 @@ def needed_files(names: Iterable[str]) -> list[str]:
     --------
     >>> needed_files(["pytorch_model.bin", "model.safetensors", "config.json", "vocab.txt", "../vocab.txt"])
     ['config.json', 'model.safetensors', 'vocab.txt']
-    >>> needed_files(["sparse_encoder.pk", "sparse_weight.pt", "biosyn.json", "sparse_encoder.json", "README.md"])
-    ['biosyn.json', 'sparse_encoder.json']
+    >>> needed_files(["sparse_encoder.pk", "annotations.json", "biosyn.json", "sparse_encoder.json", "README.md"])
+    ['annotations.json', 'biosyn.json', 'sparse_encoder.json']
     """
     there = set(names)
     # in a repository with our own files, the published ones are copies for other programs
     if FILES.manifest in there:
-        ours: tuple[str, ...] = (FILES.manifest, FILES.sparse_encoder)
+        ours: tuple[str, ...] = (FILES.manifest, FILES.sparse_encoder, FILES.annotations)
     else:
         ours = (FILES.published_sparse_encoder, FILES.published_sparse_weight)
     tokenizer = (FILES.tokenizer, FILES.tokenizer_config, *FILES.vocabularies, *FILES.tokenizer_extras)

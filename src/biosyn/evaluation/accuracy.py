@@ -101,7 +101,7 @@ def resolved_ids(mention: MentionPrediction) -> frozenset[str]:
     The concept's other ids do not count: a strict hit is a lenient one.
     """
     ids = best_ids(mention)
-    return ids.intersection(mention.concepts[0].ids) if mention.concepts else ids
+    return ids.intersection(mention.resolved[0].ids) if mention.resolved else ids
 
 
 def best_ids(mention: MentionPrediction) -> frozenset[str]:

@@ -48,6 +48,8 @@ def calibrate(config: CalibrateConfig) -> dict[str, Any]:
     queries = QueryDataset(config.data_dir).queries
     dictionary = open_dictionary(config.dictionary_path, cache_dir=config.cache_dir)
     searched = open_hidden(dictionary, fraction=config.hide_concepts, seed=config.seed)
+    has_concepts = dictionary.path.with_name(CONCEPTS_FILE).exists()
+    table, vocabularies = ConceptTable.beside(dictionary.path), vocabularies_beside(searched.dictionary)
     load_manifest(config.model_name_or_path)  # before the minutes that the embedding takes
     biosyn = open_model(config.model_name_or_path, config)
     names = embed_searched(
@@ -60,9 +62,7 @@ def calibrate(config: CalibrateConfig) -> dict[str, Any]:
     )
     topk = min(DEPTH, len(searched.dictionary))
     predictions = predict(biosyn, queries, searched.dictionary, names, topk=topk, exact_first=True)  # as linking does
-    has_concepts = dictionary.path.with_name(CONCEPTS_FILE).exists()
     if has_concepts:
-        table, vocabularies = ConceptTable.beside(dictionary.path), vocabularies_beside(searched.dictionary)
         predictions = resolved(predictions, Resolver(table, vocabularies, biosyn.annotations))
     samples = samples_of(predictions)
     reliability = reliability_json(samples, cross_validated(samples, seed=config.seed))

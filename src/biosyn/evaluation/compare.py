@@ -55,10 +55,10 @@ def compare(a: Sequence[str | Path], b: Sequence[str | Path]) -> dict[str, Any]:
     }
     for k in sorted({1, min(5, topk)}):
         result[f"acc{k}"] = _compare_at(f"acc@{k}", _hits(side_a, k), _hits(side_b, k), sampling_units(documents))
-    resolved = all(mention.concepts for run in runs.values() for found in run for mention in found.mentions)
+    resolved = all(mention.resolved for run in runs.values() for found in run for mention in found.mentions)
     if resolved:
-        hits = [np.stack([strict_hits(run) for run in side]).astype(np.float64) for side in (side_a, side_b)]
-        result["strict_acc1"] = _compare_at("strict acc@1", *hits, sampling_units(documents))
+        hits_a, hits_b = (np.stack([strict_hits(run) for run in side]).astype(np.float64) for side in (side_a, side_b))
+        result["strict_acc1"] = _compare_at("strict acc@1", hits_a, hits_b, sampling_units(documents))
     else:
         logger.info("strict acc@1: not every run has resolved concepts: run eval.py with concepts.jsonl again")
     if len(a) == len(b) == 1:
@@ -90,7 +90,7 @@ def _name(mention: MentionPrediction) -> str:
 
 
 def _concept(mention: MentionPrediction) -> str:
-    return mention.concepts[0].curie
+    return mention.resolved[0].curie
 
 
 def changes(

@@ -10,7 +10,6 @@ from biosyn.checkpoint.manifest import describe_data, describe_model, load_manif
 from biosyn.data.dictionary import require_names
 from biosyn.data.queries import QueryDataset
 from biosyn.data.resolver import Resolver
-from biosyn.data.vocabularies import vocabularies_beside
 from biosyn.devices import resolve_device
 from biosyn.distributed.ranks import is_first
 from biosyn.evaluation.accuracy import accuracy_at_k
@@ -73,8 +72,8 @@ def evaluate(config: EvalConfig) -> dict[str, Any]:
         return {}
     inputs.require_unchanged()  # the manifest would have the hash of other files than these figures
     if references.concepts is not None:
-        vocabularies = vocabularies_beside(references.dictionary)
-        predictions = resolved(predictions, Resolver(references.concepts, vocabularies, biosyn.annotations))
+        resolver = Resolver(references.concepts, references.vocabularies, biosyn.annotations)
+        predictions = resolved(predictions, resolver)
     accuracy = accuracy_at_k(predictions, config.topk)
     for k in sorted({1, min(5, config.topk)}):
         logger.info("acc@%d=%s", k, accuracy[f"acc{k}"])

@@ -31,7 +31,7 @@ def _query_json(prediction: QueryPrediction) -> dict[str, Any]:
                 for c in mention.candidates
             ],
             **probability_json(mention.probability),
-            **({"concept": _concept_json(mention.concepts[0])} if mention.concepts else {}),
+            **({"concept": _concept_json(mention.resolved[0])} if mention.resolved else {}),
         }
         for mention in prediction.mentions
     ]
@@ -80,8 +80,8 @@ def _query(row: Mapping[str, Any]) -> QueryPrediction:
 
 
 def _mention(row: Mapping[str, Any]) -> MentionPrediction:
-    concepts = (_concept(row["concept"]),) if "concept" in row else ()
-    return MentionPrediction(row["mention"], tuple(map(_candidate, row["candidates"])), concepts=concepts)
+    resolved = (_concept(row["concept"]),) if "concept" in row else ()
+    return MentionPrediction(row["mention"], tuple(map(_candidate, row["candidates"])), resolved=resolved)
 
 
 def _concept(row: Mapping[str, Any]) -> ResolvedConcept:

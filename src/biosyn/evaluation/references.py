@@ -13,6 +13,7 @@ from biosyn.data.concepts import CONCEPTS_FILE, ConceptTable
 from biosyn.data.dictionary import DictionaryDataset
 from biosyn.data.queries import read_queries
 from biosyn.data.resolver import Resolver
+from biosyn.data.vocabularies import Vocabularies, vocabularies_beside
 from biosyn.errors import InputError
 from biosyn.evaluation.accuracy import (
     found_at_all,
@@ -48,6 +49,8 @@ class References(NamedTuple):
         The mentions before preprocessing, one per query; None if they are not found.
     concepts
         The concepts of the dictionary's names; None without ``concepts.jsonl``.
+    vocabularies
+        Those of its bare ids.
     """
 
     queries: list[Query]
@@ -55,6 +58,7 @@ class References(NamedTuple):
     train: list[Query] | None
     raw_mentions: list[str] | None
     concepts: ConceptTable | None
+    vocabularies: Vocabularies
 
 
 def read_references(
@@ -68,7 +72,8 @@ def read_references(
     train = [query for folder in train_dirs for query in read_queries(folder)] if train_dirs else None
     has_concepts = dictionary.path.with_name(CONCEPTS_FILE).exists()
     concepts = ConceptTable.beside(dictionary.path) if has_concepts else None
-    return References(queries, dictionary, train, raw_mentions(queries, data_dir), concepts)
+    vocabularies = vocabularies_beside(dictionary)
+    return References(queries, dictionary, train, raw_mentions(queries, data_dir), concepts, vocabularies)
 
 
 def outcomes_of(predictions: Sequence[QueryPrediction], references: References, *, topk: int) -> Outcomes:
@@ -87,7 +92,7 @@ def outcomes_of(predictions: Sequence[QueryPrediction], references: References, 
     queries, train = references.queries, references.train
     require_complete(predictions, queries, topk=topk)
     counts = (
-        None if references.concepts is None else [[len(m.concepts) for m in found.mentions] for found in predictions]
+        None if references.concepts is None else [[len(m.resolved) for m in found.mentions] for found in predictions]
     )
     refined = None if train is None else refined_members(queries, train)
     return Outcomes(
@@ -110,7 +115,7 @@ def resolved(predictions: Sequence[QueryPrediction], resolver: Resolver) -> list
 
     def with_concepts(mention: MentionPrediction) -> MentionPrediction:
         best = mention.candidates[0]
-        return mention._replace(concepts=resolve(Name(best.name, best.cui)))
+        return mention._replace(resolved=resolve(Name(best.name, best.cui)))
 
     return [found._replace(mentions=tuple(map(with_concepts, found.mentions))) for found in predictions]
 

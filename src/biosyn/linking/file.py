@@ -215,7 +215,7 @@ def _best_link(found: MentionPrediction, *, all_ids: bool, threshold: float | No
     (best,) = found.candidates
     if is_unsure(found.probability, threshold):
         return Link(NO_NAME.cui, NO_NAME.name, best.score, found.probability)
-    name, (concept, *others) = _writable(best.name), found.concepts
+    name, (concept, *others) = _writable(best.name), found.resolved
     if all_ids:
         return Link(best.cui, name, best.score, found.probability)
     return Link(

@@ -155,7 +155,7 @@ class BiosynLinker:
 
 def _set(entity: Span, prediction: MentionPrediction | None) -> None:
     answer: dict[str, Any] = {"predictions": (), "concept": None} if prediction is None else answer_json(prediction)
-    kb_id = "" if prediction is None else prediction.concepts[0].curie
+    kb_id = "" if prediction is None else prediction.resolved[0].curie
     for token in entity:  # doc.ents are made from the tokens, so what is set on a Span alone is lost
         token.ent_kb_id_ = kb_id
     entity._.biosyn_candidates = tuple(answer["predictions"])

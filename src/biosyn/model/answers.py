@@ -20,7 +20,7 @@ def answer_json(prediction: MentionPrediction) -> dict[str, Any]:
     """Return the candidates as ``predictions``, the ``concept`` of the best, and ``probability`` if known."""
     return {
         "predictions": predictions_json(prediction),
-        "concept": concept_json(prediction.concepts, prediction.candidates[0].score),
+        "concept": concept_json(prediction.resolved, prediction.candidates[0].score),
         **probability_json(prediction.probability),
     }
 

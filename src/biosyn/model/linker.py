@@ -147,7 +147,7 @@ class Linker:
             exact_first=self.exact_first,
         )
         resolve = cache(self.resolver.resolve)
-        return [one._replace(concepts=resolve(_name(one.candidates[0]))) for one in found]
+        return [one._replace(resolved=resolve(_name(one.candidates[0]))) for one in found]
 
     def link_to_concepts(self, texts: Sequence[str], *, topk: int) -> list[ConceptPrediction]:
         """Return the ``topk`` best concepts of each clean text; see `normalize_to_concepts`."""
@@ -248,7 +248,7 @@ class Linker:
             sparse_weight=weight,
             other_names=self._other_names,
         )
-        return Explanation(mention, steps, weight, candidates, prediction.probability, prediction.concepts)
+        return Explanation(mention, steps, weight, candidates, prediction.probability, prediction.resolved)
 
     @cached_property
     def _other_names(self) -> OtherNames:

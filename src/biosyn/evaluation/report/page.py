@@ -13,7 +13,6 @@ from typing import Any, NamedTuple
 from biosyn import __version__
 from biosyn.checkpoint.files import FILES
 from biosyn.data.concepts import ConceptTable
-from biosyn.data.vocabularies import vocabularies_beside
 from biosyn.errors import InputError
 from biosyn.evaluation.outcomes import Outcomes
 from biosyn.evaluation.references import References
@@ -69,8 +68,8 @@ def write_report(
     training: Sequence[Mapping[str, Any]],
 ) -> None:
     """Write ``report.html`` into the folder, completely or not at all."""
-    vocabularies = vocabularies_beside(references.dictionary)
-    errors = error_rows(predictions, outcomes, references.concepts or ConceptTable(), vocabularies=vocabularies)
+    concepts = references.concepts or ConceptTable()
+    errors = error_rows(predictions, outcomes, concepts, vocabularies=references.vocabularies)
     write_text(folder / REPORT_FILE, report_html(subject, metrics, errors, training))
     logger.info("the report is in %s", folder / REPORT_FILE)
 
