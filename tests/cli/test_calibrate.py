@@ -136,7 +136,7 @@ def test_a_damaged_calibration_is_named(refused, flags, calibrated, tmp_path, da
 
 def test_the_probability_comes_after_the_known_keys(answer):
     result = answer()
-    assert list(result) == ["mention", "predictions", "probability"]
+    assert list(result) == ["mention", "predictions", "concept", "probability"]
     assert 0 < result["probability"] < 1
     assert answer("--topk", "1")["probability"] == result["probability"]
     assert answer("--topk", "30")["probability"] == result["probability"]
@@ -147,6 +147,7 @@ def test_below_the_threshold_the_answer_is_minus_one(answer):
     above, below = (str(probability + shift) for shift in (1e-9, -1e-9))
     refused = answer("--threshold", above)
     assert refused["predictions"] == [{"name": "", "id": "-1"}]
+    assert refused["concept"] is None
     assert refused["probability"] == probability
     assert len(answer("--threshold", below)["predictions"]) == 5
 
@@ -154,9 +155,10 @@ def test_below_the_threshold_the_answer_is_minus_one(answer):
 def test_concepts_are_refused_by_the_same_probability(answer):
     probability = answer()["probability"]
     grouped = answer("--group_by_concept")
-    assert (list(grouped), grouped["probability"]) == (["mention", "concepts", "probability"], probability)
+    assert (list(grouped), grouped["probability"]) == (["mention", "concepts", "concept", "probability"], probability)
     refused = answer("--group_by_concept", "--threshold", "1")
     assert refused["concepts"] == [{"ids": ["-1"], "preferred_name": None, "name": ""}]
+    assert refused["concept"] is None
 
 
 def test_the_reasons_come_with_the_probability(answer):
@@ -222,7 +224,10 @@ def test_ids_alone_are_added_without_probabilities(link):
 
 
 def test_a_model_that_is_not_calibrated_adds_none(link, tiny_checkpoint):
-    assert list(link(model=tiny_checkpoint)[0]) == ["mention", "biosyn_id", "biosyn_name", "biosyn_score"]
+    assert list(link(model=tiny_checkpoint)[0]) == [
+        *("mention", "biosyn_id", "biosyn_name", "biosyn_score"),
+        *("biosyn_preferred_name", "biosyn_alternative_ids", "biosyn_other_concepts", "biosyn_reason"),
+    ]
 
 
 # -- eval.py

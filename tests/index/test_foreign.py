@@ -182,5 +182,5 @@ def test_a_header_with_a_number_that_is_none_is_damaged(build, tmp_path):
     folder = build(tmp_path).folder
     header = json.loads((folder / "header.json").read_text())
     (folder / "header.json").write_text(json.dumps({**header, "measured": {"recall@1": float("nan")}}))
-    with pytest.raises(InputError, match=r"header\.json: is damaged"):
+    with pytest.raises(InputError, match=r"header\.json: is not valid JSON"):
         DictionaryIndex.open(folder)

@@ -35,6 +35,7 @@ def test_every_name_is_counted_and_every_stage_is_told(config):
     service = load_service(config, loading)
     assert loading.seen[1:] == [
         ("reading the dictionary", 0, 0),
+        ("reading the concepts", 0, 0),
         ("loading the model", 0, 0),
         ("embedding the dictionary", 40, 40),
     ]

@@ -116,7 +116,9 @@ def test_a_name_of_two_concepts_stands_once_with_both(page, server):
     page.wait_for("document.querySelector('#results li')")
     assert names(page)[0] == "ataxic disorder"
     assert page.texts("#results > li:first-child > .concept .id") == ["MeSH D001260", "MeSH D001259"]
-    assert page.texts("#results > li:first-child > .hint") == ["This name belongs to several concepts."]
+    assert page.texts("#results > li:first-child > .hint") == [
+        "This name belongs to several concepts, the likeliest first."
+    ]
 
 
 @pytest.mark.parametrize(

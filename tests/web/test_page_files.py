@@ -53,7 +53,7 @@ def test_what_is_downloaded_is_the_linked_file(files_page, send_file, tmp_path):
     files_page.wait_until(path.exists)
     lines = path.read_text(encoding="utf-8").split("\n")
     assert [line.split("\t")[0] for line in lines] == ["Sjögren ataxia", "", "asthma", ""]
-    assert lines[2].split("\t")[1:3] == ["D001249", "asthma"]
+    assert lines[2].split("\t")[1:3] == ["MESH:D001249", "asthma"]
 
 
 def test_pubtator_is_known_by_its_content(files_page, send_file):

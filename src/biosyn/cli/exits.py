@@ -100,7 +100,7 @@ def print_result(result: Any) -> None:
         if isinstance(result, str):
             text = text.encode(encoding, "backslashreplace").decode(encoding)
         else:
-            text = json.dumps(result, indent=2)
+            text = json.dumps(result, indent=2, allow_nan=False)
     with _stdout():
         print(text)
 

@@ -107,7 +107,7 @@ class Journal:
 
     def remember(self, texts: Sequence[str], links: Sequence[Link]) -> None:
         """Remember the links of texts that were not known; the next `write` records them."""
-        rows = [(_key(text), json.dumps(link)) for text, link in zip(texts, links, strict=True)]
+        rows = [(_key(text), json_text(link)) for text, link in zip(texts, links, strict=True)]
         with self._named():
             self._database.executemany("INSERT INTO links VALUES (?, ?)", rows)
 

@@ -164,7 +164,7 @@ class Stream(IOStream):
 def refusal(status: int) -> bytes:
     """Return a whole answer to what never becomes a request that tornado hands on."""
     code, message = ERRORS[status]
-    body = json.dumps({"error": {"code": code, "message": message}}).encode()
+    body = json.dumps({"error": {"code": code, "message": message}}, allow_nan=False).encode()
     more = {"Content-Type": "application/json; charset=UTF-8", "Content-Length": len(body), "Connection": "close"}
     if status == 503:
         more["Retry-After"] = 1

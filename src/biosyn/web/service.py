@@ -63,6 +63,7 @@ def load_service(config: DemoConfig, loading: Loading) -> "Service":
         on_stage=loading.step,
         on_names=loading.add,
     )
+    loading.step("giving the first answer")
     service = Service(linker, model_name=shown_name(config.model_name_or_path))
     _ = service.info  # goes through the whole dictionary: not while someone waits
     service.answer([Question("ataxia", CONCEPTS, config.topk)])  # the first answer is slow: its pages are not in memory
