@@ -82,7 +82,9 @@ def test_the_reader_of_any_pubtator_file_gives_the_same(shared_data, ncbi_proces
     }
     assert main(["pubtator", *(str(part) for pair in arguments.items() for part in pair)]) == 0
     paths = [path.relative_to(ncbi_processed) for path in ncbi_processed.rglob("*") if path.is_file()]
-    assert len(paths) == 2 * (792 + 792 + 692) + 4  # documents raw, processed and in traindev; dictionaries, concepts
+    assert (
+        len(paths) == 2 * (792 + 792 + 692) + 5
+    )  # documents raw, processed and in traindev; dictionaries, concepts, vocabularies
     assert not [path for path in paths if (tmp_path / path).read_bytes() != (ncbi_processed / path).read_bytes()]
 
 
