@@ -7,6 +7,7 @@ import pytest
 
 from biosyn.errors import InputError
 from biosyn.mention_files.formats import format_of
+from biosyn.mention_files.recognise import HEAD
 
 BIOC = {"source": "x", "date": "", "documents": [{"id": "1", "passages": []}]}
 PUBANNOTATION = {"sourcedb": "PubMed", "sourceid": "1", "text": "Ataxia", "denotations": []}
@@ -31,6 +32,7 @@ READ = {
     "TSV": ("id\tmention\n1\tataxia\n", "tsv"),
     "lines": ("ataxia\nWilms' tumour\n", "lines"),
     "a line in brackets": ("[ataxia]\n", "lines"),
+    "bars in a line": ("a || b\n", "lines"),
     "an isotope": ("[18F]FDG\n[1]benzothieno\n", "lines"),
     "a line in braces": ("{x} ataxia\n", "lines"),
     "a line with <": ("<5 mm nodule\n", "lines"),
@@ -113,6 +115,11 @@ def test_what_is_not_read_is_named(write, case, name):
     content, said = NOT_READ[case]
     with pytest.raises(InputError, match=f"{name}: looks like .*{said}.*--format"):
         format_of(write(content, name))
+
+
+def test_a_text_may_be_longer_than_what_is_looked_at(write):
+    content = json.dumps({"sourceid": "1", "text": "x" * (HEAD + 10), "denotations": []})
+    assert format_of(write(content, "x")) == "pubannotation"
 
 
 def test_a_table_and_an_object_are_known_by_what_holds_the_mention(write):

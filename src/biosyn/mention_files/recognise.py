@@ -13,7 +13,7 @@ from biosyn.mention_files.json_text import JsonText
 from biosyn.mention_files.pubtator import TITLE
 from biosyn.mention_files.tables import named_delimiter
 
-HEAD = 1 << 16  # bytes that are looked at
+HEAD = 1 << 20  # bytes that are looked at
 _LINES = 50  # of a text
 _MAGIC = {
     b"%PDF": "a PDF",
@@ -31,7 +31,7 @@ _ROOT = re.compile(r"(?:\s|<\?.*?\?>|<!--.*?-->|<!DOCTYPE[^>\[]*(?:\[.*?\]\s*)?>
 _XML_NAMES = {"html": "an HTML page", "collection": "", "PubmedArticleSet": "PubMed's XML", "article": "JATS XML"}
 _TEXTS = (
     (re.compile(r"[^|]*\|\|-?\d+\|\|?-?\d+\|\|.*\|\|.*"), "a .concept file of queries, which eval.py reads"),
-    (re.compile(r"[^|\s][^|]*(?:\|[^|]+)*\|\|[^|].*"), "a dictionary of 'cui||name' lines"),
+    (re.compile(r"[^|\s]+(?:\|[^|\s]+)*\|\|[^|\s].*"), "a dictionary of 'cui||name' lines"),
     (re.compile(r"format-version: .*|\[Term\]"), "an OBO file"),
 )
 
@@ -102,7 +102,7 @@ def _json(text: str, field: str) -> Content | None:
         return None
     if keys & {"passages", *DOCUMENTS}:
         return Content("bioc-json")
-    if keys & {"denotations", "tracks"}:
+    if keys & {"denotations", "tracks"} or {"sourceid", "text"} <= keys:  # a long text comes first
         return Content("pubannotation")
     if {"annotations", "text"} <= keys:
         return Content(other="the JSON of BERN2, or of a similar tool: convert it to BioC or PubAnnotation")
