@@ -7,6 +7,7 @@ from biosyn.concept_ids import (
     name_ids,
     shares_any,
     split_ids,
+    strip_prefixes,
 )
 
 
@@ -22,6 +23,16 @@ from biosyn.concept_ids import (
         ("-1", ("-1",)),
         ("", ()),
         (" | ", ()),
+        ("+", ()),
+        # a plus with an id on one side only is part of that id
+        ("A17.0+", ("A17.0+",)),
+        ("A17.0+|G01*", ("A17.0+", "G01*")),
+        ("A17.0++G01*", ("A17.0+", "G01*")),
+        ("D1 + A17.0+", ("D1", "A17.0+")),
+        ("+1", ("+1",)),
+        # other characters, and blanks inside an id, separate nothing
+        ("ICD 10 A17,0;x", ("ICD 10 A17,0;x",)),
+        ("MeSH:D1|mesh:D2", ("MeSH:D1", "mesh:D2")),
     ],
 )
 def test_a_field_is_split_at_bars_and_plus_signs(cui, ids):
@@ -37,7 +48,21 @@ def test_an_id_holds_no_line_end_and_comes_once():
     assert distinct_ids("D1|MESH:D1", "D\n2| ", "OMIM:") == ("D1", "D 2")
 
 
-@pytest.mark.parametrize(("cui", "composite"), [("D1", False), ("D1|", False), ("D1|D2", True), ("D1+D2", True)])
+def test_an_ontology_has_ids_as_they_are():
+    assert distinct_ids("A17.0+|A17+B", "mesh:D1|Mesh: D2", "XMESH:D1", "SCTID 1") == (
+        *("A17.0+", "A17+B", "D1", "D2"),
+        *("XMESH:D1", "SCTID 1"),
+    )
+
+
+def test_prefixes_go_from_the_start_of_each_id_of_a_query():
+    assert strip_prefixes("mesh:D1+OMIM:A17.0+|XOMIM:1 | MESH:MeSH:D2") == "D1+A17.0+|XOMIM:1|D2"
+
+
+@pytest.mark.parametrize(
+    ("cui", "composite"),
+    [("A17.0+", False), ("A17.0++G01*", True), ("D1", False), ("D1|", False), ("D1|D2", True), ("D1+D2", True)],
+)
 def test_composite_means_more_than_one_id(cui, composite):
     assert is_composite(cui) is composite
 
@@ -52,6 +77,14 @@ def test_composite_means_more_than_one_id(cui, composite):
         ("D00126", "D001260", False),  # upstream compares by substring and says yes
         ("D001260", "D00126", False),
         ("D1", "D1+D2", False),  # a name of the composite concept is none of its parts
+        ("A17.0+", "A17.0+", True),
+        ("A17.0+", "A17.0", False),
+        ("A17.0++G01*", "G01*|A17.0+", True),
+        ("MeSH:D1", "MESH:D1", True),
+        ("mesh:D1", "D1", True),
+        ("hp:0000400", "HP:0000400", True),
+        ("ICD  10 A17", "ICD 10 A17", True),
+        ("hp:0000400a", "HP:0000400A", False),  # the capitals of the id itself count
         ("-1", "-1", False),
         ("D1|-1", "D1|-1", False),
         ("", "D1", False),
@@ -69,6 +102,10 @@ def test_training_wants_every_id_of_the_query(query, name, covered):
         ("D1|D2", "D1+D2", False),
         ("D1", "D2", False),
         ("D00126", "D001260", False),
+        ("A17.0+", "A17.0+|D9", True),
+        ("A17.0+|D2", "A17.0", False),
+        ("Mesh:D2+omim:1", "OMIM:1", True),
+        ("XMESH:D1", "D1", False),
         ("-1", "-1", False),
         ("-1|D1", "D1", True),
     ],

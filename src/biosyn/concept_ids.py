@@ -1,24 +1,34 @@
-"""Concept ids (CUIs): as they are written in files, and the two rules that compare them.
+"""Concept ids (CUIs): what separates them in a field, and the two rules that compare them.
 
-A field may hold several ids: ``|`` joins alternatives or homonyms, ``|`` or ``+`` the parts of a composite mention.
+In every format ``|`` separates ids. A query's field (``.concept`` files, the corpora they are made from) may also join
+the parts of a composite mention by ``+``; in a dictionary and an ontology a plus is part of the id. PubTator and BioC
+have separators of their own besides: see `biosyn.corpora.pubtator.clean_ids`. Everything else in an id stays as it is.
 """
 
 import re
+from collections.abc import Callable
 
 NO_CONCEPT = "-1"
-_SEPARATOR = re.compile(r"[|+]")
-_PREFIX = re.compile(r"(?:OMIM|MESH):")
+_PLUS = re.compile(r"(?<=\S)\s*\+\s*(?=[^\s+])")  # with an id before and after it
+_PREFIX = re.compile(r"\s*(?:(?:OMIM|MESH):\s*)+", re.IGNORECASE)
 
 
 def split_ids(cui: str) -> tuple[str, ...]:
-    """Return the single ids of a field, in order, without blanks and empty parts.
+    """Return the single ids of a query's field, in order, without blanks around them and empty parts.
+
+    A plus separates only what stands between two ids: ICD's dagger is part of ``A17.0+``.
 
     Examples
     --------
     >>> split_ids("D001260|208900"), split_ids("D010051+D001943")
     (('D001260', '208900'), ('D010051', 'D001943'))
+    >>> split_ids("A17.0+"), split_ids("A17.0++G01*")
+    (('A17.0+',), ('A17.0+', 'G01*'))
     """
-    return tuple(part.strip() for part in _SEPARATOR.split(cui) if part.strip())
+    parts = split_name_ids(cui)
+    if "+" not in cui:
+        return parts
+    return tuple(part for field in parts for part in _PLUS.split(field) if part.strip("+"))
 
 
 def split_name_ids(cui: str) -> tuple[str, ...]:
@@ -34,15 +44,53 @@ def split_name_ids(cui: str) -> tuple[str, ...]:
     return tuple(part.strip() for part in cui.split("|") if part.strip())
 
 
-def name_ids(cui: str) -> frozenset[str]:
-    """Return the ids of a dictionary's name as a set, for comparisons; see `split_name_ids`.
+def map_ids(change: Callable[[str], str], cui: str) -> str:
+    """Change each single id of a query's field, and leave what separates them; runs of blanks become one.
 
     Examples
     --------
-    >>> sorted(name_ids("D001260|208900"))
+    >>> map_ids(str.lower, "D1 | A17.0++ICD 10")
+    'd1|a17.0++icd 10'
+    """
+    return "|".join("+".join(change(" ".join(one.split())) for one in _PLUS.split(part)) for part in cui.split("|"))
+
+
+def comparable(cui: str) -> str:
+    """Return what two spellings of a single id have in common: the capitals of a prefix and blanks do not count.
+
+    ``OMIM:`` and ``MESH:``, which our dictionaries leave out, do not count either.
+
+    Examples
+    --------
+    >>> [comparable(cui) for cui in ("MeSH:D1", "D1", "hp:0000400", "A17.0+")]
+    ['D1', 'D1', 'HP:0000400', 'A17.0+']
+    """
+    if ":" in cui:
+        prefix, colon, local = _without_prefix(cui).partition(":")
+        cui = f"{prefix.upper()}:{local}" if colon else prefix
+    return " ".join(cui.split())
+
+
+def query_ids(cui: str) -> frozenset[str]:
+    """Return the ids of a query's field as a set, for comparisons: see `split_ids` and `comparable`.
+
+    Examples
+    --------
+    >>> sorted(query_ids("mesh:D010051+D001943"))
+    ['D001943', 'D010051']
+    """
+    return frozenset(map(comparable, split_ids(cui)))
+
+
+def name_ids(cui: str) -> frozenset[str]:
+    """Return the ids of a dictionary's name as a set, for comparisons: see `split_name_ids` and `comparable`.
+
+    Examples
+    --------
+    >>> sorted(name_ids("D001260|OMIM:208900"))
     ['208900', 'D001260']
     """
-    return frozenset(split_name_ids(cui))
+    return frozenset(map(comparable, split_name_ids(cui)))
 
 
 def is_composite(cui: str) -> bool:
@@ -50,8 +98,8 @@ def is_composite(cui: str) -> bool:
 
     Examples
     --------
-    >>> is_composite("D001260"), is_composite("D010051|D001943")
-    (False, True)
+    >>> is_composite("D001260"), is_composite("D010051|D001943"), is_composite("A17.0+")
+    (False, True, False)
     """
     return len(split_ids(cui)) > 1
 
@@ -66,8 +114,8 @@ def covers_all(query_cui: str, name_cui: str) -> bool:
     >>> covers_all("D001260", "D001260|208900"), covers_all("D00126", "D001260")
     (True, False)
     """
-    query_ids = split_ids(query_cui)
-    return bool(query_ids) and NO_CONCEPT not in query_ids and name_ids(name_cui).issuperset(query_ids)
+    wanted = query_ids(query_cui)
+    return bool(wanted) and NO_CONCEPT not in wanted and name_ids(name_cui).issuperset(wanted)
 
 
 def shares_any(gold_cui: str, name_cui: str) -> bool:
@@ -78,27 +126,32 @@ def shares_any(gold_cui: str, name_cui: str) -> bool:
     >>> shares_any("D010051+D001943", "D001943"), shares_any("-1", "-1")
     (True, False)
     """
-    return not name_ids(name_cui).isdisjoint(set(split_ids(gold_cui)) - {NO_CONCEPT})
+    return not name_ids(name_cui).isdisjoint(query_ids(gold_cui) - {NO_CONCEPT})
 
 
 def strip_prefixes(cui: str) -> str:
-    """Remove every ``OMIM:`` and ``MESH:`` from an id field; other prefixes are part of the id.
+    """Remove ``OMIM:`` and ``MESH:``, in any capitals, from each id of a query's field; other prefixes stay.
 
     Examples
     --------
-    >>> strip_prefixes("OMIM:208900|MESH:D001260"), strip_prefixes("HP:0000001")
+    >>> strip_prefixes("OMIM:208900|MeSH:D001260"), strip_prefixes("HP:0000001")
     ('208900|D001260', 'HP:0000001')
     """
-    return _PREFIX.sub("", cui)
+    return map_ids(_without_prefix, cui)
 
 
 def distinct_ids(*fields: str) -> tuple[str, ...]:
-    """Return the distinct single ids of several fields, in order, without prefixes; a line end becomes a blank.
+    """Return the distinct ids of several fields of an ontology, in order, without prefixes; a line end becomes a blank.
 
     Examples
     --------
-    >>> distinct_ids("MESH:D001260", "OMIM:208900|MESH:D001260", "")
-    ('D001260', '208900')
+    >>> distinct_ids("MESH:D001260", "OMIM:208900|mesh:D001260", "", "A17.0+")
+    ('D001260', '208900', 'A17.0+')
     """
-    ids = (" ".join(part.split()) for field in fields for part in split_ids(strip_prefixes(field)))
-    return tuple(dict.fromkeys(ids))
+    ids = (" ".join(_without_prefix(part).split()) for field in fields for part in split_name_ids(field))
+    return tuple(dict.fromkeys(filter(None, ids)))
+
+
+def _without_prefix(cui: str) -> str:
+    found = _PREFIX.match(cui)
+    return cui[found.end() :] if found else cui

@@ -109,6 +109,65 @@ def test_the_infon_of_the_ids(write, key):
     assert found.queries[0].cui == "D1"
 
 
+@pytest.mark.parametrize(
+    ("value", "cui"),
+    [
+        ("MESH:D1", "MESH:D1"),
+        (["MESH:D1"], "MESH:D1"),
+        (["MESH:D1", "OMIM:2"], "MESH:D1|OMIM:2"),
+        ([["MESH:D1"], 7157], "MESH:D1|7157"),
+        (7157, "7157"),
+        (7157.0, "7157"),
+        (0, "0"),
+        (None, "-1"),
+        ([], "-1"),
+        ([None], "-1"),
+        ("", "-1"),
+        ({"identifier": "MESH:D1", "score": 0.5}, "MESH:D1"),
+        ([{"identifier": ["D1", "D2"]}, {"identifier": 3}], "D1|D2|3"),
+        ({"identifier": None}, "-1"),
+        (["A17.0+", "ICD 10"], "A17.0+|ICD 10"),
+    ],
+)
+def test_an_id_in_json_is_a_string_a_number_a_list_an_object_with_an_identifier_or_null(write, value, cui):
+    path = write("c.json", as_json([document("1", (0, "Skin", [annotation("Skin", value, places=[(0, 4)])]))]))
+    (found,) = read_bioc_corpus(path, form=LOOSE, counts=ReadCounts())
+    assert [query.cui for query in found.queries] == [cui]
+
+
+def test_null_leaves_the_ids_to_the_next_infon(write):
+    one = annotation("Skin", None, places=[(0, 4)])
+    one["infons"]["normalized"] = ["D7"]
+    (found,) = read_bioc_corpus(
+        write("c.json", as_json([document("1", (0, "Skin", [one]))])), form=LOOSE, counts=ReadCounts()
+    )
+    assert found.queries[0].cui == "D7"
+
+
+@pytest.mark.parametrize("value", [True, {}, {"db": "MESH"}, ["D1", {"db": "MESH"}], [False], {"identifier": {"a": 1}}])
+def test_any_other_value_is_refused_with_its_place_or_left_out(write, value):
+    annotations = [annotation("Skin", value, places=[(0, 4)]), annotation("Skin", "D1", places=[(0, 4)])]
+    path = write("c.json", as_json([document("1", (0, "Skin", annotations))]))
+    with pytest.raises(InputError, match="document '1', annotation '1': the infon 'identifier' holds "):
+        read_bioc_corpus(path, form=LOOSE, counts=ReadCounts())
+    counts = ReadCounts(skip=True)
+    (found,) = read_bioc_corpus(path, form=LOOSE, counts=counts)
+    assert [query.cui for query in found.queries] == ["D1"]
+    assert counts.skipped == {"ids that are no text": 1}
+
+
+@pytest.mark.parametrize(("pmid", "found"), [(17, "17"), (17.0, "17"), ("17", "17")])
+def test_a_document_may_have_a_number_as_its_id(write, pmid, found):
+    (read,) = read_bioc_corpus(write("c.json", as_json([document(pmid)])), form=LOOSE, counts=ReadCounts())
+    assert read.pmid == found
+
+
+@pytest.mark.parametrize("pmid", [None, ["17"], {"a": 1}, True])
+def test_a_document_without_an_id_is_named(write, pmid):
+    with pytest.raises(InputError, match="document id '' is not a valid file name"):
+        read_bioc_corpus(write("c.json", as_json([document(pmid)])), form=LOOSE, counts=ReadCounts())
+
+
 BAD = [
     document("../x", (0, "Evil", [])),
     document("1", (0, "Skin", [annotation(" ", "D1"), annotation("Skin", "D1", "a|b"), annotation("Skin", "D1")])),

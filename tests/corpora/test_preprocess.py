@@ -4,11 +4,19 @@ from pathlib import Path
 import pytest
 
 from biosyn.cli.preprocess import main
+from biosyn.concept_ids import covers_all, name_ids, shares_any
 from biosyn.corpora.folder import FILES, FOLDERS
-from biosyn.corpora.preprocess import with_dev
+from biosyn.corpora.preprocess import Cleaning, preprocess_corpus, with_dev
+from biosyn.corpora.pubtator import PubTatorForm, clean_ids
+from biosyn.data.bad_entries import ReadCounts
+from biosyn.data.dictionary import DictionaryDataset
 from biosyn.data.documents import Document
 from biosyn.data.queries import read_queries
 from biosyn.errors import InputError
+from biosyn.evaluation.accuracy import gold_ids, is_strict_hit
+from biosyn.ontologies.source import Source
+from biosyn.ontologies.table import table_concepts
+from biosyn.records import Query
 
 TRAIN = """20|t|Ataxia telangiectasia (AT) and skin tumours
 20|a|AT patients. A second line of text.
@@ -314,6 +322,34 @@ def test_hpo_with_too_few_terms_is_exit_2(tmp_path, capsys):
     assert main(["hpo", "--obo", str(obo), "--output_dir", str(tmp_path / "out")]) == 2
     assert "only 2 terms have 3 or more synonyms" in capsys.readouterr().err
     assert not Path(tmp_path / "out").exists()
+
+
+# -- ids as they are
+
+
+def test_ids_with_a_dagger_blanks_and_prefixes_of_any_capitals_are_those_of_the_dictionary(tmp_path):
+    table = tmp_path / "icd.csv"
+    table.write_text("id,name\nA17.0+,Tuberculous meningitis\nICD 10 X,Rare thing\nMeSH:D1,Ataxia\nhp:7,Nystagmus\n")
+    concepts = list(table_concepts(Source(table, counts=ReadCounts())))
+    ids = ["A17.0+", "A17.0++ICD  10 X", "mesh:D1|A17.0+", "HP:7", "OMIM:9|MESH:D1", "A17.0", "ICD10X"]
+    queries = tuple(Query("x", clean_ids(cui, PubTatorForm()), pmid="1", start="0", end="1") for cui in ids)
+    cleaning = Cleaning(remove_cuiless=False, split_composites=True)
+    preprocess_corpus({"test": [Document("1", "x", queries)]}, concepts, tmp_path / "out", cleaning=cleaning)
+    read = [query.cui for query in read_queries(tmp_path / "out" / "processed_test")]
+    assert read == ["A17.0+", "A17.0++ICD 10 X", "D1|A17.0+", "hp:7", "D1", "-1", "-1"]
+    names = list(DictionaryDataset(tmp_path / "out" / "test_dictionary.txt"))
+    assert [name.cui for name in names] == ["A17.0+", "ICD 10 X", "D1", "hp:7"]
+    assert [[shares_any(cui, name.cui) for name in names] for cui in read[:4]] == [
+        [True, False, False, False],
+        [True, True, False, False],
+        [True, False, True, False],
+        [False, False, False, True],
+    ]
+    assert [covers_all(cui, names[0].cui) for cui in read[:4]] == [True, False, False, False]
+    assert [is_strict_hit(gold_ids(cui), [name_ids(names[0].cui)], [1]) for cui in read[:4]] == [
+        *(True, False),
+        *(False, False),
+    ]
 
 
 # -- a dev set made from train documents

@@ -11,10 +11,20 @@ def rewrite(tmp_path_factory):
     """Function: content and format -> the mentions, and the file written with LINK wherever there is no problem."""
     folder = tmp_path_factory.mktemp("rewrite")
 
-    def run(content, file_format, *, link=LINK, keys=(ID, NAME, SCORE), types=None, field="mention", column="mention"):
+    def run(
+        content,
+        file_format,
+        *,
+        link=LINK,
+        keys=(ID, NAME, SCORE),
+        types=None,
+        field="mention",
+        column="mention",
+        **table,
+    ):
         path = folder / "file"
         path.write_bytes(content if isinstance(content, bytes) else content.encode())
-        wanted = Wanted(column, field, types, keys)
+        wanted = Wanted(column, field, types, keys, **table)
         mentions, written = [], []
         with MentionFile(path, file_format, wanted).units() as units:
             for unit in units:
@@ -23,3 +33,17 @@ def rewrite(tmp_path_factory):
         return mentions, b"".join(written)
 
     return run
+
+
+@pytest.fixture
+def units_of(tmp_path):
+    """Function: content, format and changes of what is wanted -> the units."""
+
+    def read(content, file_format, *, name="file", types=None, **wanted):
+        path = tmp_path / name
+        path.write_bytes(content if isinstance(content, bytes) else content.encode())
+        asked = Wanted("mention", "mention", types, (ID, NAME, SCORE))._replace(**wanted)
+        with MentionFile(path, file_format, asked).units() as units:
+            return list(units)
+
+    return read

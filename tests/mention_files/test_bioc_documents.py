@@ -119,7 +119,7 @@ def test_the_pieces_of_json_are_the_file(text):
 def test_json_is_read_in_blocks_of_any_size(monkeypatch):
     whole = list(json_pieces(io.BytesIO(JSON.encode()), "file"))
     for block in (1, 7, 64):
-        monkeypatch.setattr("biosyn.mention_files.bioc_json.BLOCK", block)
+        monkeypatch.setattr("biosyn.mention_files.json_text.BLOCK", block)
         assert list(json_pieces(io.BytesIO(JSON.encode()), "file")) == whole
 
 

@@ -15,6 +15,8 @@ SECTIONS = {
     "PubTator": "pubtator",
     "BioC XML": "bioc-xml",
     "BioC JSON": "bioc-json",
+    "brat": "brat",
+    "PubAnnotation": "pubannotation",
 }
 
 
@@ -30,7 +32,7 @@ def test_before_and_after(rewrite, title):
         preferred_name="Ataxia Telangiectasia",
         alternative_ids=("OMIM:208900",),
     )
-    keys = (ID,) if file_format == "pubtator" else (ID, NAME, SCORE, *CONCEPT)
+    keys = (ID,) if file_format in ("pubtator", "brat") else (ID, NAME, SCORE, *CONCEPT)
     types = frozenset({"Disease"}) if file_format == "pubtator" else None
     mentions, written = rewrite(before, file_format, link=link, keys=keys, types=types)
     assert [one.problem for one in mentions] == [""] * len(mentions)

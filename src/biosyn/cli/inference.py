@@ -11,7 +11,7 @@ from biosyn.settings.verbs import INFERENCE_TOPK, InferenceConfig, LinkConfig
 
 # flags that go with one kind of input only
 ONE_MENTION = ("show_predictions", "show_embeddings", "group_by_concept", "explain", "document")
-A_FILE = ("output", "format", "types", "add", "abbreviations", "resume")
+A_FILE = ("output", "format", "header", "delimiter", "quotes", "types", "add", "abbreviations", "resume")
 A_FILE_WITH_DEFAULT = ("column", "field", "on_error")
 
 

@@ -3,17 +3,18 @@
 from collections.abc import Iterable
 from pathlib import Path
 
-from biosyn.corpora.pubtator import PubTatorForm, clean_ids, is_of_types
+from biosyn.corpora.pubtator import PubTatorForm, clean_ids
 from biosyn.corpora.raw import NO_OFFSET
 from biosyn.data.bad_entries import BadEntryError, ReadCounts
 from biosyn.data.documents import Document, file_order, id_problem, query_problem
 from biosyn.errors import InputError
 from biosyn.mention_files.bioc import read_bioc
 from biosyn.mention_files.bioc_documents import BiocAnnotation, BiocDocument, annotation_problem
+from biosyn.mention_files.units import is_of_types
 from biosyn.records import Query
 
-# The infons of an annotation that may hold its ids: in PubTator's exports and BioRED, BC5CDR, GNormPlus
-ID_KEYS = ("identifier", "Identifier", "MESH", "NCBI Gene")
+# The infons of an annotation that may hold its ids: in PubTator's exports and BioRED, BC5CDR, GNormPlus, PubTator 3
+ID_KEYS = ("identifier", "Identifier", "MESH", "NCBI Gene", "normalized")
 
 
 def read_bioc_corpus(
@@ -29,7 +30,8 @@ def read_bioc_corpus(
     form
         Its ``types``, ``id_prefix`` and ``loose_ids`` apply here as in PubTator files.
     id_keys
-        Names of infons: the first one that an annotation has holds its ids.
+        Names of infons: the first one that an annotation has holds its ids. In JSON it may be a string, a number, a
+        list of them, an object with ``identifier``, or null, which is none; any other value is a bad entry.
     """
     keys = tuple(id_keys)
     documents: dict[str, Document] = {}
@@ -55,10 +57,15 @@ def _queries(
     for passage in document.passages:
         for annotation in passage.annotations:
             with counts.entry():
+                place = f"document '{document.id}', annotation '{annotation.id}'"
+                if unread := next((key for key in keys if key in annotation.unread), ""):
+                    expected = "expected a text, a number, a list of them, or an object with 'identifier'"
+                    message = f"{place}: the infon '{unread}' holds {annotation.unread[unread][:60]}: {expected}"
+                    raise BadEntryError("ids that are no text", message, path=path)
                 query = _query(annotation, form=form, keys=keys)._replace(pmid=document.id)
                 problem = query_problem(query)
                 if problem:
-                    message = f"document '{document.id}', annotation '{annotation.id}': {problem}"
+                    message = f"{place}: {problem}"
                     raise BadEntryError("mentions with an empty field or a separator in one", message, path=path)
                 if not is_of_types(query.type, form.types):
                     counts.note("mentions of other types, passed over")

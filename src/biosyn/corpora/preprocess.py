@@ -4,13 +4,14 @@ import logging
 import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
 
 from tqdm import tqdm
 
-from biosyn.concept_ids import NO_CONCEPT, split_ids, strip_prefixes
+from biosyn.concept_ids import NO_CONCEPT, comparable, map_ids, split_ids, strip_prefixes
 from biosyn.corpora.folder import FILES, FOLDERS, SPLITS, TRAINDEV, require_replaceable
 from biosyn.data.concepts import CONCEPTS_FILE, Concept, concept_json
 from biosyn.data.dictionary import NameTable, name_table
@@ -107,9 +108,12 @@ def preprocess_corpus(
 
 
 def process_document(document: Document, known_ids: frozenset[str], cleaning: Cleaning) -> Document:
-    """Clean the mentions of a document: abbreviations, composites, text, ids, in this order."""
+    """Clean the mentions of a document: abbreviations, composites, text, ids, in this order.
+
+    Ids are spelled as the dictionary has them: a prefix may have other capitals in the corpus.
+    """
     pairs = cleaning.find_abbreviations(document.text)
-    clean = TextPreprocess(cleaning.typos, keep_pipe=True)
+    clean, spelling = TextPreprocess(cleaning.typos, keep_pipe=True), _spellings(known_ids)
     queries = []
     for query in document.queries:
         mention, cui = expand(query.mention, pairs), query.cui
@@ -117,10 +121,17 @@ def process_document(document: Document, known_ids: frozenset[str], cleaning: Cl
             mention, cui = split_composite(mention, cui)
         cui = strip_prefixes(cui)
         ids = split_ids(cui)
-        if not ids or not known_ids.issuperset(ids):
+        if not ids or not all(comparable(one) in spelling for one in ids):
             cui = NO_CONCEPT
+        cui = map_ids(lambda one: spelling.get(comparable(one), one), cui)
         queries.append(query._replace(mention=clean.run(mention), cui=cui))
     return document._replace(queries=tuple(query for query in queries if _is_kept(query, cleaning.remove_cuiless)))
+
+
+@lru_cache(maxsize=1)  # the documents of a split have the same known ids
+def _spellings(known_ids: frozenset[str]) -> dict[str, str]:
+    """Return what ids are compared by -> the id as the dictionary has it."""
+    return {comparable(cui): cui for cui in sorted(known_ids)}
 
 
 def _is_kept(query: Query, remove_cuiless: bool) -> bool:

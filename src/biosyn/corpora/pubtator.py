@@ -9,11 +9,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from biosyn.concept_ids import NO_CONCEPT, split_ids
+from biosyn.concept_ids import NO_CONCEPT, map_ids, split_ids
 from biosyn.data.bad_entries import BadEntryError, ReadCounts
 from biosyn.data.documents import Document, file_order, id_problem, query_problem
 from biosyn.errors import InputError
 from biosyn.files import read_lines
+from biosyn.mention_files.units import is_of_types
 from biosyn.records import Query
 
 _Line = tuple[int, str]
@@ -158,17 +159,6 @@ def is_relation(line: str) -> bool:
     return len(fields) in (4, 5) and not _OFFSET.fullmatch(fields[1])
 
 
-def is_of_types(kind: str, types: frozenset[str]) -> bool:
-    """Return whether a mention's type is among the wanted ones; an empty set wants all.
-
-    Examples
-    --------
-    >>> is_of_types("Disease", frozenset({"disease"})), is_of_types("T038,T047", frozenset({"t047"}))
-    (True, True)
-    """
-    return not types or not types.isdisjoint(part.strip().lower() for part in kind.split(","))
-
-
 def _fields(line: str, pmid: str, *, form: PubTatorForm, path: str | Path, number: int) -> list[str]:
     """Return the seven fields of a mention's line; missing ones are empty."""
     fields = line.split("\t")
@@ -198,21 +188,21 @@ def _query(fields: list[str], *, form: PubTatorForm, path: str | Path, number: i
 
 
 def clean_ids(field: str, form: PubTatorForm) -> str:
-    """Return the ids of a field without blanks and prefix, joined as they were; in loose form joined by ``|``.
+    """Return the ids of a field without prefix, joined as they were; in loose form joined by ``|``.
+
+    Blanks around an id go, those inside it become one each.
 
     Examples
     --------
     >>> clean_ids(" UMLS:C1 | UMLS:C2", PubTatorForm(id_prefix="UMLS:"))
     'C1|C2'
-    >>> clean_ids("7157;672", PubTatorForm(loose_ids=True)), clean_ids("-", PubTatorForm(loose_ids=True))
-    ('7157|672', '-1')
+    >>> clean_ids("7157; ICD 10", PubTatorForm(loose_ids=True)), clean_ids("-", PubTatorForm(loose_ids=True))
+    ('7157|ICD 10', '-1')
     """
-    field = "".join(field.split())
     if form.loose_ids:
-        field = "|".join(part for part in re.split("[,;|]", field) if part not in ("", "-")) or NO_CONCEPT
-    if form.id_prefix:
-        field = re.sub(rf"(?<![^|+]){re.escape(form.id_prefix)}", "", field)
-    return field
+        field = "|".join(part for part in re.split("[,;|]", field) if part.strip() not in ("", "-")) or NO_CONCEPT
+    prefix = re.compile(re.escape(form.id_prefix), re.IGNORECASE)
+    return map_ids(lambda cui: prefix.sub("", cui, count=1) if prefix.match(cui) else cui, field)
 
 
 def _with_parts(mention: str, parts: str, cui: str) -> str:

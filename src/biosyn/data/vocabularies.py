@@ -87,7 +87,7 @@ def vocabularies_of(prefixes: Iterable[str]) -> Vocabularies:
     found: list[Vocabulary] = []
     for prefix in prefixes:
         known = _PREFIXES.get(prefix.lower())
-        found += [row for row in VOCABULARIES if row.prefix == known] or [Vocabulary(prefix, prefix, r"[^:|+\s]+")]
+        found += [row for row in VOCABULARIES if row.prefix == known] or [Vocabulary(prefix, prefix, r"[^:|]+")]
     return tuple(dict.fromkeys(found))
 
 

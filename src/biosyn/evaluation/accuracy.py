@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 from scipy.sparse.csgraph import maximum_bipartite_matching
 
-from biosyn.concept_ids import NO_CONCEPT, name_ids, shares_any, split_ids
+from biosyn.concept_ids import NO_CONCEPT, name_ids, query_ids, shares_any
 from biosyn.records import MentionPrediction, Query, QueryPrediction
 
 # -- lenient: each mention of the query has a candidate that shares any gold id
@@ -163,7 +163,7 @@ def _each_has_its_own(edges: Sequence[AbstractSet[str]]) -> bool:
 
 def gold_ids(cui: str) -> frozenset[str]:
     """Return the ids of a query's field as a set, without ``-1``."""
-    return frozenset(split_ids(cui)) - {NO_CONCEPT}
+    return query_ids(cui) - {NO_CONCEPT}
 
 
 # -- refined: the lenient rule on queries that are not seen in training
@@ -190,4 +190,4 @@ def refined_members(queries: Sequence[Query], train: Sequence[Query]) -> NDArray
 
 
 def _pair(query: Query) -> tuple[str, frozenset[str]]:
-    return query.mention, frozenset(split_ids(query.cui))
+    return query.mention, query_ids(query.cui)

@@ -59,7 +59,7 @@ def hide_concepts(dictionary: DictionaryDataset, table: ConceptTable, *, fractio
 
 
 def _is_single(concept: Concept) -> bool:
-    return not any("+" in cui for cui in concept.ids)
+    return all(len(split_ids(cui)) == 1 for cui in concept.ids)
 
 
 def embed_searched(

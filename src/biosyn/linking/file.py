@@ -4,13 +4,14 @@ import gc
 import logging
 import re
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from functools import partial
 from hashlib import sha256
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from tqdm import tqdm
 
@@ -41,12 +42,23 @@ from biosyn.model.linker import Linker
 from biosyn.places import Inputs
 from biosyn.records import MentionPrediction
 from biosyn.retrieval.confidence import is_unsure
-from biosyn.settings.verbs import DOCUMENT_FORMATS, LinkConfig
+from biosyn.settings.verbs import DELIMITERS, DOCUMENT_FORMATS, TABLE_FORMATS, LinkConfig
 from biosyn.text.abbreviations import AbbreviationFinder, abbreviation_finder
 from biosyn.text.mentions import MentionCleaner
 from biosyn.text.preprocess import read_typos
 
 logger = logging.getLogger(__name__)
+
+
+class Table(NamedTuple):
+    """How a table is written: the settings of `LinkConfig`, None for what the format has."""
+
+    delimiter: str | None = None
+    quotes: str | None = None
+    header: str | None = None
+
+
+_AS_THE_FORMAT = Table()
 _UNWRITABLE = re.compile(r"[\x00-\x1f\x7f\ufffe\uffff]")  # in a column, or in XML
 
 
@@ -57,17 +69,20 @@ def link_file(config: LinkConfig) -> dict[str, Any]:
     With several ranks the first reads and writes, and each links one step at a time.
     """
     started = time.monotonic()
-    inputs, mention_file = Inputs.of(config), Inputs([config.input])
+    inputs = Inputs.of(config)
     inputs.require_apart(written_files(Path(config.output)), option="--output")
     source = open_source(
         config.input,
         file_format=config.format,
         column=config.column,
         field=config.field,
+        table=Table(config.delimiter, config.quotes, config.header),
         types=config.mention_types,
         add=config.add,
         all_ids=config.ids == "all",
     )
+    mention_file = Inputs([config.input, *source.others()])
+    mention_file.require_apart(written_files(Path(config.output)), option="--output")
     method = abbreviation_method(config.abbreviations, source.file_format)
     find_abbreviations = _finder(method)
     typos = read_typos(config.typo_path) if config.typo_path else {}
@@ -108,6 +123,8 @@ def link_file(config: LinkConfig) -> dict[str, Any]:
                     )
                 counts = _counts(journal)
                 journal.publish(keep_errors=not fail)
+            if counts["mentions"] and not counts["linked"]:
+                logger.warning("%s: none of its %d mentions could be linked", config.input, counts["mentions"])
     inputs.warn_of_changes()
     where = {"input": config.input, "output": config.output, "format": source.file_format}
     return {**where, **counts, "seconds": round(time.monotonic() - started, 1)}
@@ -237,18 +254,33 @@ def _writable(text: str) -> str:
 def survey(source: MentionFile, cleaner: MentionCleaner | None = None) -> int:
     """Read the whole file without linking anything; return how many mentions it holds.
 
+    A file of which nothing will be linked, and records that may be wrong although they can be read, are warnings.
+
     Parameters
     ----------
     cleaner
         Judges the mentions: the first bad record is an InputError. None lets bad records pass.
     """
-    count = 0
+    count = noted = 0
+    first_note = ""
+    other_types: Counter[str] = Counter()
     with source.units() as units:
         for unit in units:
             count += len(unit.mentions)
+            other_types.update(part.strip() for kind in unit.other_types for part in kind.split(","))
+            if unit.note:
+                first_note, noted = first_note or unit.note, noted + 1
             for mention in unit.mentions:
                 if cleaner is not None and (problem := mention.problem or cleaner.problem(mention.text)):
                     raise _bad_record(mention.place, problem)
+    if first_note:
+        logger.warning("%s%s", first_note, f" (and {noted - 1:,} more such records)" if noted > 1 else "")
+    if not count and other_types:
+        seen = ", ".join(f"{kind or 'none'} ({times:,})" for kind, times in other_types.most_common(10))
+        asked = ",".join(sorted(source.wanted.types or ()))
+        logger.warning("%s: no mention is linked: --types %s fits none of its types: %s", source.path, asked, seen)
+    elif not count:
+        logger.warning("%s: holds no mention, read as %s: see --format", source.path, source.file_format)
     return count
 
 
@@ -270,6 +302,7 @@ def open_source(
     file_format: str | None = None,
     column: str = LinkConfig.column,
     field: str = LinkConfig.field,
+    table: Table = _AS_THE_FORMAT,
     types: frozenset[str] | None = None,
     add: str | None = None,
     all_ids: bool = False,
@@ -278,17 +311,20 @@ def open_source(
 
     With ``all_ids`` nothing is added about the concept, as none is chosen.
     """
-    file_format = file_format or format_of(path)
+    file_format = file_format or format_of(path, column=column, field=field)
     if types is not None and file_format not in DOCUMENT_FORMATS:
         raise InputError(f"--types needs mentions with a type, which {file_format} has not")
-    for flag, value, formats in (("column", column, ("csv", "tsv")), ("field", field, ("jsonl",))):
+    given = {"column": column, **table._asdict()}
+    for flag, value, formats in (*((key, given[key], TABLE_FORMATS) for key in given), ("field", field, ("jsonl",))):
         if file_format not in formats and value != getattr(LinkConfig, flag):
             raise InputError(
                 f"--{flag} goes with {' and '.join(formats)}, the input is read as {file_format}: see --format"
             )
-    add = add or ("id" if file_format == "pubtator" else "all")  # six columns are PubTator, more are not
+    # six columns are PubTator, more are not; and brat has a place for ids
+    add = add or ("id" if file_format in ("pubtator", "brat") else "all")
     keys = (ID,) if add == "id" else (ID, NAME, SCORE) if all_ids else (ID, NAME, SCORE, *CONCEPT)
-    return MentionFile(Path(path), file_format, Wanted(column, field, types, keys))
+    written = Table(DELIMITERS.get(table.delimiter or "", table.delimiter), table.quotes, table.header)
+    return MentionFile(Path(path), file_format, Wanted(column, field, types, keys, *written))
 
 
 def _with_probabilities(source: MentionFile) -> MentionFile:
@@ -351,7 +387,7 @@ def identity(
     return {
         # first, as it explains another index key
         "version of BioSyn": f"{__version__}, index {FORMAT_VERSION}, units {UNITS_VERSION}",
-        "input": sha256_of(config.input),
+        "input": [sha256_of(path) for path in (Path(config.input), *source.others())],
         "dictionary": linker.dictionary.sha256,
         "concepts": _resolution(linker),
         "model": {**model, "sparse_weight": linker.biosyn.sparse_weight},

@@ -16,7 +16,7 @@ from biosyn.mention_files.bioc_documents import BiocAnnotation, BiocDocument, an
 from biosyn.mention_files.bioc_json import json_document, json_pieces
 from biosyn.mention_files.bioc_xml import add_infons, to_bytes, xml_document, xml_pieces
 from biosyn.mention_files.json_places import JsonObject, ParsedJson, with_members_of
-from biosyn.mention_files.units import Mention, Unit, bad_unit, plain_unit
+from biosyn.mention_files.units import Mention, Unit, bad_unit, is_of_types, plain_unit
 
 Infons = tuple[Any, dict[str, str]]
 """The source of an annotation, an XML element or JSON object, and the infons to add to it."""
@@ -73,13 +73,13 @@ def _unit(
         document = read(path)
     except InputError as error:
         return bad_unit(written_with(()), str(path), str(error).removeprefix(f"{path}: "))
-    annotations, mentions = _mentions(document, path, types)
+    annotations, mentions, other_types = _mentions(document, path, types)
 
     def render(links: Sequence[Link | None]) -> bytes:
         pairs = zip(annotations, links, strict=True)
         return written_with([(annotation.source, added_texts(link, keys)) for annotation, link in pairs if link])
 
-    return Unit(mentions, render, document.text)
+    return Unit(mentions, render, document.text, other_types)
 
 
 def _xml_with(document: Any, added: Sequence[Infons]) -> bytes:
@@ -99,14 +99,19 @@ def _json_members(annotation: JsonObject, infons: JsonObject) -> tuple[JsonObjec
 
 def _mentions(
     document: BiocDocument, path: str | Path, types: frozenset[str] | None
-) -> tuple[list[BiocAnnotation], tuple[Mention, ...]]:
-    """Return the annotations of the wanted types, and their mentions in the same order."""
-    annotations, mentions = [], []
+) -> tuple[list[BiocAnnotation], tuple[Mention, ...], tuple[str, ...]]:
+    """Return the annotations of the wanted types, their mentions in the same order, and the types of the others."""
+    annotations, mentions, other_types = [], [], []
     for passage in document.passages:
         for annotation in passage.annotations:
-            if types is None or annotation.infons.get("type") in types:
+            kind = annotation.infons.get("type", "")
+            if not is_of_types(kind, types):
+                other_types.append(kind)
+            else:
                 place = f"{path}: document '{document.id[:60]}', annotation '{annotation.id[:60]}'"
-                problem = annotation_problem(annotation, passage) or already_linked(annotation.infons)
+                problem = annotation_problem(annotation, passage) or already_linked(
+                    (*annotation.infons, *annotation.unread)
+                )
                 annotations.append(annotation)
                 mentions.append(Mention(annotation.text or "", place, problem))
-    return annotations, tuple(mentions)
+    return annotations, tuple(mentions), tuple(other_types)

@@ -1,6 +1,8 @@
 """The parts of a BioC document, read from XML or JSON."""
 
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from biosyn.errors import InputError
@@ -11,7 +13,8 @@ class BiocAnnotation(NamedTuple):
     """An annotated mention.
 
     ``locations`` are (offset, length) in characters of the document, -1 for anything that is not a number; ``text`` is
-    None if it is missing. ``source`` is the XML element or JSON object that the annotation was read from.
+    None if it is missing. ``source`` is the XML element or JSON object that the annotation was read from. ``unread``
+    has the JSON of infons that hold no text: a truth value, an object without ``identifier``.
     """
 
     id: str
@@ -19,6 +22,7 @@ class BiocAnnotation(NamedTuple):
     infons: dict[str, str]
     locations: tuple[tuple[int, int], ...]
     source: Any = None
+    unread: Mapping[str, str] = MappingProxyType({})
 
 
 class BiocPassage(NamedTuple):

@@ -12,7 +12,17 @@ from typing import NamedTuple
 
 from biosyn.errors import InputError
 from biosyn.mention_files.added_columns import Link, added_texts
-from biosyn.mention_files.units import NOT_UTF8, Mention, Unit, cut_span, decoded, is_same, raw_lines, split_line
+from biosyn.mention_files.units import (
+    NOT_UTF8,
+    Mention,
+    Unit,
+    cut_span,
+    decoded,
+    is_of_types,
+    is_same,
+    raw_lines,
+    split_line,
+)
 
 TITLE = re.compile(r"([^|\t]*)\|t\|(.*)", re.DOTALL)
 _ABSTRACT = re.compile(r"([^|\t]*)\|a\|(.*)", re.DOTALL)
@@ -56,6 +66,7 @@ class _Document:
         self._types = types
         self._lines: list[_Line] = []
         self._rest = bytearray()  # the lines after the last mention
+        self._other_types: list[str] = []
         self._title = self._abstract = ""
 
     def add(self, raw: bytes, text: str, place: str, *, is_utf8: bool) -> None:
@@ -65,7 +76,7 @@ class _Document:
             self._title = title[2]
         elif abstract := _matched(_ABSTRACT, "|a|", text):
             self._abstract = abstract[2]
-        else:  # titles and abstracts may hold tabs
+        elif not text.startswith("#"):  # a comment; titles and abstracts may hold tabs
             mention = self._mention(text, place)
         if not is_utf8:
             mention = Mention(text[:400], place, NOT_UTF8)
@@ -88,7 +99,7 @@ class _Document:
             return b"".join(line.before + _written(line.raw, link, keys) for line, link in pairs) + rest
 
         mentions = tuple(line.mention for line in lines)
-        return Unit(mentions, render, text=f"{self._title}\n\n{self._abstract}\n")
+        return Unit(mentions, render, f"{self._title}\n\n{self._abstract}\n", tuple(self._other_types))
 
     def _mention(self, text: str, place: str) -> Mention | None:
         """Return the line's mention, or None for a relation, another line, or a type that is not wanted."""
@@ -96,7 +107,8 @@ class _Document:
         has_span = len(fields) > 2 and fields[1].isdecimal() and fields[2].isdecimal()
         if not has_span and len(fields) <= _ID_COLUMN:
             return None
-        if self._types is not None and len(fields) > 4 and fields[4] not in self._types:
+        if len(fields) > 4 and not is_of_types(fields[4], self._types):
+            self._other_types.append(fields[4])
             return None
         problem = self._problem(fields) if has_span else "start and end must be numbers"
         return Mention(text[:400] if problem else fields[3], place, problem)

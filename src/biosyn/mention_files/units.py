@@ -1,6 +1,6 @@
 """Units, which all formats share: parts of a file in order, each with its mentions and a function that writes it."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from io import BufferedReader
 from pathlib import Path
 from typing import NamedTuple
@@ -34,11 +34,30 @@ class Unit(NamedTuple):
     """A part of a file: a line, a record, a document, or the bytes between documents.
 
     The bytes of all units in order are the file. ``text`` is the document's text, in which abbreviations are defined.
+    ``other_types`` are the types of mentions that are not wanted. ``note`` says what may be wrong with a unit that can
+    be read.
     """
 
     mentions: tuple[Mention, ...]
     render: Render
     text: str | None = None
+    other_types: tuple[str, ...] = ()
+    note: str = ""
+
+
+def is_of_types(kind: str, types: Collection[str] | None) -> bool:
+    """Return whether a mention's type is among the wanted ones; None, and no type at all, want every mention.
+
+    Capitals make no difference, and of a type ``T1,T2`` one is enough.
+
+    Examples
+    --------
+    >>> is_of_types("Disease", {"disease"}), is_of_types("T038, T047", {"t047"}), is_of_types("Gene", {"Disease"})
+    (True, True, False)
+    """
+    if not types:
+        return True
+    return not {part.strip().casefold() for part in kind.split(",")}.isdisjoint(one.casefold() for one in types)
 
 
 def plain_unit(raw: bytes) -> Unit:

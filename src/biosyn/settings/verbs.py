@@ -38,8 +38,10 @@ from biosyn.settings.groups import (
 INFERENCE_TOPK = 5
 DEMO_TOPK = 10
 CHECKPOINT_FORMATS = ("biosyn", "upstream")
-DOCUMENT_FORMATS = ("pubtator", "bioc-xml", "bioc-json")
-LINK_FORMATS = ("lines", "csv", "tsv", "jsonl", *DOCUMENT_FORMATS)
+DOCUMENT_FORMATS = ("pubtator", "bioc-xml", "bioc-json", "brat", "pubannotation")
+TABLE_FORMATS = ("csv", "tsv")
+LINK_FORMATS = ("lines", *TABLE_FORMATS, "jsonl", *DOCUMENT_FORMATS)
+DELIMITERS = {"\\t": "\t", "tab": "\t"}  # as they are given on a command line
 
 
 @settings
@@ -203,12 +205,16 @@ class InferenceConfig(Model, Order, Threshold, Composites, Compute, Index, Appro
         return self.show_embeddings or not self.wants_predictions
 
 
+def _is_delimiter(text: str) -> bool:
+    return len(DELIMITERS.get(text, text)) == 1 and text not in '"\r\n'
+
+
 @settings
 class LinkConfig(Model, Dictionary, Order, Threshold, Composites, Compute, Index, Approximate):
     """Settings of inference.py --input.
 
-    ``format``, ``add`` and ``abbreviations`` None: the format by the file's name; all that a format has room for;
-    Ab3P where there are documents.
+    ``format``, ``add`` and ``abbreviations`` None: the format by the file's name and content; all that a format has
+    room for; Ab3P where there are documents.
     """
 
     input: str = setting(
@@ -220,12 +226,32 @@ class LinkConfig(Model, Dictionary, Order, Threshold, Composites, Compute, Index
     output: str = setting(
         "file to write, whole when all is done; gzip where it ends in .gz", required=False, check=FILE
     )
-    format: str | None = setting("the input's format (default: by the file's name)", default=None, choices=LINK_FORMATS)
-    column: str = setting("column of a table that holds the mention", default="mention")
+    format: str | None = setting(
+        "the input's format (default: by the file's name and content)", default=None, choices=LINK_FORMATS
+    )
+    column: str = setting(
+        "column of a table that holds the mention: its name, or its place (1, 2, ...) in a table without a header",
+        default="mention",
+    )
+    header: str | None = setting(
+        "whether a table begins with the names of its columns (default: no where --column is a number, else yes)",
+        default=None,
+        choices=("yes", "no"),
+    )
+    delimiter: str | None = setting(
+        "character between the cells of a table; \\t is a tab (default: what a line sep=; names, or the format's)",
+        default=None,
+        check=lambda value: None if _is_delimiter(value) else "must be one character, and no quote or line end",
+    )
+    quotes: str | None = setting(
+        'whether " may enclose the cells of a table (default: double, in a TSV none)',
+        default=None,
+        choices=("double", "none"),
+    )
     field: str = setting("member of a JSON object that holds it", default="mention")
-    types: str | None = setting("link mentions of these types only, separated by commas", default=None)
+    types: str | None = setting("link mentions of these types only, separated by commas, in any capitals", default=None)
     add: str | None = setting(
-        "id alone, or name and score too (default: all; PubTator: id)", default=None, choices=("id", "all")
+        "id alone, or name and score too (default: all; PubTator and brat: id)", default=None, choices=("id", "all")
     )
     ids: str = setting(
         "primary: the CURIE of the concept that the name stands for; all: every id of the name, as in the dictionary",

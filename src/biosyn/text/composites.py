@@ -7,8 +7,10 @@ Everything works on blank-separated tokens in single passes, without regular exp
 length takes linear time.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
+
+from biosyn.concept_ids import split_ids, split_name_ids
 
 
 class Composite(NamedTuple):
@@ -41,7 +43,7 @@ def split_composite(mention: str, cui: str) -> Composite:
     if "|" in mention:
         return Composite(mention, cui)
     separator = "|" if "|" in cui else "+"
-    ids = _one_vocabulary([part.strip() for part in cui.split(separator) if part.strip()])
+    ids = _one_vocabulary(split_name_ids(cui) if separator == "|" else split_ids(cui))
     if len(ids) > 1:
         parts = _parts(mention, len(ids))
         if len(parts) == len(ids) and all(parts):
@@ -75,8 +77,8 @@ def split_by_names(mention: str, is_name: Callable[[str], bool]) -> tuple[str, .
     return (mention,)
 
 
-def _one_vocabulary(ids: list[str]) -> list[str]:
-    others = [part for part in ids if "OMIM" not in part]
+def _one_vocabulary(ids: Sequence[str]) -> Sequence[str]:
+    others = [part for part in ids if "OMIM" not in part.upper()]
     return others or ids
 
 

@@ -35,7 +35,7 @@ class Asked(NamedTuple):
 
 
 class LinkHandler(ReadyBase):
-    """Links a file. Its name gives its format, unless ``format`` does, and is never used as a path."""
+    """Links a file. Its name and content give its format, unless ``format`` does; the name is never used as a path."""
 
     route = "/api/v1/link"
     methods = ("POST",)
@@ -132,9 +132,14 @@ def link_bytes(
             found += thread.submit(service.best_links, texts[start : start + CHUNK]).result()
         return found
 
-    file_format, column = _format_of(asked), asked.column or "mention"
+    from biosyn.mention_files.formats import SUFFIXES  # here, as its readers take a while to import
+
+    if asked.file_format and asked.file_format not in LINK_FORMATS:
+        raise InputError(f"format must be one of {', '.join(LINK_FORMATS)}")
+    file_format, column = asked.file_format or None, asked.column or "mention"
+    suffix = PurePath(asked.filename).suffix.lower()
     with tempfile.TemporaryDirectory(prefix="biosyn-demo-") as folder:
-        place = Path(folder, "file")
+        place = Path(folder, f"file{suffix if suffix in SUFFIXES else ''}")
         place.write_bytes(content)
         try:
             linked = service.link_file(
@@ -143,12 +148,3 @@ def link_bytes(
         except InputError as error:
             raise InputError(str(error).replace(str(place), "the file")) from error
     return {**linked, "file": base64.b64encode(linked["file"]).decode()}
-
-
-def _format_of(asked: Asked) -> str | None:
-    """Return the format that is asked for, or that of the file's name; None if the content has to decide."""
-    from biosyn.mention_files.formats import SUFFIXES  # here, as its readers take a while to import
-
-    if asked.file_format and asked.file_format not in LINK_FORMATS:
-        raise InputError(f"format must be one of {', '.join(LINK_FORMATS)}")
-    return asked.file_format or SUFFIXES.get(PurePath(asked.filename).suffix.lower())
