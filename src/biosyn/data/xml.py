@@ -35,10 +35,9 @@ def read_xml(path: str | Path) -> Any:
     except etree.XMLSyntaxError as error:
         message, line = syntax_problem(error)
         raise BadEntryError("files that are no XML", message, path=path, line=line) from error
-    if (found := _entity(root, parser)) is not None:
-        name, line = found
-        message = f"has entities of its own, which are not expanded: replace &{name}; with its text"
-        raise BadEntryError("files with entities of their own", message, path=path, line=line)
+    if (entity := _entity(root, parser)) is not None:
+        message = f"has entities of its own, which are not expanded: replace &{entity[0]}; with its text"
+        raise BadEntryError("files with entities of their own", message, path=path, line=entity[1])
     return root
 
 
