@@ -1,12 +1,17 @@
 """Shared fixtures: a tiny encoder, dictionary, corpus and checkpoint, all made offline from a fixed seed."""
 
 import atexit
+import contextlib
 import logging
 import multiprocessing
 import os
 import shutil
+import signal
 import string
+import subprocess
+import sys
 import tempfile
+import textwrap
 from pathlib import Path
 
 os.environ["HF_HUB_OFFLINE"] = "1"  # before anything imports huggingface_hub: a test never reaches the network
@@ -274,6 +279,32 @@ def forked():
         return process
 
     return start
+
+
+@pytest.fixture
+def run_program(tmp_path):
+    """Function: program, arguments -> runs it with two threads; it and its children are killed if it hangs."""
+
+    def run(program, *arguments, limit=240):
+        path = tmp_path / "program.py"
+        path.write_text(textwrap.dedent(program), encoding="utf-8")
+        process = subprocess.Popen(
+            [sys.executable, str(path), *arguments],
+            env={**os.environ, "OMP_NUM_THREADS": "2"},
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+        try:
+            _, messages = process.communicate(timeout=limit)
+        except subprocess.TimeoutExpired:
+            pytest.fail(f"the program hung for {limit} seconds")
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+        assert process.returncode == 0, messages
+
+    return run
 
 
 @pytest.fixture(scope="session")

@@ -6,6 +6,7 @@ import torch
 
 from biosyn.devices import resolve_device, room_for_vectors, set_seed
 from biosyn.errors import InputError
+from biosyn.model.biosyn import BioSyn
 
 HAS_CUDA = torch.cuda.is_available()
 HAS_MPS = torch.backends.mps.is_available()
@@ -37,6 +38,21 @@ def test_without_cuda_the_message_says_what_to_do(name):
         resolve_device(name)
 
 
+@pytest.mark.skipif(HAS_CUDA, reason="this machine has CUDA")
+@pytest.mark.parametrize("device", ["cuda", "cuda:0", torch.device("cuda")])
+def test_a_model_is_not_made_for_a_device_that_is_not_there(device):
+    with pytest.raises(InputError, match="no CUDA device for 'cuda"):
+        BioSyn(device=device)
+    with pytest.raises(InputError, match="no CUDA device for 'cuda"):
+        BioSyn.from_pretrained("no_such_folder", device=device)
+
+
+def test_a_model_takes_the_names_of_devices_that_the_commands_take():
+    assert BioSyn(device="auto").device == resolve_device("auto")
+    with pytest.raises(InputError, match="unknown device 'gpu'"):
+        BioSyn(device="gpu")
+
+
 def test_a_cuda_device_that_is_not_there_is_refused():
     with pytest.raises(InputError, match="cuda:99"):
         resolve_device("cuda:99")
@@ -48,7 +64,7 @@ def test_without_an_apple_gpu_the_message_says_what_to_do():
         resolve_device("mps")
 
 
-@pytest.mark.parametrize("name", ["gpu", "", "meta", "xpu"])
+@pytest.mark.parametrize("name", ["gpu", "", "meta", "xpu", None])
 def test_an_unknown_device_is_refused(name):
     with pytest.raises(InputError, match="unknown device"):
         resolve_device(name)

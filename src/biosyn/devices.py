@@ -1,6 +1,7 @@
-"""The device, which a verb resolves once; autocast, memory, and the random seeds, which are set in one place."""
+"""The device, which a verb resolves once, and after a fork; autocast, memory, and seeds, which are set in one place."""
 
 import ctypes
+import os
 import random
 import sys
 from contextlib import AbstractContextManager, nullcontext
@@ -16,8 +17,17 @@ from biosyn.errors import InputError
 RETURN_MEMORY_EVERY = 10  # training steps; doing it in each one takes a tenth of the time and saves hardly more
 
 
+_gpu_in_use = False  # at the last fork of this process
+_gpu_lost = False  # this process was forked from one that used its GPU
+
+
 def resolve_device(name: str) -> torch.device:
     """Return the torch device for ``auto``, ``cpu``, ``cuda``, ``cuda:N`` or ``mps``; each rank has its own GPU.
+
+    Raises
+    ------
+    InputError
+        If there is no such device, or none that this process can use.
 
     Examples
     --------
@@ -26,19 +36,52 @@ def resolve_device(name: str) -> torch.device:
     """
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "cpu"
+    device = existing_device(name)
+    if size() > 1 and (device.type == "mps" or device.index is not None):
+        raise InputError(f"'{name}' is one device, not one for each of {size()} ranks: use --device cuda or cpu")
+    return torch.device("cuda", local_rank()) if size() > 1 and device.type == "cuda" else device
+
+
+def existing_device(name: torch.device | str) -> torch.device:
+    """Return the torch device of this name, or this device; an InputError if this machine has none."""
+    unknown = InputError(f"unknown device '{name}': use --device auto, cpu, cuda, cuda:N or mps")
     try:
         device = torch.device(name)
-    except RuntimeError as error:
-        raise InputError(f"unknown device '{name}': use --device auto, cpu, cuda, cuda:N or mps") from error
+    except (RuntimeError, TypeError) as error:
+        raise unknown from error
+    if device.type not in ("cpu", "cuda", "mps"):
+        raise unknown
+    require_usable(device)
     if device.type == "cuda" and (not torch.cuda.is_available() or (device.index or 0) >= torch.cuda.device_count()):
         raise InputError(f"no CUDA device for '{name}' on this machine: run with --device cpu")
     if device.type == "mps" and not torch.backends.mps.is_available():
         raise InputError("no Apple GPU (mps) on this machine: run with --device cpu")
-    if size() > 1 and (device.type == "mps" or device.index is not None):
-        raise InputError(f"'{name}' is one device, not one for each of {size()} ranks: use --device cuda or cpu")
-    if device.type not in ("cpu", "cuda", "mps"):
-        raise InputError(f"unknown device '{name}': use --device auto, cpu, cuda, cuda:N or mps")
-    return torch.device("cuda", local_rank()) if size() > 1 and device.type == "cuda" else device
+    return device
+
+
+def require_usable(device: torch.device) -> None:
+    """Refuse a GPU in a process that was forked after the GPU had been used: it has no access to it, and may hang."""
+    if _gpu_lost and device.type != "cpu":
+        raise InputError(
+            f"'{device}' cannot be used here: this process was forked from one that used the GPU; start processes by "
+            "multiprocessing's 'spawn', or run with --device cpu"
+        )
+
+
+def _before_fork() -> None:
+    global _gpu_in_use
+    _gpu_in_use = torch.cuda.is_initialized() or torch.backends.mps.is_available()
+
+
+def _after_fork() -> None:
+    """Compute in one thread: the others stayed in the parent, and OpenMP would wait for them for ever."""
+    global _gpu_lost
+    _gpu_lost = _gpu_lost or _gpu_in_use
+    torch.set_num_threads(1)
+
+
+if hasattr(os, "register_at_fork"):  # not on Windows
+    os.register_at_fork(before=_before_fork, after_in_child=_after_fork)
 
 
 def send(tensor: Tensor, device: torch.device) -> Tensor:

@@ -41,6 +41,23 @@ def test_an_entity_in_an_attribute_is_refused_too(tmp_path):
         read_xml(xml(tmp_path, "<!DOCTYPE a [<!ENTITY e 'x'>]><a b='&e;'/>"))
 
 
+@pytest.mark.parametrize(
+    ("text", "line", "entity"),
+    [
+        ("<a>\n<b>x</b>\n&nbsp;</a>", 3, "'nbsp'"),
+        ("<a>\n<b c='&uuml;'/></a>", 2, "'uuml'"),
+        ("<!DOCTYPE a SYSTEM 'x.dtd'>\n<a>\n\n&alpha;<b/></a>", 4, "&alpha;"),
+        ("<!DOCTYPE a SYSTEM 'x.dtd'>\n<a\n b='&beta;'/>", 3, "&beta;"),  # an attribute would lose it
+        ("<!DOCTYPE a [<!ENTITY e 'x'>]>\n<a>&e;</a>", 2, "&e;"),
+    ],
+)
+def test_an_entity_is_named_with_its_line(tmp_path, text, line, entity):
+    with pytest.raises(BadEntryError) as caught:
+        read_xml(xml(tmp_path, text))
+    assert str(caught.value).startswith(f"{tmp_path}/label.xml:{line}: ")
+    assert entity in str(caught.value)
+
+
 def test_the_dtd_of_a_doctype_is_not_looked_for(tmp_path):
     assert read_xml(xml(tmp_path, "<!DOCTYPE a SYSTEM 'missing.dtd'><a/>")).tag == "a"
 

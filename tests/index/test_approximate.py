@@ -1,4 +1,5 @@
 import json
+import multiprocessing
 import shutil
 import sys
 
@@ -81,6 +82,30 @@ def test_it_finds_what_the_exact_search_does_and_scores_it_exactly(fresh, weight
     assert header.measured["recall@1"] > 0.9
     assert header.measured["queries"] == 500
     assert header.measured["ms_a_query"] > 0
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("settings", [GRAPH, LISTS])
+def test_a_forked_process_searches_after_its_parent_has(fresh, settings):
+    build(fresh, settings=settings)
+    search, mentions = opened(fresh), embed(NAMES)
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)  # FAISS takes as many
+    try:
+        expected = search.search(mentions, 5).rows
+        forking = multiprocessing.get_context("fork")
+        same = forking.Value("b", False)
+
+        def look_in_child():
+            same.value = torch.equal(search.search(mentions, 5).rows, expected)
+
+        process = forking.Process(target=look_in_child)
+        process.start()
+        process.join(timeout=60)
+        process.kill()
+    finally:
+        torch.set_num_threads(before)
+    assert same.value
 
 
 def test_its_recall_is_that_of_its_own_search(fresh, monkeypatch):

@@ -1,3 +1,5 @@
+import importlib
+import pickle
 import runpy
 import subprocess
 import sys
@@ -6,7 +8,7 @@ from importlib.metadata import entry_points
 
 import pytest
 import spacy
-from spacy.tokens import DocBin
+from spacy.tokens import Doc, DocBin
 
 from biosyn.errors import InputError
 from biosyn.linking import spacy_component
@@ -120,6 +122,63 @@ def test_a_topk_beyond_the_dictionary_is_refused(make_pipeline):
         make_pipeline(topk=41)("breast cancer")
 
 
+# -- span groups
+
+
+@pytest.fixture
+def with_spans(make_pipeline):
+    """Function: spans_key -> the pipeline with two overlapping groups, ``one`` and ``other``."""
+
+    def make(spans_key):
+        nlp = make_pipeline(spans_key=spans_key)
+        for key, pattern in (("one", "cancer"), ("one", "breast  cancer"), ("one", "==="), ("other", "asthma")):
+            ruler = f"ruler_{key}"
+            if ruler not in nlp.pipe_names:
+                settings = {"spans_key": key, "spans_filter": None, "overwrite": False}
+                nlp.add_pipe("span_ruler", name=ruler, config=settings, before="biosyn_linker")
+            nlp.get_pipe(ruler).add_patterns([{"label": "GROUP", "id": "7", "pattern": pattern}])
+        return nlp
+
+    return make
+
+
+def spans_of(doc, key):
+    return [(span.text, span.kb_id_, (span._.biosyn_concept or {}).get("curie", "")) for span in doc.spans[key]]
+
+
+CANCERS = [
+    ("breast  cancer", "MESH:D001943", "MESH:D001943"),
+    ("cancer", "MESH:D009369", "MESH:D009369"),
+    ("cancer", "MESH:D009369", "MESH:D009369"),
+]
+
+
+@pytest.mark.parametrize(
+    ("spans_key", "linked"), [(None, ()), ("one", ("one",)), (["one", "other"], ("one", "other")), ("absent", ())]
+)
+def test_the_spans_of_the_named_groups_are_linked_beside_the_entities(with_spans, spans_key, linked):
+    nlp = with_spans(spans_key)
+    doc, other = nlp.pipe([TEXTS[2], TEXTS[4]])
+    found = {"one": spans_of(doc, "one"), "other": spans_of(other, "other")}
+    assert [entity.kb_id_ for entity in doc.ents] == ["MESH:D001943"] * 2
+    assert found["one"] == (CANCERS if "one" in linked else [(text, "", found) for text, _, found in found["one"]])
+    assert [kb_id for _, kb_id, _ in found["other"]] == (["MESH:D001249"] if "other" in linked else [""])
+    assert spans_of(other, "one") == [("===", "", "")]
+
+
+def test_a_group_keeps_all_else_and_is_stored_with_its_links(with_spans):
+    nlp = with_spans("one")
+    doc = nlp.make_doc(TEXTS[2])
+    for name, component in nlp.pipeline:
+        if name == "biosyn_linker":
+            doc.spans["one"].attrs["scores"] = [0.5, 0.25, 0.125]
+        doc = component(doc)
+    group = doc.spans["one"]
+    assert (group.name, group.attrs) == ("one", {"scores": [0.5, 0.25, 0.125]})
+    assert {(span.label_, span.id_) for span in group} == {("GROUP", "7")}
+    assert spans_of(Doc(nlp.vocab).from_bytes(doc.to_bytes()), "one") == CANCERS
+
+
 # -- saving
 
 
@@ -178,6 +237,63 @@ def test_documents_keep_their_candidates_when_stored(make_pipeline):
     docs = list(nlp.pipe(TEXTS))
     stored = DocBin(docs=docs, store_user_data=True).to_bytes()
     assert answers(DocBin().from_bytes(stored).get_docs(nlp.vocab)) == answers(docs)
+
+
+def test_a_used_pipeline_is_pickled_by_its_settings_with_absolute_paths(
+    make_pipeline, tiny_checkpoint, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tiny_checkpoint.parent)
+    nlp = make_pipeline(model=tiny_checkpoint.name)
+    expected = answers(nlp.pipe(TEXTS))
+    assert len(pickle.dumps(nlp.get_pipe("biosyn_linker"))) < 1000
+    content = pickle.dumps(nlp)
+    monkeypatch.chdir(tmp_path)
+    assert answers(pickle.loads(content).pipe(TEXTS)) == expected
+
+
+# -- in processes of their own
+
+PIPELINE = """
+import multiprocessing, sys
+import spacy
+def names(docs):
+    return [(ent.text, ent.kb_id_, len(ent._.biosyn_candidates)) for doc in docs for ent in doc.ents]
+if __name__ == "__main__":
+    how, folder = sys.argv[1:]
+    multiprocessing.set_start_method(how)
+    nlp = spacy.load(folder)
+    texts = ["breast cancer and asthma", "Ataxia-Telangiectasia"] * 100
+    expected = names(nlp.pipe(texts, batch_size=50))  # from here on OpenMP has threads
+    assert expected[:2] == [("breast cancer", "MESH:D001943", 3), ("asthma", "MESH:D001249", 3)]
+    assert names(nlp.pipe(texts, n_process=2, batch_size=50)) == expected
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("how", ["fork", "spawn"])
+def test_a_used_pipeline_works_in_several_processes(make_pipeline, tmp_path, run_program, how):
+    make_pipeline().to_disk(tmp_path / "pipeline")
+    run_program(PIPELINE, how, str(tmp_path / "pipeline"))
+
+
+LOAD = """
+import sys
+import {module}
+with open(sys.argv[1], "rb") as file:
+    nlp = {module}.load(file)
+(entity,) = nlp("breast cancer").ents
+assert (entity.kb_id_, len(entity._.biosyn_candidates)) == ("MESH:D001943", 3)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("module", ["pickle", "joblib"])
+def test_a_pickled_pipeline_works_in_a_fresh_process(make_pipeline, tmp_path, run_program, module):
+    nlp = make_pipeline()
+    nlp(TEXTS[0])
+    with (tmp_path / "file").open("wb") as file:
+        importlib.import_module(module).dump(nlp, file)
+    run_program(LOAD.format(module=module), str(tmp_path / "file"))
 
 
 # -- how spaCy finds it

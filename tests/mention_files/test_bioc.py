@@ -1,5 +1,6 @@
 """BioC files of mentions: the output is the input with infons added, and the library bioc reads it too."""
 
+import io
 import json
 
 import bioc.biocjson
@@ -9,7 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from lxml import etree
 
+from biosyn.errors import InputError
 from biosyn.mention_files.added_columns import ID, NAME, SCORE
+from biosyn.mention_files.bioc_xml import xml_document, xml_pieces
 
 XML = """<?xml version="1.0"?>
 <!-- first -->
@@ -167,3 +170,24 @@ def test_a_bad_document_is_named_and_stays(rewrite, file_format, content, proble
         assert written.decode() == content
     else:
         assert canonical(written) == canonical(content.encode())
+
+
+def test_an_undefined_entity_in_a_text_spoils_its_document_alone():
+    pieces = xml_pieces(io.BytesIO(XML.replace("<text>Skin", "<text>\n&nbsp;Skin", 1).encode()), "file")
+    (document,) = [piece for piece in pieces if not isinstance(piece, bytes)]
+    with pytest.raises(InputError, match="document '7': it holds the entity &nbsp; in line 8: write the character"):
+        xml_document(document, "file")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "named"),
+    [
+        ('key="type"', 'key="t&yuml;pe"', "file:9: the entity &yuml; in an attribute is not defined"),
+        ('<!DOCTYPE collection SYSTEM "BioC.dtd">', "&nbsp;", "file:3: is not well-formed XML"),
+        ('<!DOCTYPE collection SYSTEM "BioC.dtd">\n', "", "file:6: is not well-formed XML: Entity 'ouml' not defined"),
+    ],
+)
+def test_another_entity_ends_the_run_and_is_named_with_its_line(rewrite, old, new, named):
+    content = XML.replace(old, new)
+    with pytest.raises(InputError, match=named):
+        rewrite(content if new else content.replace("Skin Sjögren", "Skin Sj&ouml;gren"), "bioc-xml")

@@ -84,6 +84,26 @@ def test_dense_embeddings_are_an_array(model, plain_model, encode_alone):
     np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-5)
 
 
+@pytest.mark.parametrize("method", ["embed_dense", "embed_sparse"])
+def test_embeddings_are_of_any_iterable_of_texts_and_not_of_one(model, method):
+    embed = getattr(model, method)
+    assert np.array_equal(embed(np.array(MENTIONS)), embed(MENTIONS))
+    assert np.array_equal(embed(iter(MENTIONS)), embed(MENTIONS))
+    for names, message in (
+        ("asthma", "names is one text: give a list, ['asthma']"),
+        (["asthma", None], "names[1] is None (NoneType), not a text"),
+        (3, "names is 3 (int): give a list of texts"),
+    ):
+        with pytest.raises(InputError) as refused:
+            embed(names)
+        assert str(refused.value) == message
+
+
+def test_vectors_of_one_text_are_refused(model):
+    with pytest.raises(InputError, match=r"texts is one text: give a list, \['asthma'\]"):
+        model.embed("asthma")
+
+
 def test_the_score_matrix_holds_inner_products(model):
     # [1, 2] . [3, 4] = 11, [1, 2] . [0, 1] = 2
     queries, names = np.array([[1, 2]], dtype=np.float32), np.array([[3, 4], [0, 1]], dtype=np.float32)

@@ -1,10 +1,19 @@
+import multiprocessing
+import pickle
+import shutil
+from functools import partial
+from types import SimpleNamespace
+
+import numpy as np
 import pytest
+import torch
 
 from biosyn.data.concepts import Concept, ConceptTable
 from biosyn.data.dictionary import DictionaryDataset
 from biosyn.errors import InputError
+from biosyn.model.answers import answer_json, concept_answer_json
 from biosyn.model.biosyn import BioSyn
-from biosyn.model.linker import Linker, predict
+from biosyn.model.linker import _HERE, Linker, predict
 from biosyn.records import Query
 
 MENTIONS = ["Ataxia-Telangiectasia", "breast tumour", "allergic", "low blood count"]
@@ -130,6 +139,211 @@ def test_an_empty_mention_is_refused(linker):
 def test_what_is_no_list_of_mentions_is_refused(linker, method, mentions, topk, message):
     with pytest.raises(InputError, match=message):
         getattr(linker, method)(mentions, topk=topk)
+
+
+class Column:
+    """A column of a table, as far as pandas' Series shows it: an index, and its values by iterating."""
+
+    def __init__(self, values):
+        self.values, self.index = values, [7 + place for place in range(len(values))]
+
+    def __iter__(self):
+        return iter(self.values)
+
+    def __getitem__(self, label):
+        return self.values[self.index.index(label)]
+
+
+AS_GIVEN = {
+    "tuple": tuple,
+    "array": np.array,
+    "array of objects": lambda texts: np.array(texts, dtype=object),
+    "column": Column,
+    "generator": lambda texts: (text for text in texts),
+    "keys": dict.fromkeys,
+    "map": lambda texts: map(str, texts),
+}
+
+
+@pytest.mark.parametrize("method", ["normalize", "normalize_to_concepts"])
+@pytest.mark.parametrize("given", AS_GIVEN)
+def test_any_iterable_of_texts_gives_what_a_list_gives(linker, method, given):
+    found = getattr(linker, method)(AS_GIVEN[given](MENTIONS), topk=2)
+    assert found == getattr(linker, method)(MENTIONS, topk=2)
+    assert {type(one.mention) for one in found} == {str}
+
+
+NO_TEXTS = [
+    (["ataxia", None], "mentions[1]: it is None (NoneType), not a text"),
+    (np.array(["ataxia", "asthma", np.nan], dtype=object), "mentions[2]: it is nan (float), not a text"),
+    (Column([b"ataxia"]), "mentions[0]: it is b'ataxia' (bytes), not a text"),
+    ({"ataxia": 1, 3: 2}, "mentions[1]: it is 3 (int), not a text"),
+    ([["ataxia"]], "mentions[0]: it is ['ataxia'] (list), not a text"),
+    (["ataxia", " "], "mentions[1]: ' ': the mention holds no letter or digit"),
+]
+NO_LISTS = [
+    (None, "mentions is None (NoneType): give a list of texts"),
+    (np.array("ataxia"), "mentions is array('ataxia', dtype='<U6') (ndarray): give a list of texts"),
+    (b"ataxia", "mentions is one text: give a list, [b'ataxia']"),
+    (SimpleNamespace(columns=["mention"]), "mentions is a table: give one of its columns"),
+]
+
+
+@pytest.mark.parametrize("method", ["normalize", "normalize_to_concepts"])
+@pytest.mark.parametrize(("mentions", "message"), [*NO_TEXTS, *NO_LISTS])
+def test_what_is_no_text_is_named_by_its_place(linker, method, mentions, message):
+    with pytest.raises(InputError) as refused:
+        getattr(linker, method)(mentions)
+    assert str(refused.value) == message
+
+
+@pytest.mark.parametrize("method", ["normalize", "normalize_to_concepts"])
+def test_what_is_skipped_keeps_its_place_and_is_counted_once(linker, method, caplog):
+    mentions = [None, "ataxia", float("nan"), "--", "ataxia \udcff", "asthma"]
+    found = getattr(linker, method)(mentions, topk=2, on_error="skip")
+    expected = iter(getattr(linker, method)(["ataxia", "asthma"], topk=2))
+    assert [one.mention for one in found] == ["", "ataxia", "", "--", "ataxia \udcff", "asthma"]
+    for place, one in enumerate(found):
+        assert one[1:] == next(expected)[1:] if place in (1, 5) else one[1:] == ((), None, ())
+    (warning,) = [record.getMessage() for record in caplog.records if "skipped" in record.getMessage()]
+    assert warning == "4 of 6 mentions are skipped, the first: mentions[0]: it is None (NoneType), not a text"
+
+
+def test_if_all_is_skipped_nothing_is_searched(linker):
+    found = linker.normalize(["", None], on_error="skip")
+    assert [(one.mention, answer_json(one)) for one in found] == [("", {"predictions": [], "concept": None})] * 2
+    found = linker.normalize_to_concepts([None], on_error="skip")
+    assert concept_answer_json(found[0]) == {"concepts": [], "concept": None}
+
+
+@pytest.mark.parametrize("mentions", ["ataxia", None])
+def test_skipping_is_for_elements_alone(linker, mentions):
+    with pytest.raises(InputError, match="give a list"):
+        linker.normalize(mentions, on_error="skip")
+    with pytest.raises(InputError, match="on_error must be 'fail' or 'skip', found 'ignore'"):
+        linker.normalize(["ataxia"], on_error="ignore")
+
+
+def test_one_mention_that_is_no_text_is_not_explained(linker):
+    with pytest.raises(InputError, match=r"mention is nan \(float\), not a text"):
+        linker.explain(float("nan"))
+
+
+# -- in other processes
+
+
+@pytest.fixture
+def two_threads():
+    """Torch computes in two threads: OpenMP starts one, which no fork has."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    yield
+    torch.set_num_threads(before)
+
+
+def test_a_forked_process_links_after_its_parent_has(linker, two_threads):
+    many = MENTIONS * 100
+    expected = linker.normalize(many, topk=3)
+    with multiprocessing.get_context("fork").Pool(2) as pool:  # killed at the end, also if it hangs
+        found = pool.map_async(partial(linker.normalize, topk=3), [many, many]).get(timeout=120)
+        assert pool.apply_async(torch.get_num_threads).get(timeout=120) == 1
+    for one in found:
+        assert [[name.name for name in each.candidates] for each in one] == [
+            [name.name for name in each.candidates] for each in expected
+        ]
+    assert torch.get_num_threads() == 2
+
+
+def test_a_pickled_linker_is_the_one_that_is_here(linker):
+    content = pickle.dumps(linker)
+    assert len(content) < 10_000
+    assert pickle.loads(content) is linker
+
+
+def elsewhere(linker):
+    """Return the linker as another process gets it."""
+    content = pickle.dumps(linker)
+    del _HERE[linker._identity]
+    return pickle.loads(content)
+
+
+def test_another_process_opens_it_again_once(linker_with):
+    linker = linker_with(AT, ATAXIA)
+    found = elsewhere(linker)
+    assert found is not linker
+    assert found.normalize_to_concepts(MENTIONS, topk=3) == linker.normalize_to_concepts(MENTIONS, topk=3)
+    assert found.normalize(["ataxia"]) == linker.normalize(["ataxia"])  # by the hashes of that process
+    assert pickle.loads(pickle.dumps(found)) is found
+
+
+def test_all_settings_go_with_it(tiny_checkpoint, tiny_dictionary, tmp_path):
+    biosyn = BioSyn.from_pretrained(tiny_checkpoint, max_length=8, precision="bfloat16", search_memory=3)
+    biosyn.sparse_weight = 2.5
+    settings = {"cache_dir": tmp_path, "index_precision": "float16", "exact_first": False}
+    found = elsewhere(Linker(biosyn, DictionaryDataset(tiny_dictionary), **settings))
+    assert (found.biosyn.max_length, found.biosyn.precision, found.biosyn.search_memory) == (8, "bfloat16", 3)
+    assert (found.biosyn.sparse_weight, found.exact_first) == (2.5, False)
+    assert (found.index_key.precision, found.index_key.max_length) == ("float16", 8)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda biosyn: biosyn.init_sparse_weight(3.0),
+        lambda biosyn: biosyn.init_sparse_encoder(["ataxia"]),
+        lambda biosyn: biosyn.rerank_net(),
+    ],
+)
+def test_a_model_that_was_changed_is_not_pickled(tiny_checkpoint, tiny_dictionary, change):
+    linker = BioSyn.from_pretrained(tiny_checkpoint).load_dictionary(tiny_dictionary)
+    change(linker.biosyn)
+    with pytest.raises(InputError, match="only a model as it was loaded goes to another process"):
+        pickle.dumps(linker)
+
+
+def test_a_folder_with_another_model_by_now_is_refused(tiny_checkpoint, mean_checkpoint, tiny_dictionary, tmp_path):
+    folder = shutil.copytree(tiny_checkpoint, tmp_path / "model")
+    linker = BioSyn.from_pretrained(folder).load_dictionary(tiny_dictionary)
+    shutil.rmtree(folder)
+    shutil.copytree(mean_checkpoint, folder)
+    with pytest.raises(InputError, match="model: is another model than the one that was to be opened here"):
+        elsewhere(linker)
+
+
+def test_a_gpu_is_refused_in_a_process_that_was_forked_after_its_use(linker, monkeypatch):
+    monkeypatch.setattr("biosyn.devices._gpu_lost", True)
+    linker.normalize(["ataxia"])  # on the CPU
+    monkeypatch.setattr("biosyn.encoders.dense.DenseEncoder.device", torch.device("cuda"))
+    for call in (lambda: linker.normalize(["ataxia"]), lambda: BioSyn(device="cuda")):
+        with pytest.raises(
+            InputError, match="forked from one that used the GPU; start processes by multiproc.*'spawn'"
+        ):
+            call()
+
+
+PROGRAM = """
+import multiprocessing, sys
+from biosyn import BioSyn
+if __name__ == "__main__":
+    how, model, dictionary = sys.argv[1:]
+    mentions = ["ataxia", "Breast tumour", "asthma"] * 100
+    linker = BioSyn.from_pretrained(model).load_dictionary(dictionary)
+    expected = linker.normalize(mentions, topk=3)
+    if how == "loky":
+        import joblib
+        found = joblib.Parallel(2)(joblib.delayed(linker.normalize)(mentions, topk=1) for _ in range(3))
+    else:
+        with multiprocessing.get_context(how).Pool(2) as pool:
+            found = pool.map(linker.normalize, [mentions] * 3)
+    best = [one.candidates[0].name for one in expected]
+    assert all([one.candidates[0].name for one in each] == best for each in found)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("how", ["fork", "spawn", "forkserver", "loky"])
+def test_it_works_in_pools_of_every_kind(run_program, tiny_checkpoint, tiny_dictionary, how):
+    run_program(PROGRAM, how, str(tiny_checkpoint), str(tiny_dictionary))
 
 
 # -- no work is done twice

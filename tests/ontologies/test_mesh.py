@@ -69,6 +69,25 @@ def test_entities_are_not_expanded_and_a_name_with_one_is_malformed(read, tmp_pa
     assert counts.skipped == {"no id or no name": 2}
 
 
+def test_an_undefined_entity_is_named_with_its_line(read):
+    records = f"{record('D1', 'a')}\n{record('D2', 'b&auml;')}"
+    with pytest.raises(InputError, match=r"desc2030\.xml:\d+: is not well-formed XML: Entity 'auml' not defined"):
+        read("mesh", f"<S>\n{records}</S>", skip_errors=True)
+    with pytest.raises(InputError, match=r"desc2030\.xml:\d+: expected a Desc.* plain text: &auml; is not expanded"):
+        read("mesh", f"<!DOCTYPE S SYSTEM 'x.dtd'>\n<S>\n{records}</S>")
+
+
+def test_a_term_with_an_entity_is_left_out_alone_and_counted(read):
+    terms = "<TermList><Term><String>name</String></Term><Term><String>t&ouml;rm</String></Term></TermList>"
+    concept = f"<ConceptList><Concept>{terms}</Concept></ConceptList></DescriptorRecord>"
+    text = f"<!DOCTYPE S SYSTEM 'x.dtd'>\n<S>{record('D1', 'name').replace('</DescriptorRecord>', concept)}</S>"
+    with pytest.raises(InputError, match=r"desc2030\.xml:\d+: expected a term of plain text: &ouml; is not expanded"):
+        read("mesh", text)
+    concepts, counts = read("mesh", text, skip_errors=True)
+    assert [concept.names for concept in concepts] == [("name",)]
+    assert counts.skipped == {"terms with an entity": 1}
+
+
 def test_entities_that_multiply_are_refused(read):
     entities = "".join(f'<!ENTITY e{i} "{f"&e{i - 1};" * 10}">' for i in range(1, 30))
     text = f'<!DOCTYPE S [<!ENTITY e0 "x">{entities}]><S>{record("D1", "&e29;")}{record("D2", "b")}</S>'

@@ -42,6 +42,10 @@ class Concept:
     links: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: _NO_LINKS, compare=False)
     obsolete: bool = False
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle the links as a dict: the empty ones are of a type that is not pickled."""
+        return Concept, (self.ids, self.names, self.source, dict(self.links))
+
     @property
     def preferred_name(self) -> str | None:
         """The name that the ontology lists first; None if there is no name."""
@@ -73,6 +77,10 @@ class ConceptTable:
                 self._by_id.setdefault(cui, []).append(concept)
         self._clean = TextPreprocess().run
         self._cleaned_names = cache(lambda concept: frozenset(map(self._clean, concept.names)))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle the concepts alone."""
+        return ConceptTable, (list(dict.fromkeys(concept for found in self._by_id.values() for concept in found)),)
 
     @classmethod
     def beside(cls, dictionary_path: str | Path) -> "ConceptTable":

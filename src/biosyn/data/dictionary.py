@@ -71,6 +71,10 @@ class DictionaryDataset:
             self.__dict__.pop("_lookup", None)
         super().__setattr__(name, value)
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave out what depends on the process: Python's hashes of texts."""
+        return {name: value for name, value in self.__dict__.items() if name != "_lookup"}
+
     def with_names(self, names: Iterable[Name]) -> "DictionaryDataset":
         """Return a dictionary with other names and the same path."""
         texts, cuis = map(list, zip(*names, strict=True))

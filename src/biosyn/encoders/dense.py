@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from tqdm import tqdm
 from transformers import BertModel, PreTrainedModel, PreTrainedTokenizerBase
 
-from biosyn.devices import autocast, send
+from biosyn.devices import autocast, require_usable, send
 from biosyn.distributed.ranks import is_first, my_share, size, summed
 from biosyn.encoders.cls_only import keep_cls_only
 from biosyn.encoders.pooling import CLS, Pooling
@@ -110,6 +110,7 @@ class DenseEncoder:
         together
             All ranks call it with the same texts; each encodes some of the batches, and gets the vectors of all.
         """
+        require_usable(self.device)
         batch_size = batch_size or self.batch_size
         deal = my_share if together else list
         mine = len(texts) // size() if together else len(texts)

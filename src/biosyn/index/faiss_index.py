@@ -80,6 +80,7 @@ class FaissIndex:
 
     def search(self, queries: NDArray[np.float32], count: int) -> NDArray[np.int64]:
         """Return the ``count`` nearest rows of each of M queries (M, D): (M, count), -1 where fewer were found."""
+        require_faiss()  # sets the number of threads, which is 1 after a fork
         effort = max(self.settings.effort, count) if self.settings.kind == GRAPH else self.settings.effort
         if self.settings.kind == GRAPH:
             self._index.hnsw.efSearch = effort

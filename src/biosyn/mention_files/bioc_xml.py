@@ -4,11 +4,12 @@ The pieces, with elements written by `to_bytes`, are the file, equal after C14N 
 and blanks. The bytes are those that lxml writes: UTF-8, its quotes around attributes, ``<a/>`` for ``<a></a>``.
 """
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import IO, Any
 
-from biosyn.data.xml import lxml_etree
+from biosyn.data.xml import entity_in, lxml_etree, syntax_problem, undefined_entities
 from biosyn.errors import InputError
 from biosyn.mention_files.bioc_documents import BiocAnnotation, BiocDocument, BiocPassage, broken, whole_number
 
@@ -22,7 +23,7 @@ def xml_pieces(stream: IO[bytes], path: str | Path) -> Iterator[bytes | Element]
     """Yield the start of the file, each ``document`` element with the text after it, and the end of the file.
 
     No entity is expanded, no DTD loaded, nothing but the stream read. A DOCTYPE that only names ``BioC.dtd`` is kept;
-    one with declarations is refused, and so is a file that is nested too deep.
+    one with declarations is refused, and so are a file that is nested too deep and an entity in an attribute.
     """
     etree = lxml_etree()
     events = etree.iterparse(
@@ -36,6 +37,7 @@ def xml_pieces(stream: IO[bytes], path: str | Path) -> Iterator[bytes | Element]
         collect_ids=False,
     )
     root, depth, frame = None, 0, (b"", b"")
+    entities: Counter[str] = Counter()  # that were seen in texts
     try:
         for event, element in events:
             if root is None:
@@ -46,14 +48,20 @@ def xml_pieces(stream: IO[bytes], path: str | Path) -> Iterator[bytes | Element]
                 frame = _frame(root, path)
                 yield frame[0]
             if event == "end" and depth == 1:
-                yield from _released(root, keep=element)
+                yield from _released(root, entities, keep=element)
     except etree.XMLSyntaxError as error:
-        raise _syntax(error, path) from error
+        problem, line = syntax_problem(error, events.error_log)
+        raise InputError(problem, path=path, line=line) from error
     assert root is not None  # an empty file is a syntax error
     if not frame[0]:
         frame = _frame(root, path)
         yield frame[0]
-    yield from _released(root)
+    yield from _released(root, entities)
+    for name, line in undefined_entities(events.error_log):
+        entities[name] -= 1
+        if entities[name] < 0:
+            message = f"the entity &{name}; in an attribute is not defined: write the character itself"
+            raise InputError(message, path=path, line=line)
     yield frame[1] + b"".join(_outside(root, path, preceding=False)) + b"\n"
 
 
@@ -65,8 +73,8 @@ def to_bytes(element: Element) -> bytes:
 def xml_document(element: Element, path: str | Path) -> BiocDocument:
     """Return the document; each annotation's ``source`` is its element. A document with an entity is refused."""
     name = element.findtext("id") or ""
-    if next(element.iter(lxml_etree().Entity), None) is not None:
-        raise broken(path, name, "it holds an entity: write the character itself")
+    if (found := entity_in(element)) is not None:
+        raise broken(path, name, f"it holds the entity &{found[0]}; in line {found[1]}: write the character itself")
     passages = [
         _passage(part, name, path)
         for passage in element.iterchildren("passage")
@@ -117,10 +125,17 @@ def _number(text: str | None) -> int:
     return whole_number((text or "").strip())
 
 
-def _released(root: Element, keep: Element = None) -> Iterator[bytes | Element]:
-    """Remove the children before ``keep`` from the tree and yield them; the text after each of them is complete."""
+def _released(root: Element, entities: Counter[str], keep: Element = None) -> Iterator[bytes | Element]:
+    """Remove the children before ``keep`` from the tree and yield them; the text after each of them is complete.
+
+    Parameters
+    ----------
+    entities
+        Gets the entities in them.
+    """
     while (child := next(iter(root), None)) is not None and child is not keep:  # len(root) would count them all
         root.remove(child)
+        entities.update(entity.name for entity in child.iter(lxml_etree().Entity))
         yield child if child.tag == "document" else to_bytes(child)
 
 
@@ -151,7 +166,3 @@ def _require_bioc(root: Element, path: str | Path) -> None:
         raise InputError("its DOCTYPE declares entities or elements: remove its [...] part", path=path)
     if root.tag != "collection":
         raise InputError(f"is not BioC: its root is <{str(root.tag)[:40]}>, not <collection>", path=path)
-
-
-def _syntax(error: Any, path: str | Path) -> InputError:
-    return InputError(f"is not well-formed XML: {error.msg}", path=path, line=error.position[0])

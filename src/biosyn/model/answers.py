@@ -20,7 +20,7 @@ def answer_json(prediction: MentionPrediction) -> dict[str, Any]:
     """Return the candidates as ``predictions``, the ``concept`` of the best, and ``probability`` if known."""
     return {
         "predictions": predictions_json(prediction),
-        "concept": concept_json(prediction.resolved, prediction.candidates[0].score),
+        "concept": concept_json(prediction.resolved, prediction.candidates[0].score) if prediction.candidates else None,
         **probability_json(prediction.probability),
     }
 
@@ -29,7 +29,9 @@ def concept_answer_json(prediction: ConceptPrediction) -> dict[str, Any]:
     """Return ``concepts``, the ``concept`` of the best name, and ``probability`` if known."""
     return {
         "concepts": concepts_json(prediction),
-        "concept": concept_json(prediction.resolved, prediction.concepts[0].best.score),
+        "concept": concept_json(prediction.resolved, prediction.concepts[0].best.score)
+        if prediction.concepts
+        else None,
         **probability_json(prediction.probability),
     }
 

@@ -1,7 +1,7 @@
 """The model: both encoders and the weight w, loaded and saved together; names in, arrays out."""
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,6 +19,7 @@ from biosyn.checkpoint.manifest import Manifest, load_manifest
 from biosyn.checkpoint.opening import open_checkpoint, open_encoder
 from biosyn.data.annotations import Annotations
 from biosyn.data.dictionary import DictionaryDataset
+from biosyn.devices import existing_device, resolve_device
 from biosyn.distributed.ranks import size, summed
 from biosyn.encoders.dense import DenseEncoder
 from biosyn.encoders.pooling import Pooling
@@ -40,6 +41,7 @@ from biosyn.retrieval.search import (
 )
 from biosyn.retrieval.vectors import NameVectors, SparseRows, Vectors
 from biosyn.settings.groups import MAX_LENGTH, SEARCH_MEMORY
+from biosyn.text.mentions import texts_of
 
 if TYPE_CHECKING:
     from biosyn.model.linker import Linker
@@ -56,7 +58,7 @@ class BioSyn:
     max_length
         The tokens kept of a text, [CLS] and [SEP] included; None takes the checkpoint's own when one is loaded.
     device
-        The device of the encoder and of the retrieval.
+        The device of the encoder and of the retrieval: ``auto``, ``cpu``, ``cuda``, ``cuda:N`` or ``mps``.
     initial_sparse_weight
         w before training.
     precision
@@ -89,7 +91,7 @@ class BioSyn:
         self.similarity = similarity
         self.precision = precision
         self.search_memory = search_memory
-        self.device = torch.device(device)
+        self.device = resolve_device(device) if isinstance(device, str) else existing_device(device)
         self.sparse_weight = float(initial_sparse_weight)
         self.manifest: Manifest | None = None  # the manifest of the checkpoint that was loaded
         self.calibrations: dict[str, Calibration] = {}  # by score mode; empty once the model differs from the saved one
@@ -97,18 +99,19 @@ class BioSyn:
         self._sparse: SparseEncoder | None = None
         self._dense: DenseEncoder | None = None
         self._encoder_sha256: str | None = None  # the hash of the files that the encoder in memory equals
+        self._folder: Path | None = None  # of the checkpoint that all parts but w equal
 
     # -- making and loading
 
     def init_sparse_encoder(self, corpus: Sequence[str]) -> SparseEncoder:
         """Fit the TF-IDF on the names of the train dictionary."""
-        self.calibrations = {}
+        self._will_change()
         self._sparse = SparseEncoder().fit(corpus)
         return self._sparse
 
     def init_sparse_weight(self, initial_sparse_weight: float) -> float:
         """Set w."""
-        self.calibrations = {}
+        self._will_change()
         self.sparse_weight = float(initial_sparse_weight)
         return self.sparse_weight
 
@@ -148,6 +151,7 @@ class BioSyn:
         if _makes_the_vectors_of(checkpoint.manifest, dense):  # other vectors give other scores
             found = checkpoint.manifest.calibration
             self.calibrations = {mode: Calibration.from_json(part) for mode, part in found.items()}
+        self._folder = Path(checkpoint.folder).absolute()
         return self
 
     def load_dense_encoder(self, model_name_or_path: str | Path, *, revision: str | None = None) -> DenseEncoder:
@@ -166,7 +170,7 @@ class BioSyn:
         return dense
 
     def _load_dense(self, folder: Path, own: Manifest, hashes: Mapping[str, str]) -> DenseEncoder:
-        self.calibrations = {}
+        self._will_change()
         max_length = self.max_length or own.max_length
         pooling = Pooling(self.pooling or own.pooling, self.similarity or own.similarity)
         digest = encoder_sha256(folder, hashes)
@@ -178,7 +182,7 @@ class BioSyn:
     def load_sparse_encoder(self, model_name_or_path: str | Path, *, revision: str | None = None) -> SparseEncoder:
         """Load the TF-IDF of a checkpoint."""
         self._sparse = open_checkpoint(model_name_or_path, revision=revision).sparse_encoder
-        self.calibrations = {}
+        self._will_change()
         return self._sparse
 
     def load_sparse_weight(self, model_name_or_path: str | Path, *, revision: str | None = None) -> float:
@@ -223,7 +227,53 @@ class BioSyn:
     def encoder_will_change(self) -> None:
         """Forget the files that the encoder was loaded from and the calibration, neither of which fits it any more."""
         self._encoder_sha256 = None
+        self._will_change()
+
+    def _will_change(self) -> None:
+        self._folder = None
         self.calibrations = {}
+
+    # -- the same model in another process
+
+    def recipe(self) -> dict[str, Any]:
+        """Return what `of_recipe` opens the same model by: its folder and settings, not its weights.
+
+        Raises
+        ------
+        InputError
+            If the model is not, or no longer, that of a folder.
+        """
+        if self._folder is None:
+            raise InputError("only a model as it was loaded goes to another process: save it, and load it again")
+        return {
+            "folder": self._folder,
+            "encoder_sha256": self._encoder_sha256,
+            "sparse_weight": self.sparse_weight,
+            "annotations": self.annotations,
+            "max_length": self.max_length,
+            "device": str(self.device),
+            "precision": self.precision,
+            "search_memory": self.search_memory,
+            "pooling": self.pooling,
+            "similarity": self.similarity,
+        }
+
+    @classmethod
+    def of_recipe(
+        cls,
+        *,
+        folder: Path,
+        encoder_sha256: str,
+        sparse_weight: float,
+        annotations: Annotations | None,
+        **settings: Any,
+    ) -> "BioSyn":
+        """Open the model of a `recipe`; an InputError if its folder holds another one by now."""
+        biosyn = cls(**settings).load_model(folder)
+        if biosyn._encoder_sha256 != encoder_sha256:
+            raise InputError("is another model than the one that was to be opened here: start again", path=folder)
+        biosyn.sparse_weight, biosyn.annotations = sparse_weight, annotations
+        return biosyn
 
     # -- the parts
 
@@ -283,14 +333,15 @@ class BioSyn:
 
     # -- names in, arrays out
 
-    def embed_sparse(self, names: Sequence[str]) -> NDArray[np.float32]:
-        """Return the TF-IDF rows as a dense array of shape (N, V)."""
-        return self.get_sparse_encoder()(names)
+    def embed_sparse(self, names: Iterable[str]) -> NDArray[np.float32]:
+        """Return the TF-IDF rows of an iterable of texts, as a dense array of shape (N, V)."""
+        return self.get_sparse_encoder()(texts_of(names, "names"))
 
-    def embed_dense(self, names: Sequence[str], *, show_progress: bool = False) -> NDArray[np.float32]:
-        """Return the dense vectors, shape (N, H)."""
+    def embed_dense(self, names: Iterable[str], *, show_progress: bool = False) -> NDArray[np.float32]:
+        """Return the dense vectors of an iterable of texts, shape (N, H)."""
         progress = "embedding" if show_progress else None
-        return np.asarray(self.get_dense_encoder().encode(names, progress=progress).cpu().numpy(), dtype=np.float32)
+        vectors = self.get_dense_encoder().encode(texts_of(names, "names"), progress=progress)  # (N, H)
+        return np.asarray(vectors.cpu().numpy(), dtype=np.float32)
 
     def get_score_matrix(
         self, query_embeds: NDArray[np.float32], dict_embeds: NDArray[np.float32]
@@ -329,6 +380,8 @@ class BioSyn:
         together
             All ranks embed the same texts: each encodes a part, and all get the vectors of all.
         """
+        if isinstance(texts, str):
+            texts = texts_of(texts, "texts")  # refuses it
         dense, rows = None, None
         if score_mode != "sparse":
             encoder = self.get_dense_encoder()

@@ -1,8 +1,12 @@
 """From mentions to candidates: the one path that inference.py, the demo, the Python API and spaCy share."""
 
-from collections.abc import Callable, Mapping, Sequence
+import logging
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache, cached_property
 from pathlib import Path
+from typing import Any
+from uuid import uuid4
+from weakref import WeakValueDictionary
 
 import torch
 from torch import Tensor
@@ -33,10 +37,11 @@ from biosyn.retrieval.score_parts import ScoreParts
 from biosyn.retrieval.search import TopNames, require_finite
 from biosyn.retrieval.vectors import NameVectors, Vectors
 from biosyn.settings.verbs import INFERENCE_TOPK
-from biosyn.text.mentions import MentionCleaner
+from biosyn.text.mentions import MentionCleaner, elements_of, require_text
 from biosyn.text.preprocess import TextPreprocess
 
 _CLEANER = MentionCleaner()
+logger = logging.getLogger(__name__)
 
 
 class Linker:
@@ -44,6 +49,9 @@ class Linker:
 
     `normalize` and `normalize_to_concepts` clean mentions first; a mention without a letter or digit is an InputError.
     `link` and `link_to_concepts` take texts that are clean already. The model must not change.
+
+    A linker goes to another process by what it was opened from, and is opened there again; a process that was forked
+    from this one uses this one.
 
     Parameters
     ----------
@@ -81,6 +89,14 @@ class Linker:
         self._given_concepts = concepts
         progress = "dictionary" if show_progress else None
         index = biosyn.index(dictionary, cache_dir=cache_dir, precision=index_precision, progress=progress)
+        self._opened_with = {
+            "cache_dir": cache_dir,
+            "index_precision": index_precision,
+            "ann": ann,
+            "exact_first": exact_first,
+        }
+        self._identity = uuid4().hex
+        _HERE[self._identity] = self
         self.index_key = index.key  # all that the names' vectors depend on
         self.names = index.vectors(biosyn.device)
         self.approximate = self._open_ann(index) if ann else None
@@ -95,6 +111,11 @@ class Linker:
             memory=self.biosyn.search_memory,
         )
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle what the linker was opened from, and neither weights nor vectors."""
+        parts = self.biosyn.recipe(), self.dictionary, self._given_concepts, self._opened_with
+        return _opened_here, (self._identity, *parts)
+
     @cached_property
     def concepts(self) -> ConceptTable:
         """The concepts of the dictionary's names; an InputError where ``concepts.jsonl`` is damaged."""
@@ -105,29 +126,55 @@ class Linker:
         """The names, cleaned as mentions are: what composite mentions are split by."""
         return frozenset(map(TextPreprocess().run, self.dictionary.names))
 
-    def normalize(self, mentions: Sequence[str], *, topk: int = INFERENCE_TOPK) -> list[MentionPrediction]:
+    def normalize(
+        self, mentions: Iterable[str], *, topk: int = INFERENCE_TOPK, on_error: str = "fail"
+    ) -> list[MentionPrediction]:
         """Return the ``topk`` best names of each mention; fewer where the dictionary is smaller.
+
+        Parameters
+        ----------
+        mentions
+            A list, an array, a column of a table, a generator: any iterable of texts.
+        on_error
+            ``skip``: a mention that is bad or no text gets a prediction without candidates, and one warning counts
+            them. Its text is the empty one where it is no text.
 
         Raises
         ------
         InputError
-            If a mention is empty, or nothing but punctuation; if ``mentions`` is one text, or ``topk`` is below 1.
+            If a mention is no text (None, NaN), empty, or nothing but punctuation, with its place from 0; if
+            ``mentions`` is one text, or ``topk`` is below 1.
         """
-        found = self.link(_cleaned(mentions), topk=topk)
-        return [one._replace(mention=mention) for one, mention in zip(found, mentions, strict=True)]
+        given, texts = _cleaned(mentions, on_error)
+        found = iter(self.link([text for text in texts if text], topk=topk))
+        return [
+            next(found)._replace(mention=mention) if text else MentionPrediction(mention, ())
+            for mention, text in zip(given, texts, strict=True)
+        ]
 
-    def normalize_to_concepts(self, mentions: Sequence[str], *, topk: int = INFERENCE_TOPK) -> list[ConceptPrediction]:
+    def normalize_to_concepts(
+        self, mentions: Iterable[str], *, topk: int = INFERENCE_TOPK, on_error: str = "fail"
+    ) -> list[ConceptPrediction]:
         """Return the ``topk`` best concepts of each mention; fewer where the dictionary has fewer.
 
         A concept scores as the best of its names; a name of two concepts gives both.
+
+        Parameters
+        ----------
+        mentions, on_error
+            See `normalize`.
 
         Raises
         ------
         InputError
             See `normalize`; and if ``concepts.jsonl`` is damaged.
         """
-        found = self.link_to_concepts(_cleaned(mentions), topk=topk)
-        return [one._replace(mention=mention) for one, mention in zip(found, mentions, strict=True)]
+        given, texts = _cleaned(mentions, on_error)
+        found = iter(self.link_to_concepts([text for text in texts if text], topk=topk))
+        return [
+            next(found)._replace(mention=mention) if text else ConceptPrediction(mention, ())
+            for mention, text in zip(given, texts, strict=True)
+        ]
 
     @cached_property
     def resolver(self) -> Resolver:
@@ -228,7 +275,7 @@ class Linker:
             See `normalize_to_concepts`.
         """
         cleaner = MentionCleaner(typos=typos, names=self.cleaned_names if split_composites else None)
-        return self._explain(mention, cleaner, abbreviations, topk=topk)
+        return self._explain(require_text(mention, "mention"), cleaner, abbreviations, topk=topk)
 
     def _explain(
         self, mention: str, cleaner: MentionCleaner, abbreviations: Mapping[str, str] | None, *, topk: int
@@ -263,10 +310,47 @@ class Linker:
         return self.biosyn.search(mentions, self.names, topk=topk)
 
 
-def _cleaned(mentions: Sequence[str]) -> list[str]:
-    if isinstance(mentions, str):  # a sequence of texts, too: its letters
-        raise InputError(f"mentions is one text: give a list, [{mentions[:80]!r}]")
-    return [_CLEANER.clean(mention) for mention in mentions]
+_HERE: "WeakValueDictionary[str, Linker]" = WeakValueDictionary()  # the linkers of this process
+_unpickled: Linker | None = None  # the last one: a worker gets it with each of its tasks
+
+
+def _opened_here(
+    identity: str,
+    model: dict[str, Any],
+    dictionary: DictionaryDataset,
+    concepts: ConceptTable | None,
+    opened_with: dict[str, Any],
+) -> Linker:
+    """Return the linker that was pickled; it is opened again unless this process has it already."""
+    global _unpickled
+    linker = _HERE.get(identity)
+    if linker is None:
+        linker = Linker(BioSyn.of_recipe(**model), dictionary, concepts=concepts, **opened_with)
+        linker._identity = identity
+        _HERE[identity] = linker
+        _unpickled = linker
+    return linker
+
+
+def _cleaned(mentions: Iterable[str], on_error: str) -> tuple[list[str], list[str]]:
+    """Return the mentions as given and the text to look up for each: an empty one for a mention that is skipped."""
+    if on_error not in ("fail", "skip"):
+        raise InputError(f"on_error must be 'fail' or 'skip', found {on_error!r}")
+    given, texts, problems = [], [], []
+    for place, element in enumerate(elements_of(mentions, "mentions")):
+        mention = text = ""
+        try:
+            mention = require_text(element, "it")
+            text = _CLEANER.clean(mention)
+        except InputError as error:
+            problems.append(f"mentions[{place}]: {error}")
+            if on_error == "fail":
+                raise InputError(problems[0]) from error
+        given.append(mention)
+        texts.append(text)
+    if problems:
+        logger.warning("%d of %d mentions are skipped, the first: %s", len(problems), len(given), problems[0])
+    return given, texts
 
 
 def _name(candidate: Candidate) -> Name:

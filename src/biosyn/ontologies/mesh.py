@@ -5,7 +5,7 @@ from typing import Any
 
 from biosyn.concept_ids import distinct_ids
 from biosyn.data.concepts import Concept
-from biosyn.data.xml import lxml_etree
+from biosyn.data.xml import entity_in, lxml_etree, syntax_problem
 from biosyn.errors import InputError
 from biosyn.ontologies.source import Source
 
@@ -31,16 +31,20 @@ def mesh_concepts(source: Source) -> Iterator[Concept]:
     with source.open() as file:
         options = {"resolve_entities": False, "no_network": True, "load_dtd": False}
         try:
-            for _, record in etree.iterparse(file, tag=tuple(_RECORDS), **options):
+            records = etree.iterparse(file, tag=tuple(_RECORDS), **options)
+            for _, record in records:
                 concept = _concept(record, source)
                 if concept is None:
-                    message = f"expected a {record.tag} with its id and name, of plain text"
-                    source.malformed("no id or no name", message, line=record.sourceline)
+                    entity, line = entity_in(record) or ("", record.sourceline)
+                    plain = f": &{entity}; is not expanded" if entity else ""
+                    message = f"expected a {record.tag} with its id and name, of plain text{plain}"
+                    source.malformed("no id or no name", message, line=line)
                 else:
                     yield concept
                 _forget(record)
         except etree.XMLSyntaxError as error:
-            raise InputError(f"is not well-formed XML ({error.msg})", path=source.path, line=error.lineno) from error
+            problem, line = syntax_problem(error, records.error_log)
+            raise InputError(problem, path=source.path, line=line) from error
 
 
 def _concept(record: Any, source: Source) -> Concept | None:
@@ -49,6 +53,10 @@ def _concept(record: Any, source: Source) -> Concept | None:
     if not uis or not names:
         return None
     name = names[0]
+    for term in record.findall(_TERMS):
+        if (found := entity_in(term)) is not None:
+            message = f"expected a term of plain text: &{found[0]}; is not expanded"
+            source.malformed("terms with an entity", message, line=found[1])
     others = (term for term in _texts(record, _TERMS) if term != name)  # the name is always one of the terms
     links = {key: _texts(record, where) for key, where in _LINKS.items()}
     links["mapped_to"] = tuple(ui.removeprefix("*") for ui in links["mapped_to"])  # a star marks the main heading

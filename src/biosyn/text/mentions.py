@@ -1,7 +1,7 @@
 """From a mention as it is in a document to the clean texts that are looked up for it."""
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from types import MappingProxyType
 from typing import NamedTuple
 
@@ -14,6 +14,52 @@ LONGEST = 1000  # characters of a mention, wherever it comes from
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 _SURROGATE = re.compile(r"[\ud800-\udfff]")
 _NONE: Mapping[str, str] = MappingProxyType({})
+
+
+def elements_of(texts: Iterable[object], what: str) -> list[object]:
+    """Return the elements of a list, an array, a column of a table or any other iterable; refuse what is one text.
+
+    Parameters
+    ----------
+    what
+        What the caller names them, for the message.
+    """
+    if isinstance(texts, (str, bytes)):  # iterables, too: of letters and of numbers
+        raise InputError(f"{what} is one text: give a list, [{texts[:80]!r}]")
+    if hasattr(texts, "columns"):  # of a table only the names of its columns
+        raise InputError(f"{what} is a table: give one of its columns")
+    try:
+        return list(texts)
+    except TypeError as error:
+        raise InputError(f"{what} is {_short(texts)}: give a list of texts") from error
+
+
+def require_text(value: object, name: str) -> str:
+    """Return a text as a plain string; refuse another object, such as None or the NaN of an empty cell."""
+    if not isinstance(value, str):
+        raise InputError(f"{name} is {_short(value)}, not a text")
+    return str(value)
+
+
+def texts_of(texts: Iterable[str], what: str) -> list[str]:
+    """Return texts as a list; see `elements_of`. One that is no text is named by its place, from 0.
+
+    Examples
+    --------
+    >>> texts_of(iter(["ataxia", "asthma"]), "names")
+    ['ataxia', 'asthma']
+    >>> texts_of(["ataxia", None], "names")
+    Traceback (most recent call last):
+    biosyn.errors.InputError: names[1] is None (NoneType), not a text
+    """
+    return [
+        text if type(text) is str else require_text(text, f"{what}[{place}]")
+        for place, text in enumerate(elements_of(texts, what))
+    ]
+
+
+def _short(value: object) -> str:
+    return f"{' '.join(repr(value).split())[:60]} ({type(value).__name__})"
 
 
 class Step(NamedTuple):

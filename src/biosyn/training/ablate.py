@@ -14,11 +14,12 @@ from biosyn.data.dictionary import DictionaryDataset
 from biosyn.data.queries import QueryDataset
 from biosyn.errors import InputError
 from biosyn.evaluation.evaluate import METRICS_FILE, evaluate
-from biosyn.files import json_text, read_lines, require_writable, sha256_of_files, write_lines
+from biosyn.files import json_text, read_lines, sha256_of_files, write_lines
 from biosyn.places import Inputs
 from biosyn.settings.groups import SCORE_MODES
 from biosyn.settings.verbs import EvalConfig, TrainConfig
 from biosyn.training.identity import describe_settings, describe_training
+from biosyn.training.run import sole_run
 from biosyn.training.train import train
 
 logger = logging.getLogger(__name__)
@@ -43,25 +44,26 @@ def ablate(training: TrainConfig, evaluation: EvalConfig, *, dense_ratios: Seque
     """
     for config in (training, evaluation):
         Inputs.of(config).require_apart([Path(training.output_dir, ROWS_FILE)], option="--output_dir")
-    output_dir = require_writable(training.output_dir)
-    configs = list(variants(training, dense_ratios))
-    described, measured_on = _described(training), _measured_on(evaluation)
-    rows = _read_rows(output_dir / ROWS_FILE)
-    found = []
-    for config in configs:
-        trained_on = {**described, "settings": describe_settings(config)}
-        folder = output_dir / _folder_name(config, trained_on)
-        for mode in SCORE_MODES:
-            settings = {"score_mode": mode, **trained_on, "measured_on": measured_on}
-            row = next((row for row in rows if row["settings"] == settings), None)
-            if row is None:
-                if not (folder / FILES.manifest).exists():  # it is written last
-                    train(replace(config, output_dir=str(folder), keep_last=0))
-                row = {"settings": settings, "folder": folder.name, **_measure(evaluation, folder, mode)}
-                rows.append(row)
-                write_lines(output_dir / ROWS_FILE, map(json_text, rows))
-            found.append(row)
-            logger.info("%s", _line(row))
+    output_dir = Path(training.output_dir)
+    with sole_run(output_dir):
+        configs = list(variants(training, dense_ratios))
+        described, measured_on = _described(training), _measured_on(evaluation)
+        rows = _read_rows(output_dir / ROWS_FILE)
+        found = []
+        for config in configs:
+            trained_on = {**described, "settings": describe_settings(config)}
+            folder = output_dir / _folder_name(config, trained_on)
+            for mode in SCORE_MODES:
+                settings = {"score_mode": mode, **trained_on, "measured_on": measured_on}
+                row = next((row for row in rows if row["settings"] == settings), None)
+                if row is None:
+                    if not (folder / FILES.manifest).exists():  # it is written last
+                        train(replace(config, output_dir=str(folder), keep_last=0))
+                    row = {"settings": settings, "folder": folder.name, **_measure(evaluation, folder, mode)}
+                    rows.append(row)
+                    write_lines(output_dir / ROWS_FILE, map(json_text, rows))
+                found.append(row)
+                logger.info("%s", _line(row))
     return found
 
 

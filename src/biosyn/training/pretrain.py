@@ -20,7 +20,6 @@ from biosyn.data.dictionary import DictionaryDataset
 from biosyn.devices import resolve_device, send, set_seed
 from biosyn.encoders.dense import group_vectors
 from biosyn.errors import InputError
-from biosyn.files import require_writable
 from biosyn.model.biosyn import BioSyn
 from biosyn.model.losses import synonym_nll
 from biosyn.retrieval.search import top_names
@@ -28,7 +27,7 @@ from biosyn.retrieval.vectors import Vectors
 from biosyn.settings.verbs import PretrainConfig
 from biosyn.training.dev import DevSet, load_dev_set
 from biosyn.training.identity import describe, output_folder, require_places
-from biosyn.training.run import RunSettings, run_epochs, settings_of
+from biosyn.training.run import RunSettings, run_epochs, settings_of, sole_run
 from biosyn.training.states import TrainingState
 from biosyn.training.synonyms import SynonymSets, neighbour_order
 
@@ -42,32 +41,33 @@ def pretrain(config: PretrainConfig) -> dict[str, Any]:
     inputs = require_places(config)
     dictionary = DictionaryDataset(config.train_dictionary_path, draft=config.draft)
     dev = load_dev_set(config.dev_dir, config.dev_dictionary_path)
-    output_dir = require_writable(output_folder(config))
-    set_seed(config.seed)
+    output_dir = output_folder(config)
+    with sole_run(output_dir):
+        set_seed(config.seed)
 
-    biosyn = BioSyn(
-        config.max_length,
-        device,
-        initial_sparse_weight=config.initial_sparse_weight,
-        precision=config.precision,
-        search_memory=config.search_memory,
-        pooling=config.pooling,
-        similarity="cosine",
-    )
-    biosyn.load_dense_encoder(config.model_name_or_path, revision=config.revision)
-    biosyn.init_sparse_encoder(dictionary.names)
+        biosyn = BioSyn(
+            config.max_length,
+            device,
+            initial_sparse_weight=config.initial_sparse_weight,
+            precision=config.precision,
+            search_memory=config.search_memory,
+            pooling=config.pooling,
+            similarity="cosine",
+        )
+        biosyn.load_dense_encoder(config.model_name_or_path, revision=config.revision)
+        biosyn.init_sparse_encoder(dictionary.names)
 
-    settings = settings_of(AlignerSettings, config)
-    logger.info("%d names, on %s", len(dictionary), device)
-    description = describe(config, dev=dev, names=len(dictionary))
-    inputs.require_unchanged()  # the hashes in it are those of what was read
-    rows = run_epochs(
-        biosyn,
-        lambda: Aligner(biosyn, settings, dictionary=dictionary, dev=dev, show_progress=config.show_progress),
-        settings_of(RunSettings, config),
-        description=description,
-        output_dir=output_dir,
-    )
+        settings = settings_of(AlignerSettings, config)
+        logger.info("%d names, on %s", len(dictionary), device)
+        description = describe(config, dev=dev, names=len(dictionary))
+        inputs.require_unchanged()  # the hashes in it are those of what was read
+        rows = run_epochs(
+            biosyn,
+            lambda: Aligner(biosyn, settings, dictionary=dictionary, dev=dev, show_progress=config.show_progress),
+            settings_of(RunSettings, config),
+            description=description,
+            output_dir=output_dir,
+        )
     inputs.warn_of_changes()
     logger.info("the model is in %s", output_dir)
     return {"output_dir": str(output_dir), "names": len(dictionary), "epochs": rows}

@@ -1,13 +1,17 @@
 """A run of either training: its epochs, with log, states and models in one folder."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from filelock import FileLock, Timeout
+
 from biosyn.checkpoint.manifest import is_trained_as
 from biosyn.distributed.ranks import is_first
-from biosyn.files import remove_leftovers
+from biosyn.errors import InputError
+from biosyn.files import remove_leftovers, require_writable
 from biosyn.model.biosyn import BioSyn
 from biosyn.training.epoch import Loop, Method
 from biosyn.training.identity import MAY_CHANGE, AnyConfig, Description
@@ -18,6 +22,7 @@ if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
 Settings = TypeVar("Settings", bound="DataclassInstance")
+LOCK_FILE = ".training.lock"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,6 +57,35 @@ class RunSettings:
 def settings_of(record: type[Settings], config: AnyConfig) -> Settings:
     """Return the record of those settings of the config that it has fields for."""
     return record(**{field.name: getattr(config, field.name) for field in fields(record)})
+
+
+@contextmanager
+def sole_run(output_dir: Path) -> Iterator[None]:
+    """Let no other run train into the folder meanwhile; the first rank holds the lock for all ranks of this one.
+
+    The system releases the lock of a run that dies; the empty file that it leaves is taken by the next one.
+
+    Raises
+    ------
+    InputError
+        If another run holds it, or if the folder cannot be written to.
+    """
+    if not is_first():
+        yield
+        return
+    path = require_writable(output_dir) / LOCK_FILE
+    try:
+        lock = FileLock(path, timeout=0).acquire()
+    except Timeout as error:
+        message = "another run is training into this folder: wait for it, or choose another --output_dir"
+        raise InputError(message, path=output_dir) from error
+    except OSError as error:
+        raise InputError(f"cannot be locked: {error.strerror}", path=path) from error
+    with lock:
+        try:
+            yield
+        finally:
+            path.unlink(missing_ok=True)  # while it is held: nobody else has locked this file
 
 
 def run_epochs(

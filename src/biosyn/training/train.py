@@ -7,13 +7,12 @@ from biosyn.data.annotations import Annotations
 from biosyn.data.dictionary import DictionaryDataset, require_names
 from biosyn.data.queries import QueryDataset, read_queries
 from biosyn.devices import resolve_device, set_seed
-from biosyn.distributed.ranks import is_first, rank
-from biosyn.files import require_writable
+from biosyn.distributed.ranks import rank
 from biosyn.model.biosyn import BioSyn
 from biosyn.settings.verbs import TrainConfig
 from biosyn.training.dev import load_dev_set
 from biosyn.training.identity import describe, output_folder, require_places
-from biosyn.training.run import RunSettings, run_epochs, settings_of
+from biosyn.training.run import RunSettings, run_epochs, settings_of, sole_run
 from biosyn.training.trainer import Trainer, TrainerSettings
 
 logger = logging.getLogger(__name__)
@@ -28,40 +27,39 @@ def train(config: TrainConfig) -> dict[str, Any]:
     queries = QueryDataset(config.train_dir, True, True, True, draft=config.draft).queries
     dev = load_dev_set(config.dev_dir, config.dev_dictionary_path)
     output_dir = output_folder(config)
-    if is_first():
-        require_writable(output_dir)
-    set_seed(config.seed + rank())  # each rank has dropout masks of its own
+    with sole_run(output_dir):
+        set_seed(config.seed + rank())  # each rank has dropout masks of its own
 
-    biosyn = BioSyn(
-        config.max_length,
-        device,
-        initial_sparse_weight=config.initial_sparse_weight,
-        precision=config.precision,
-        search_memory=config.search_memory,
-        pooling=config.pooling,
-        similarity=config.similarity,
-    )
-    dense = biosyn.load_dense_encoder(config.model_name_or_path, revision=config.revision)
-    if dense.pooling.is_unit and config.temperature == 1:
-        logger.warning("cosines at a temperature of 1 hardly differ: --temperature 0.05 suits them")
-    if config.keep_sparse_weight:
-        biosyn.load_sparse_weight(config.model_name_or_path, revision=config.revision)
-    biosyn.init_sparse_encoder(dictionary.names)
-    biosyn.annotations = Annotations.of(read_queries(config.train_dir))  # repeated and composite mentions count too
+        biosyn = BioSyn(
+            config.max_length,
+            device,
+            initial_sparse_weight=config.initial_sparse_weight,
+            precision=config.precision,
+            search_memory=config.search_memory,
+            pooling=config.pooling,
+            similarity=config.similarity,
+        )
+        dense = biosyn.load_dense_encoder(config.model_name_or_path, revision=config.revision)
+        if dense.pooling.is_unit and config.temperature == 1:
+            logger.warning("cosines at a temperature of 1 hardly differ: --temperature 0.05 suits them")
+        if config.keep_sparse_weight:
+            biosyn.load_sparse_weight(config.model_name_or_path, revision=config.revision)
+        biosyn.init_sparse_encoder(dictionary.names)
+        biosyn.annotations = Annotations.of(read_queries(config.train_dir))  # repeated and composite mentions count too
 
-    settings = settings_of(TrainerSettings, config)
-    logger.info("%d mentions, %d names, on %s", len(queries), len(dictionary), device)
-    description = describe(config, dev=dev, mentions=len(queries), names=len(dictionary))
-    inputs.require_unchanged()  # the hashes in it are those of what was read
-    rows = run_epochs(
-        biosyn,
-        lambda: Trainer(
-            biosyn, settings, queries=queries, dictionary=dictionary, dev=dev, show_progress=config.show_progress
-        ),
-        settings_of(RunSettings, config),
-        description=description,
-        output_dir=output_dir,
-    )
+        settings = settings_of(TrainerSettings, config)
+        logger.info("%d mentions, %d names, on %s", len(queries), len(dictionary), device)
+        description = describe(config, dev=dev, mentions=len(queries), names=len(dictionary))
+        inputs.require_unchanged()  # the hashes in it are those of what was read
+        rows = run_epochs(
+            biosyn,
+            lambda: Trainer(
+                biosyn, settings, queries=queries, dictionary=dictionary, dev=dev, show_progress=config.show_progress
+            ),
+            settings_of(RunSettings, config),
+            description=description,
+            output_dir=output_dir,
+        )
     inputs.warn_of_changes()
     logger.info("the model is in %s", output_dir)
     return {"output_dir": str(output_dir), "mentions": len(queries), "names": len(dictionary), "epochs": rows}

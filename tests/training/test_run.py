@@ -1,0 +1,88 @@
+"""One run at a time trains into a folder; what a run does is tested with each training, and in test_resume.py."""
+
+import multiprocessing
+import os
+import signal
+from dataclasses import asdict
+
+import pytest
+
+from biosyn.errors import InputError
+from biosyn.settings.verbs import EvalConfig, PretrainConfig
+from biosyn.training.ablate import ablate
+from biosyn.training.pretrain import pretrain
+from biosyn.training.run import LOCK_FILE, sole_run
+from biosyn.training.train import train
+
+
+@pytest.fixture
+def start(tiny_config, tiny_dictionary, tiny_queries, tmp_path):
+    """Function: verb -> runs it into the folder ``out``."""
+    config = tiny_config(tmp_path / "out")
+    names = {field: asdict(config)[field] for field in ("model_name_or_path", "train_dictionary_path", "output_dir")}
+    evaluation = EvalConfig(
+        model_name_or_path="set later", dictionary_path=str(tiny_dictionary), data_dir=str(tiny_queries), device="cpu"
+    )
+    verbs = {
+        "train": lambda: train(config),
+        "resume": lambda: train(tiny_config(tmp_path / "out", resume=True)),
+        "pretrain": lambda: pretrain(PretrainConfig(**names, device="cpu", epoch=1)),
+        "ablate": lambda: ablate(config, evaluation, dense_ratios=[0]),
+    }
+    return lambda verb: verbs[verb]()
+
+
+@pytest.mark.parametrize("verb", ["train", "resume", "pretrain", "ablate"])
+def test_a_second_run_is_refused_and_changes_nothing(start, tmp_path, verb):
+    folder = tmp_path / "out"
+    with sole_run(folder):
+        with pytest.raises(InputError) as refused:
+            start(verb)
+        assert os.listdir(folder) == [LOCK_FILE]
+    expected = "another run is training into this folder: wait for it, or choose another --output_dir"
+    assert str(refused.value) == f"{folder}: {expected}"
+
+
+def test_it_is_the_folder_that_counts_not_its_name(start, tmp_path):
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "out").symlink_to(tmp_path / "folder")
+    with sole_run(tmp_path / "folder"), pytest.raises(InputError, match="another run"):
+        start("train")
+
+
+@pytest.mark.parametrize("verb", ["train", "pretrain"])
+def test_the_next_run_is_free_to_begin_and_no_lock_is_left(start, tmp_path, verb):
+    start(verb)
+    assert LOCK_FILE not in os.listdir(tmp_path / "out")
+    start(verb)
+
+
+def test_a_run_that_fails_frees_the_folder(tmp_path):
+    with pytest.raises(KeyboardInterrupt), sole_run(tmp_path):
+        raise KeyboardInterrupt
+    with sole_run(tmp_path):
+        pass
+    assert os.listdir(tmp_path) == []
+
+
+def hold_and_die(folder):
+    with sole_run(folder):
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+def test_a_run_that_was_killed_is_resumed(start, tmp_path):
+    process = multiprocessing.get_context("fork").Process(target=hold_and_die, args=(tmp_path / "out",))
+    process.start()
+    process.join(timeout=60)
+    assert process.exitcode == -signal.SIGKILL
+    assert os.listdir(tmp_path / "out") == [LOCK_FILE]
+    assert [row["epoch"] for row in start("resume")["epochs"]] == [1]
+    assert LOCK_FILE not in os.listdir(tmp_path / "out")
+
+
+def test_the_other_ranks_of_a_run_do_not_wait_for_its_first(monkeypatch, tmp_path):
+    with sole_run(tmp_path):
+        monkeypatch.setattr("biosyn.training.run.is_first", lambda: False)
+        with sole_run(tmp_path):
+            pass
+        assert os.listdir(tmp_path) == [LOCK_FILE]
