@@ -193,7 +193,7 @@ def _link_group(group: SpanGroup, found: Mapping[str, MentionPrediction]) -> Non
         _set_answer(span, prediction)
         spans.append(span)
     for place, span in enumerate(spans):
-        group[place] = span
+        group[place] = span  # type: ignore[index]  # spaCy's annotations lack it
 
 
 def _kb_id(prediction: MentionPrediction | None) -> str:
@@ -201,6 +201,6 @@ def _kb_id(prediction: MentionPrediction | None) -> str:
 
 
 def _set_answer(span: Span, prediction: MentionPrediction | None) -> None:
-    answer = {"predictions": (), "concept": None} if prediction is None else answer_json(prediction)
+    answer: dict[str, Any] = {"predictions": (), "concept": None} if prediction is None else answer_json(prediction)
     span._.biosyn_candidates = tuple(answer["predictions"])
     span._.biosyn_concept = answer["concept"]
