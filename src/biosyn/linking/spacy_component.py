@@ -194,7 +194,7 @@ def _link_group(group: SpanGroup, found: Mapping[str, MentionPrediction]) -> Non
         _set_answer(span, prediction)
         spans.append(span)
     for place, span in enumerate(spans):
-        group[place] = span
+        group[place] = span  # type: ignore[index]  # spaCy's annotations lack it
 
 
 def _kb_id(prediction: MentionPrediction | None) -> str:
