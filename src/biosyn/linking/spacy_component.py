@@ -12,7 +12,7 @@ from typing import Any
 from biosyn.errors import InputError, missing_extra
 from biosyn.files import write_json
 from biosyn.linking.loading import load_linker
-from biosyn.model.answers import answer_json
+from biosyn.model.answers import answer_json, unsure_json
 from biosyn.model.linker import Linker
 from biosyn.records import MentionPrediction
 from biosyn.settings.groups import Compute, Index
@@ -159,4 +159,5 @@ def _set(entity: Span, prediction: MentionPrediction | None) -> None:
     for token in entity:  # doc.ents are made from the tokens, so what is set on a Span alone is lost
         token.ent_kb_id_ = kb_id
     entity._.biosyn_candidates = tuple(answer["predictions"])
-    entity._.biosyn_concept = answer["concept"]
+    unsure = unsure_json(prediction.unsure) if prediction else {}
+    entity._.biosyn_concept = answer["concept"] and {**answer["concept"], **unsure}
