@@ -45,12 +45,16 @@ class MentionPrediction(NamedTuple):
     resolved
         The concepts of the best name, the one that it most likely stands for first; empty where nobody asked for them,
         as in training.
+    unsure
+        Why the candidates are worth nothing: most letters are of a script that the tokenizer does not know. There is
+        no probability then. Usually empty.
     """
 
     mention: str
     candidates: tuple[Candidate, ...]
     probability: float | None = None
     resolved: "tuple[ResolvedConcept, ...]" = ()
+    unsure: str = ""
 
 
 class ResolvedConcept(NamedTuple):
@@ -98,13 +102,14 @@ class ConceptCandidate(NamedTuple):
 class ConceptPrediction(NamedTuple):
     """A mention as given, and its concepts, best first.
 
-    ``probability`` and ``resolved`` as in `MentionPrediction`.
+    ``probability``, ``resolved`` and ``unsure`` as in `MentionPrediction`.
     """
 
     mention: str
     concepts: tuple[ConceptCandidate, ...]
     probability: float | None = None
     resolved: tuple[ResolvedConcept, ...] = ()
+    unsure: str = ""
 
 
 class QueryPrediction(NamedTuple):

@@ -15,6 +15,7 @@ from biosyn.linking.journal import Journal
 from biosyn.linking.loading import load_linker
 from biosyn.linking.steps import link_steps
 from biosyn.mention_files.added_columns import PROBABILITY, Link
+from biosyn.mention_files.units import Mention, Unit
 from biosyn.model.linker import Linker
 from biosyn.settings.groups import Compute
 from biosyn.text.abbreviations import no_abbreviations
@@ -241,3 +242,45 @@ def test_the_input_is_never_the_output(link_config, tmp_path):
     with pytest.raises(InputError, match="is the input too"):
         link_file(link_config(tmp_path / "in.txt", output=str(tmp_path / "." / "in.txt")))
     assert (tmp_path / "in.txt").read_text() == "ataxia\n"
+
+
+def test_mentions_of_an_unknown_script_are_counted_and_say_so(link_config, tmp_path, caplog):
+    (tmp_path / "in.txt").write_text("ataxia\n糖尿病\n糖尿病\n", encoding="utf-8")
+    result = link_file(link_config(tmp_path / "in.txt"))
+    assert (result["mentions"], result["linked"], result["unsure"]) == (3, 3, 2)
+    assert "2 of 3 mentions are of a script that the model's tokenizer does not know" in caplog.text
+    known, *unknown = (tmp_path / "linked").read_text(encoding="utf-8").splitlines()
+    assert "unsure" not in known
+    assert all("\tunsure: most letters are CJK" in line for line in unknown)
+
+
+def test_with_a_threshold_they_have_no_concept_and_no_probability(link_config, calibrated_checkpoint, tmp_path):
+    (tmp_path / "in.jsonl").write_text('{"mention": "糖尿病"}\n', encoding="utf-8")
+    config = link_config(tmp_path / "in.jsonl", model_name_or_path=str(calibrated_checkpoint), threshold=0.0)
+    link_file(replace(config, format="jsonl"))
+    row = json.loads((tmp_path / "linked").read_text(encoding="utf-8"))
+    assert (row["biosyn_id"], row["biosyn_name"], row["biosyn_probability"]) == ("-1", "", None)
+    assert row["biosyn_reason"].startswith("unsure: ")
+
+
+def test_an_abbreviation_that_is_a_name_is_linked_as_written(link_config, tmp_path, monkeypatch):
+    monkeypatch.setattr("biosyn.linking.file._finder", lambda method: lambda text: {"ALLERGY": "Adhesive gene yield"})
+    (tmp_path / "in.txt").write_text("1|t|Adhesive gene yield (ALLERGY)\n1|a|\n1\t21\t28\tALLERGY\tDisease\n")
+    link_file(link_config(tmp_path / "in.txt", add="all"))
+    row = (tmp_path / "linked").read_text().splitlines()[2].split("\t")
+    assert row[3:7] == ["ALLERGY", "Disease", "MESH:D006969", "allergy"]
+
+
+@pytest.mark.parametrize(
+    ("long_scores", "taken"),
+    [((9.0,), "D9"), ((7.0,), "D7"), ((6.0,), "short"), ((9.0, 6.0), "short"), ((9.0, 8.0), "D9|D8")],
+    ids=["higher", "equal", "lower", "a lower part", "higher parts"],
+)
+def test_the_short_form_is_taken_where_it_scores_higher_than_every_part_of_the_long_form(long_scores, taken):
+    parts = tuple(f"part {score}" for score in long_scores)
+    links = {part: Link(f"D{score:.0f}", part, score) for part, score in zip(parts, long_scores, strict=True)}
+    links["allergy"] = Link("short", "allergy", 7.0)
+    unit = Unit((Mention("ALLERGY", "1"),), lambda found: found[0].id.encode())
+    prepared = [[steps_module.Prepared(unit.mentions[0], parts, as_written="allergy")]]
+    assert steps_module.texts_of(prepared) == [*parts, "allergy"]
+    assert steps_module.rendered([unit], prepared, links).output.decode() == taken

@@ -94,3 +94,25 @@ def test_topk_1_and_a_topk_above_the_dictionary(tiny_checkpoint, tiny_dictionary
     assert len(infer(config(tiny_checkpoint, tiny_dictionary, topk=1))["predictions"]) == 1
     with pytest.raises(InputError, match="larger than the dictionary"):
         infer(config(tiny_checkpoint, tiny_dictionary, topk=41))
+
+
+def test_a_mention_of_an_unknown_script_says_so_and_has_no_concept_at_any_threshold(
+    calibrated_checkpoint, tiny_dictionary
+):
+    asked = {"mention": "糖尿病", "topk": 2}
+    found = infer(config(calibrated_checkpoint, tiny_dictionary, **asked))
+    assert len(found["predictions"]) == 2
+    assert found["unsure"] == "most letters are CJK, a script that the model's tokenizer does not know"
+    assert "probability" not in found
+    for grouped in (False, True):
+        refused = infer(
+            config(calibrated_checkpoint, tiny_dictionary, **asked, threshold=0.0, group_by_concept=grouped)
+        )
+        assert refused["concept"] is None
+        assert refused["unsure"] == found["unsure"]
+    assert "unsure" not in infer(config(calibrated_checkpoint, tiny_dictionary, mention="α-ataxia"))
+
+
+def test_an_explanation_says_so_too(tiny_checkpoint, tiny_dictionary):
+    explained = infer(config(tiny_checkpoint, tiny_dictionary, mention="диабет", explain=True))
+    assert explained["unsure"].startswith("most letters are Cyrillic")

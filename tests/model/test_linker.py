@@ -400,3 +400,81 @@ def test_clean_texts_give_what_mentions_give(linker):
     assert linker.link(texts, topk=3) == linker.normalize(texts, topk=3)
     assert linker.link_to_concepts(texts, topk=3) == linker.normalize_to_concepts(texts, topk=3)
     assert linker.link([], topk=3) == []
+
+
+# -- characters and scripts
+
+
+@pytest.fixture(scope="module")
+def raw_linker(linker, tmp_path_factory):
+    """A linker of a dictionary that was not written by BioSyn."""
+    path = tmp_path_factory.mktemp("raw") / "names.txt"
+    lines = (
+        "D1||type i diabetes",
+        "D2||Type Ⅱ diabetes",
+        "D3||Me\u0301nie\u0300re disease",
+        "D4||糖尿病",
+        "D5||ataxia",
+    )
+    path.write_text("\n".join(lines), encoding="utf-8")
+    return linker.biosyn.load_dictionary(path)
+
+
+@pytest.mark.parametrize(
+    ("mention", "name"),
+    [
+        ("type Ⅱ diabetes", "Type Ⅱ diabetes"),
+        ("TYPE II diabetes", "Type Ⅱ diabetes"),
+        ("type\u00a0Ⅰ dia\u00adbetes", "type i diabetes"),
+        ("Ménière disease", "Me\u0301nie\u0300re disease"),
+        ("糖尿病", "糖尿病"),  # a name that equals it needs no model
+    ],
+)
+def test_a_name_equals_a_mention_in_whatever_characters_and_is_shown_as_it_is(raw_linker, mention, name):
+    (names,), (concepts,) = raw_linker.normalize([mention], topk=3), raw_linker.normalize_to_concepts([mention], topk=3)
+    assert names.candidates[0].name == concepts.concepts[0].best.name == name
+    assert names.unsure == concepts.unsure == ""
+
+
+def test_the_score_of_such_a_name_is_that_of_the_text_it_is_looked_up_by(raw_linker):
+    explained = raw_linker.explain("type ii diabetes", topk=1).candidates[0]
+    biosyn = raw_linker.biosyn
+    dense, *_ = biosyn.embed_dense(["type ii diabetes"])
+    assert explained.candidate.dense_score == pytest.approx(float(dense @ dense), rel=1e-5)
+    assert explained.candidate.sparse_score == pytest.approx(biosyn.get_sparse_weight(), rel=1e-5)  # a unit vector
+    assert sum(part.score for part in explained.ngrams) == pytest.approx(explained.candidate.sparse_score, rel=1e-5)
+
+
+@pytest.mark.parametrize("mention", ["高血圧", "高血圧 2", "гипертония"])
+def test_a_mention_in_a_script_that_the_tokenizer_does_not_know_is_unsure(calibrated_linker, mention):
+    answers = (
+        calibrated_linker.normalize([mention], topk=2)[0],
+        calibrated_linker.normalize_to_concepts([mention], topk=2)[0],
+        calibrated_linker.explain(mention, topk=2),
+    )
+    for answer in answers:
+        assert answer.unsure.endswith("a script that the model's tokenizer does not know")
+        assert answer.probability is None  # the calibration saw no such mention
+
+
+def test_the_others_of_the_same_call_are_sure(calibrated_linker):
+    found = calibrated_linker.normalize(["高血圧", "ataxias", "α ataxia"], topk=1)
+    assert [bool(one.unsure) for one in found] == [True, False, False]
+    assert [one.probability is None for one in found] == [True, False, False]
+
+
+# -- an abbreviation that is itself a name
+
+
+def test_the_better_of_short_and_long_form_is_explained(linker):
+    pairs = {"Allergy": "zzz qqq"}
+    explained = linker.explain("Allergy", topk=1, abbreviations=pairs)
+    kept = linker.explain("Allergy", topk=1)
+    assert explained.candidates == kept.candidates
+    assert [step.step for step in explained.cleaning][1:3] == ["abbreviations", "as written"]
+    assert kept.score > linker.explain("zzz qqq", topk=1).score
+
+
+def test_a_long_form_that_is_a_name_is_taken(linker):
+    explained = linker.explain("Allergy", topk=1, abbreviations={"Allergy": "Ataxia"})
+    assert explained.candidates[0].candidate.name == "ataxia"

@@ -107,3 +107,11 @@ def test_a_file_without_a_concept_says_what_to_look_at(tmp_path):
     ):
         build_dictionary([], tmp_path / "d.txt", counts=counts)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_names_that_differ_by_characters_alone_are_one_name(tmp_path):
+    names = ("Type Ⅱ", "type II", "Me\u0301nie\u0300re", "Ménière", "Vitamin B₆", "™", "10²")
+    counts = build(tmp_path / "names.txt", [Concept(("D1",), names, "x")])
+    lines = (tmp_path / "names.txt").read_text(encoding="utf-8").splitlines()
+    assert lines == ["D1||type ii", "D1||ménière", "D1||vitamin b6", "D1||10 2"]
+    assert counts["dropped"] == {"empty name": 1, "name repeated in its concept": 2}

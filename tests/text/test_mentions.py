@@ -127,3 +127,59 @@ def test_the_last_step_is_what_cleaning_gives(mention):
     if MentionCleaner().problem(mention) == "" and has_content(whole):
         assert MentionCleaner(typos=TYPOS).parts(mention, PAIRS) == (whole,)
         assert MentionCleaner(typos=TYPOS).clean(mention, PAIRS) == whole
+
+
+def test_plain_characters_come_first():
+    cleaner = MentionCleaner(lambda text: {"AT": "Ataxia"} if "(AT)" in text else pytest.fail(text))
+    pairs = cleaner.abbreviations("Ataxia\u00a0（ＡＴ）")  # what finds abbreviations sees ASCII
+    assert cleaner.parts("ＡＴ", pairs) == ("ataxia",)
+    assert [tuple(step) for step in cleaner.steps("ＡＴ", pairs)][:3] == [
+        ("as typed", "ＡＴ"),
+        ("characters", "AT"),
+        ("abbreviations", "Ataxia"),
+    ]
+
+
+# -- an abbreviation that is itself a name
+
+KINASE = {"PCSK9": "proprotein convertase 9", "APC": "polyposis coli", "B/O": "breast and ovarian cancer"}
+
+
+@pytest.mark.parametrize(
+    ("mention", "names", "as_written"),
+    [
+        ("PCSK9", {"pcsk9"}, "pcsk9"),
+        ("PCSK9", {"PCSK9"}, "pcsk9"),  # a dictionary that is not clean
+        ("(PCSK9)", {"pcsk9"}, ""),  # was not expanded
+        ("PCSK9 gain", {"pcsk9 gain"}, "pcsk9 gain"),
+        ("PCSK9", {"pcsk9", "proprotein convertase 9"}, ""),  # the long form is a name, too
+        ("PCSK9", {"convertase"}, ""),
+        ("ataxia", {"ataxia"}, ""),
+        ("APC", {"apc", "Polyposis coli"}, "apc"),
+    ],
+)
+def test_a_mention_that_is_a_name_is_looked_up_as_written_unless_its_long_form_is_one(mention, names, as_written):
+    assert MentionCleaner(is_name=names.__contains__).as_written(mention, KINASE) == as_written
+
+
+def test_the_parts_of_a_composite_long_form_are_names():
+    names = {"breast cancer", "ovarian cancer", "bo"}
+    cleaner = MentionCleaner(names=names, is_name=names.__contains__)
+    assert cleaner.as_written("BO", {"BO": "breast and ovarian cancer"}) == ""
+    assert cleaner.as_written("BO", {"BO": "breast and lung cancer"}) == "bo"
+
+
+def test_without_names_or_abbreviations_nothing_is_looked_up_as_written():
+    assert MentionCleaner().as_written("PCSK9", KINASE) == ""
+    assert MentionCleaner(is_name={"pcsk9"}.__contains__).as_written("PCSK9") == ""
+
+
+def test_the_steps_of_a_mention_that_stays_as_written():
+    steps = MentionCleaner().steps("PCSK9", KINASE, as_written=True)
+    assert [tuple(step) for step in steps] == [
+        ("as typed", "PCSK9"),
+        ("abbreviations", "proprotein convertase 9"),
+        ("as written", "PCSK9"),
+        ("lower case", "pcsk9"),
+        ("punctuation", "pcsk9"),
+    ]

@@ -14,6 +14,7 @@ from biosyn.data.concepts import Concept
 from biosyn.errors import InputError
 from biosyn.files import read_lines
 from biosyn.records import Name
+from biosyn.text.preprocess import lookup_text
 
 DRAFT_NAMES = 100
 
@@ -80,17 +81,24 @@ class DictionaryDataset:
         texts, cuis = map(list, zip(*names, strict=True))
         return DictionaryDataset.of_texts(self.path, texts, cuis)
 
+    @property
+    def texts(self) -> Sequence[str]:
+        """The names as they are looked up: the `lookup_text` of each."""
+        return self.names if all(map(str.isascii, self.names)) else [lookup_text(name) for name in self.names]
+
     def rows_of(self, name: str) -> list[int]:
-        """Return the rows of a name, letter for letter, in file order; none where it is no name of the dictionary."""
+        """Return the rows whose `lookup_text` is a text, letter for letter, in file order; often none."""
         hashes, rows = self._lookup
         value = hash(name)
         first, last = np.searchsorted(hashes, value), np.searchsorted(hashes, value, side="right")
-        return [row for row in rows[first:last].tolist() if self.names[row] == name]  # two names may have one hash
+        return [
+            row for row in rows[first:last].tolist() if lookup_text(self.names[row]) == name
+        ]  # two names may have one hash
 
     @cached_property
     def _lookup(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """The hashes of all N names, sorted, and the row of each: 16 bytes a name, where a dict would take 100."""
-        hashes = np.fromiter(map(hash, self.names), dtype=np.int64, count=len(self.names))
+        hashes = np.fromiter(map(hash, map(lookup_text, self.names)), dtype=np.int64, count=len(self.names))
         rows = np.argsort(hashes, kind="stable")
         return hashes[rows], rows
 

@@ -7,12 +7,14 @@ from biosyn.concept_ids import NO_CONCEPT, is_composite, split_ids
 from biosyn.errors import InputError
 from biosyn.files import read_lines, require_folder
 from biosyn.records import Query
+from biosyn.text.preprocess import TextPreprocess
 
 DRAFT_QUERIES = 10
+_CLEANED = TextPreprocess(keep_pipe=True).run
 
 
 class QueryDataset:
-    """The queries of a folder, in sorted order of the file names.
+    """The queries of a folder, in sorted order of the file names; a mention that is not ASCII is cleaned.
 
     Parameters
     ----------
@@ -36,7 +38,7 @@ class QueryDataset:
         filter_cuiless: bool = False,
         draft: bool = False,
     ):
-        queries = read_queries(data_dir)
+        queries = [query._replace(mention=_plain(query.mention)) for query in read_queries(data_dir)]
         if filter_composite:
             queries = [query for query in queries if not is_composite(query.cui)]
         if filter_cuiless:
@@ -58,6 +60,10 @@ class QueryDataset:
 
     def __iter__(self) -> Iterator[Query]:
         return iter(self.queries)
+
+
+def _plain(mention: str) -> str:
+    return mention if mention.isascii() else _CLEANED(mention) or mention
 
 
 def query_files(data_dir: Path) -> list[Path]:

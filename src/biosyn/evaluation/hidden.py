@@ -79,7 +79,7 @@ def embed_searched(
         See `BioSyn.index`.
     """
     if score_mode == "sparse":  # takes a second, and needs no encoder
-        return biosyn.embed(searched.dictionary.names, score_mode="sparse")
+        return biosyn.embed(searched.dictionary.texts, score_mode="sparse")
     progress = "dictionary" if show_progress else None
     index = biosyn.index(searched.whole, cache_dir=cache_dir, precision=index_precision, progress=progress)
     names = index.vectors(biosyn.device, score_mode=score_mode)

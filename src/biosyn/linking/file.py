@@ -102,8 +102,8 @@ def link_file(config: LinkConfig) -> dict[str, Any]:
     gc.freeze()  # what is loaded stays: to go through it again and again would take longer than to read records
     if "hybrid" in linker.biosyn.calibrations:
         source = _with_probabilities(source)
-    if config.split_composites:
-        cleaner = file_cleaner(find_abbreviations, typos=typos, names=linker.cleaned_names)
+    names = linker.cleaned_names if config.split_composites else None
+    cleaner = file_cleaner(find_abbreviations, typos=typos, names=names, is_name=linker.is_name)
     best = partial(best_links, linker, all_ids=config.ids == "all", threshold=config.threshold)
     with led(partial(link_steps, link=best)) as link:
         counts = {}
@@ -122,6 +122,13 @@ def link_file(config: LinkConfig) -> dict[str, Any]:
                         check_input=mention_file.require_unchanged,
                     )
                 counts = _counts(journal)
+                if journal.done.unsure:
+                    logger.warning(
+                        "%d of %d mentions are of a script that the model's tokenizer does not know: their links say "
+                        "nothing, and biosyn_reason begins with 'unsure' (--threshold gives them no concept)",
+                        journal.done.unsure,
+                        journal.done.mentions,
+                    )
                 journal.publish(keep_errors=not fail)
             if counts["mentions"] and not counts["linked"]:
                 logger.warning("%s: none of its %d mentions could be linked", config.input, counts["mentions"])
@@ -202,6 +209,7 @@ def _counted(done: Done, units: int, step: Step) -> Done:
         mentions=done.mentions + len(step.mentions),
         linked=done.linked + len(step.mentions) - len(step.bad),
         skipped=done.skipped + len(step.bad),
+        unsure=done.unsure + sum(link is not None and bool(link.unsure) for link in step.links),
     )
 
 
@@ -212,6 +220,7 @@ def _counts(journal: Journal) -> dict[str, int]:
         "linked": done.linked,
         "distinct": journal.distinct(),
         "skipped": done.skipped,
+        **({"unsure": done.unsure} if done.unsure else {}),
     }
 
 
@@ -231,10 +240,10 @@ def best_links(
 def _best_link(found: MentionPrediction, *, all_ids: bool, threshold: float | None) -> Link:
     (best,) = found.candidates
     if is_unsure(found.probability, threshold):
-        return Link(NO_NAME.cui, NO_NAME.name, best.score, found.probability)
+        return Link(NO_NAME.cui, NO_NAME.name, best.score, found.probability, unsure=found.unsure)
     name, (concept, *others) = _writable(best.name), found.resolved
     if all_ids:
-        return Link(best.cui, name, best.score, found.probability)
+        return Link(best.cui, name, best.score, found.probability, unsure=found.unsure)
     return Link(
         _writable(concept.curie),
         name,
@@ -244,6 +253,7 @@ def _best_link(found: MentionPrediction, *, all_ids: bool, threshold: float | No
         tuple(map(_writable, concept.alternative_ids)),
         tuple(_writable(other.curie) for other in others),
         concept.reason if others else "",
+        found.unsure,
     )
 
 
@@ -348,9 +358,10 @@ def file_cleaner(
     *,
     typos: Mapping[str, str] | None = None,
     names: frozenset[str] | None = None,
+    is_name: Callable[[str], bool] | None = None,
 ) -> MentionCleaner:
     """Return the cleaner of a file's mentions, which refuses what would break a table and what is too long."""
-    return MentionCleaner(find_abbreviations, typos=typos, names=names, printable=True)
+    return MentionCleaner(find_abbreviations, typos=typos, names=names, is_name=is_name, printable=True)
 
 
 def _finder(method: str) -> AbbreviationFinder:

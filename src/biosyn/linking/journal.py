@@ -35,7 +35,10 @@ logger = logging.getLogger(__name__)
 
 
 class Done(NamedTuple):
-    """What is done: units, the sizes of the output and the errors file in bytes, counts, and whether that is all."""
+    """What is done: units, the sizes of the output and the errors file in bytes, counts, and whether that is all.
+
+    The links of ``unsure`` mentions are worth nothing: see `Link`.
+    """
 
     units: int = 0
     output_bytes: int = 0
@@ -44,6 +47,7 @@ class Done(NamedTuple):
     linked: int = 0
     skipped: int = 0
     finished: bool = False
+    unsure: int = 0
 
 
 class Journal:

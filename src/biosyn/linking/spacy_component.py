@@ -12,7 +12,7 @@ from typing import Any
 from biosyn.errors import InputError, missing_extra
 from biosyn.files import write_json
 from biosyn.linking.loading import load_linker
-from biosyn.model.answers import answer_json
+from biosyn.model.answers import answer_json, unsure_json
 from biosyn.model.linker import Linker
 from biosyn.records import MentionPrediction
 from biosyn.settings.groups import Compute, Index
@@ -204,4 +204,5 @@ def _kb_id(prediction: MentionPrediction | None) -> str:
 def _set_answer(span: Span, prediction: MentionPrediction | None) -> None:
     answer: dict[str, Any] = {"predictions": (), "concept": None} if prediction is None else answer_json(prediction)
     span._.biosyn_candidates = tuple(answer["predictions"])
-    span._.biosyn_concept = answer["concept"]
+    unsure = unsure_json(prediction.unsure) if prediction else {}
+    span._.biosyn_concept = answer["concept"] and {**answer["concept"], **unsure}

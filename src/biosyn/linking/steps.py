@@ -11,18 +11,27 @@ from biosyn.text.mentions import MentionCleaner
 
 MENTIONS = 512
 UNITS = 4096
-UNITS_VERSION = 2  # changes with how a reader cuts a file into units: the journal of a run counts them
+UNITS_VERSION = 3  # changes with how a file is cut into units, which a journal counts, and with what `Link` holds
 
 LinkTexts = Callable[[Sequence[str]], Sequence[Link]]  # clean texts -> the best link of each
 LinkSteps = Callable[[Sequence[Sequence[str]]], Sequence[Sequence[Link]]]  # the same for several steps
 
 
 class Prepared(NamedTuple):
-    """A mention and the texts to look up; none, and a problem, if it cannot be linked."""
+    """A mention and the texts to look up; none, and a problem, if it cannot be linked.
+
+    ``as_written`` is looked up too, where an abbreviation is itself a name: see `MentionCleaner.as_written`.
+    """
 
     mention: Mention
     parts: tuple[str, ...]
     problem: str = ""
+    as_written: str = ""
+
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """All texts to look up."""
+        return (*self.parts, self.as_written) if self.as_written else self.parts
 
 
 class Step(NamedTuple):
@@ -68,17 +77,20 @@ def _prepare(unit: Unit, cleaner: MentionCleaner) -> Sequence[Prepared]:
     prepared = []
     for mention in unit.mentions:
         problem = mention.problem or cleaner.problem(mention.text) or document_problem
+        parts, as_written = (), ""
         try:
-            parts = () if problem else cleaner.parts(mention.text, abbreviations)
+            if not problem:
+                parts = cleaner.parts(mention.text, abbreviations)
+                as_written = cleaner.as_written(mention.text, abbreviations)
         except InputError as error:
-            parts, problem = (), str(error)
-        prepared.append(Prepared(mention, parts, problem))
+            problem = str(error)
+        prepared.append(Prepared(mention, parts, problem, as_written))
     return prepared
 
 
 def texts_of(prepared: Iterable[Iterable[Prepared]]) -> list[str]:
     """Return the distinct texts to look up, in order."""
-    return list(dict.fromkeys(part for mentions in prepared for one in mentions for part in one.parts))
+    return list(dict.fromkeys(part for mentions in prepared for one in mentions for part in one.texts))
 
 
 def rendered(units: Sequence[Unit], prepared: Sequence[Sequence[Prepared]], links: Mapping[str, Link]) -> Step:
@@ -98,10 +110,15 @@ def rendered(units: Sequence[Unit], prepared: Sequence[Sequence[Prepared]], link
 
 
 def _link(one: Prepared, links: Mapping[str, Link]) -> Link | None:
-    """Return the mention's link: for a composite one those of its parts together."""
+    """Return the mention's link, the one with the higher score if it is looked up as written too."""
     if one.problem:
         return None
-    parts = [links[part] for part in one.parts]
+    link = _joined([links[part] for part in one.parts])
+    return max(link, links[one.as_written], key=lambda found: found.score) if one.as_written else link
+
+
+def _joined(parts: Sequence[Link]) -> Link:
+    """Return one link for the parts of a composite mention."""
     if len(parts) == 1:
         return parts[0]
     known = [part.probability for part in parts if part.probability is not None]
@@ -114,6 +131,7 @@ def _link(one: Prepared, links: Mapping[str, Link]) -> Link | None:
         tuple(dict.fromkeys(cui for part in parts for cui in part.alternative_ids)),
         tuple(dict.fromkeys(cui for part in parts for cui in part.other_concepts)),
         "|".join(part.reason for part in parts if part.reason),
+        next((part.unsure for part in parts if part.unsure), ""),
     )
 
 

@@ -27,6 +27,8 @@ class Link(NamedTuple):
         The other ids of that concept, and the other concepts of the name, best first; as CURIEs.
     reason
         Why the concept comes before the others of the name.
+    unsure
+        Why the link is worth nothing (`MentionPrediction.unsure`), written in place of the reason; usually empty.
     """
 
     id: str
@@ -37,9 +39,10 @@ class Link(NamedTuple):
     alternative_ids: tuple[str, ...] = ()
     other_concepts: tuple[str, ...] = ()
     reason: str = ""
+    unsure: str = ""
 
 
-def added_fields(link: Link, keys: Sequence[str]) -> dict[str, str | float | list[str]]:
+def added_fields(link: Link, keys: Sequence[str]) -> dict[str, str | float | list[str] | None]:
     """Return the fields that are added to a record, in the order of the keys.
 
     Examples
@@ -47,17 +50,16 @@ def added_fields(link: Link, keys: Sequence[str]) -> dict[str, str | float | lis
     >>> added_fields(Link("D013684", "telangiectasia", 12.345678), (ID, SCORE))
     {'biosyn_id': 'D013684', 'biosyn_score': 12.3457}
     """
-    values: dict[str, str | float | list[str]] = {
+    values: dict[str, str | float | list[str] | None] = {
         ID: link.id,
         NAME: link.name,
         SCORE: round(link.score, DECIMALS),
         PREFERRED_NAME: link.preferred_name,
         ALTERNATIVE_IDS: list(link.alternative_ids),
         OTHER_CONCEPTS: list(link.other_concepts),
-        REASON: link.reason,
+        REASON: f"unsure: {link.unsure}" if link.unsure else link.reason,
+        PROBABILITY: None if link.probability is None else round(link.probability, DECIMALS),
     }
-    if link.probability is not None:
-        values[PROBABILITY] = round(link.probability, DECIMALS)
     return {key: values[key] for key in keys}
 
 
@@ -72,7 +74,9 @@ def added_texts(link: Link, keys: Sequence[str]) -> dict[str, str]:
     return {key: _text(value) for key, value in added_fields(link, keys).items()}
 
 
-def _text(value: str | float | list[str]) -> str:
+def _text(value: str | float | list[str] | None) -> str:
+    if value is None:
+        return ""
     if isinstance(value, list):
         return "|".join(value)
     return value if isinstance(value, str) else f"{value:.{DECIMALS}f}"

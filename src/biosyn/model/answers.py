@@ -17,22 +17,24 @@ NO_CONCEPT_JSON = {"ids": [NO_NAME.cui], "preferred_name": None, "name": NO_NAME
 
 
 def answer_json(prediction: MentionPrediction) -> dict[str, Any]:
-    """Return the candidates as ``predictions``, the ``concept`` of the best, and ``probability`` if known."""
+    """Return ``predictions``, the ``concept`` of the best, ``probability`` if known, and ``unsure`` if so."""
     return {
         "predictions": predictions_json(prediction),
         "concept": concept_json(prediction.resolved, prediction.candidates[0].score) if prediction.candidates else None,
         **probability_json(prediction.probability),
+        **unsure_json(prediction.unsure),
     }
 
 
 def concept_answer_json(prediction: ConceptPrediction) -> dict[str, Any]:
-    """Return ``concepts``, the ``concept`` of the best name, and ``probability`` if known."""
+    """Return ``concepts``, the ``concept`` of the best name, ``probability`` if known, and ``unsure`` if so."""
     return {
         "concepts": concepts_json(prediction),
         "concept": concept_json(prediction.resolved, prediction.concepts[0].best.score)
         if prediction.concepts
         else None,
         **probability_json(prediction.probability),
+        **unsure_json(prediction.unsure),
     }
 
 
@@ -119,6 +121,11 @@ def probability_json(probability: float | None) -> dict[str, float]:
     return {} if probability is None else {"probability": probability}
 
 
+def unsure_json(reason: str) -> dict[str, str]:
+    """Return ``unsure``, why the answer is worth nothing; nothing in the usual case."""
+    return {"unsure": reason} if reason else {}
+
+
 def embeddings_json(vectors: Vectors) -> list[dict[str, list[float]]]:
     """Return the sparse and the dense embedding of each of M mentions, whose vectors have both halves."""
     assert vectors.dense is not None
@@ -142,6 +149,7 @@ def explanation_json(explanation: Explanation) -> dict[str, Any]:
         "predictions": [_explained_json(candidate) for candidate in explanation.candidates],
         "concept": concept_json(explanation.resolved, explanation.candidates[0].candidate.score),
         **probability_json(explanation.probability),
+        **unsure_json(explanation.unsure),
     }
 
 

@@ -1,10 +1,12 @@
 """A dictionary under one model: its names read once, embedded once, and both taken from the index afterwards."""
 
 import logging
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import csr_matrix
 
 from biosyn.data.dictionary import DictionaryDataset
 from biosyn.distributed.ranks import led, size
@@ -17,6 +19,7 @@ from biosyn.index.cache import default_cache_dir, index_folders
 from biosyn.index.dictionary_index import TEXTS, DictionaryIndex
 from biosyn.index.header import read_header
 from biosyn.index.key import IndexKey, dictionary_sha256, tfidf_sha256
+from biosyn.text.preprocess import lookup_text
 
 logger = logging.getLogger(__name__)
 
@@ -90,14 +93,16 @@ def dictionary_index(
 
     def embed(names: list[str]) -> NDArray[np.float32]:
         logger.info("embedding %d names on %s", len(names), dense.device)
-        return dense.encode(names, what="names", progress=progress, together=True).cpu().numpy()
+        texts = [lookup_text(name) for name in names]
+        return dense.encode(texts, what="names", progress=progress, together=True).cpu().numpy()
+
+    def tfidf(names: Sequence[str]) -> csr_matrix:
+        return sparse.transform([lookup_text(name) for name in names])
 
     index = None
     with led(embed) as lead:
         if lead is not None:
-            index = open_or_build(
-                cache, key, names=dictionary.names, cuis=dictionary.cuis, embed=lead, tfidf=sparse.transform
-            )
+            index = open_or_build(cache, key, names=dictionary.names, cuis=dictionary.cuis, embed=lead, tfidf=tfidf)
     if index is not None and (index.folder is not None or size() == 1):
         return index
     try:

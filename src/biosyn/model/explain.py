@@ -9,6 +9,7 @@ from biosyn.data.dictionary import DictionaryDataset
 from biosyn.encoders.sparse import NgramPart, SparseEncoder, ngrams_in_common
 from biosyn.records import Candidate, Name, ResolvedConcept
 from biosyn.text.mentions import Step
+from biosyn.text.preprocess import lookup_text
 
 
 class ConceptNames(NamedTuple):
@@ -30,8 +31,8 @@ class ExplainedCandidate(NamedTuple):
 class Explanation(NamedTuple):
     """A mention, the steps of its cleaning, the model's w, the candidates, best first, and the calibrated probability.
 
-    ``resolved`` has the concepts of the best name, the one that it most likely stands for first. A mention that was
-    split has no candidates itself: ``parts`` has the explanation of each part.
+    ``unsure`` as in `MentionPrediction`. ``resolved`` has the concepts of the best name, the one that it most likely
+    stands for first. A mention that was split has no candidates itself: ``parts`` has the explanation of each part.
     """
 
     mention: str
@@ -40,7 +41,13 @@ class Explanation(NamedTuple):
     candidates: tuple[ExplainedCandidate, ...]
     probability: float | None = None
     resolved: tuple[ResolvedConcept, ...] = ()
+    unsure: str = ""
     parts: tuple["Explanation", ...] = ()
+
+    @property
+    def score(self) -> float:
+        """The score of the best name; of a mention that was split the lowest of its parts."""
+        return min(part.score for part in self.parts) if self.parts else self.candidates[0].candidate.score
 
 
 def explain_candidates(
@@ -53,7 +60,8 @@ def explain_candidates(
 ) -> tuple[ExplainedCandidate, ...]:
     """Return the candidates of a cleaned mention with the reasons for each."""
     names = [candidate.name for candidate in candidates]
-    ngrams = ngrams_in_common(sparse_encoder, mention, names, sparse_weight=sparse_weight)
+    texts = [lookup_text(name) for name in names]
+    ngrams = ngrams_in_common(sparse_encoder, mention, texts, sparse_weight=sparse_weight)
     return tuple(
         ExplainedCandidate(candidate, tuple(common), other_names.of(candidate))
         for candidate, common in zip(candidates, ngrams, strict=True)

@@ -15,6 +15,7 @@ from biosyn.data.concepts import Concept, ConceptTable
 from biosyn.data.dictionary import DictionaryDataset
 from biosyn.data.resolver import Resolver
 from biosyn.data.vocabularies import vocabularies_beside
+from biosyn.encoders.scripts import Scripts
 from biosyn.errors import InputError
 from biosyn.index.approximate import ApproximateSearch, Search
 from biosyn.index.approximate_build import open_or_mend_ann
@@ -38,7 +39,7 @@ from biosyn.retrieval.search import TopNames, require_finite
 from biosyn.retrieval.vectors import NameVectors, Vectors
 from biosyn.settings.verbs import INFERENCE_TOPK
 from biosyn.text.mentions import MentionCleaner, elements_of, require_text
-from biosyn.text.preprocess import TextPreprocess
+from biosyn.text.preprocess import TextPreprocess, lookup_text
 
 _CLEANER = MentionCleaner()
 logger = logging.getLogger(__name__)
@@ -58,7 +59,7 @@ class Linker:
     biosyn
         A loaded model.
     dictionary
-        The dictionary; its names are taken as they are.
+        The dictionary; its names are taken as they are, those that are not ASCII by their `lookup_text`.
     concepts
         The concepts of its names; None reads ``concepts.jsonl`` next to the dictionary when they are first needed.
     cache_dir
@@ -194,7 +195,11 @@ class Linker:
             exact_first=self.exact_first,
         )
         resolve = cache(self.resolver.resolve)
-        return [one._replace(resolved=resolve(_name(one.candidates[0]))) for one in found]
+        return [
+            one._replace(resolved=resolve(_name(best)), **self._unsure(one.mention, best))
+            for one in found
+            for best in one.candidates[:1]
+        ]
 
     def link_to_concepts(self, texts: Sequence[str], *, topk: int) -> list[ConceptPrediction]:
         """Return the ``topk`` best concepts of each clean text; see `normalize_to_concepts`."""
@@ -223,12 +228,13 @@ class Linker:
             best_names=0 if calibration is None else DEPTH,
         )
         probabilities = _probabilities(calibration, texts, best_names, name_at)
-        return [
+        predictions = [
             ConceptPrediction(text, concepts, probability, self.resolver.resolve(_name(concepts[0].best)))
             for text, concepts, probability in zip(
                 texts, self._to_concepts(vectors, found, name_at), probabilities, strict=True
             )
         ]
+        return [one._replace(**self._unsure(one.mention, one.concepts[0].best)) for one in predictions]
 
     def _to_concepts(
         self, mentions: Vectors, found: Sequence[Sequence[ConceptHit[Concept]]], name_at: Callable[[int], Name]
@@ -274,8 +280,15 @@ class Linker:
         InputError
             See `normalize_to_concepts`.
         """
-        cleaner = MentionCleaner(typos=typos, names=self.cleaned_names if split_composites else None)
-        return self._explain(require_text(mention, "mention"), cleaner, abbreviations, topk=topk)
+        names = self.cleaned_names if split_composites else None
+        cleaner = MentionCleaner(typos=typos, names=names, is_name=self.is_name)
+        mention = require_text(mention, "mention")
+        explained = self._explain(mention, cleaner, abbreviations, topk=topk)
+        if cleaner.as_written(mention, abbreviations or {}):
+            written = self._explain(mention, cleaner, None, topk=topk)
+            if written.score > explained.score:
+                return written._replace(cleaning=tuple(cleaner.steps(mention, abbreviations, as_written=True)))
+        return explained
 
     def _explain(
         self, mention: str, cleaner: MentionCleaner, abbreviations: Mapping[str, str] | None, *, topk: int
@@ -295,7 +308,25 @@ class Linker:
             sparse_weight=weight,
             other_names=self._other_names,
         )
-        return Explanation(mention, steps, weight, candidates, prediction.probability, prediction.resolved)
+        return Explanation(
+            mention, steps, weight, candidates, prediction.probability, prediction.resolved, prediction.unsure
+        )
+
+    def is_name(self, text: str) -> bool:
+        """Return whether a text is a name of the dictionary, letter for letter."""
+        return bool(self.dictionary.rows_of(text))
+
+    def _unsure(self, text: str, best: Candidate) -> dict[str, Any]:
+        """Return the fields that mark a prediction unsure; none if the letters are known, or the text is the name."""
+        script = "" if lookup_text(best.name) == text else self._scripts.unknown(text)
+        if not script:
+            return {}
+        reason = f"most letters are {script}, a script that the model's tokenizer does not know"
+        return {"unsure": reason, "probability": None}
+
+    @cached_property
+    def _scripts(self) -> Scripts:
+        return Scripts(self.biosyn.get_dense_tokenizer())
 
     @cached_property
     def _other_names(self) -> OtherNames:

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 from biosyn.concept_ids import name_ids
 from biosyn.errors import InputError
 from biosyn.records import Candidate
+from biosyn.text.preprocess import lookup_text
 
 OF_NAME, OF_CONCEPT = "name", "concept"  # what is right if the probability is: the best name, or its first concept
 DEPTH = 20  # candidates from which the features are computed, the K of training
@@ -45,7 +46,7 @@ def features_of(text: str, candidates: Sequence[Candidate]) -> Features:
     others = [found.score for found in candidates if ids.isdisjoint(name_ids(found.cui))] or [candidates[-1].score]
     own = [found.score for found in candidates if not ids.isdisjoint(name_ids(found.cui))]
     log_odds = _log_sum(own) - _log_sum(others)
-    return Features(best.score, best.score - others[0], log_odds, float(best.name == text))
+    return Features(best.score, best.score - others[0], log_odds, float(lookup_text(best.name) == text))
 
 
 def _log_sum(scores: Sequence[float]) -> float:

@@ -1,12 +1,13 @@
 """From a mention as it is in a document to the clean texts that are looked up for it."""
 
 import re
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from types import MappingProxyType
 from typing import NamedTuple
 
 from biosyn.errors import InputError
 from biosyn.text.abbreviations import AbbreviationFinder, expand, no_abbreviations
+from biosyn.text.characters import plain
 from biosyn.text.composites import split_by_names
 from biosyn.text.preprocess import TextPreprocess, has_content
 
@@ -72,7 +73,7 @@ class Step(NamedTuple):
 class MentionCleaner:
     """The rules for mentions: which are valid, and what is done to them.
 
-    The steps are abbreviations, composites, spelling and cleaning, in this order.
+    The steps are plain characters, abbreviations, composites, spelling and cleaning, in this order.
 
     Parameters
     ----------
@@ -82,6 +83,8 @@ class MentionCleaner:
         Misspelled token -> right spelling, lower case.
     names
         The cleaned names of the dictionary, by which composite mentions are split; None splits none.
+    is_name
+        Whether a text is a name of the dictionary, letter for letter, which `as_written` asks; None: no text is.
     longest
         The characters that a mention may have.
     printable
@@ -100,6 +103,7 @@ class MentionCleaner:
         *,
         typos: Mapping[str, str] | None = None,
         names: Collection[str] | None = None,
+        is_name: Callable[[str], bool] | None = None,
         longest: int = LONGEST,
         printable: bool = False,
     ):
@@ -107,6 +111,7 @@ class MentionCleaner:
         self._preprocess = TextPreprocess(typos)
         self._mends = typos is not None
         self._names = names
+        self._is_name = is_name
         self._longest = longest
         self._printable = printable
 
@@ -139,7 +144,7 @@ class MentionCleaner:
         """
         if text is None or not text.strip():
             return {}
-        return self._find(_SURROGATE.sub("\ufffd", _CONTROL.sub(" ", text)))
+        return self._find(plain(_SURROGATE.sub("\ufffd", _CONTROL.sub(" ", text))))
 
     def clean(self, mention: str, abbreviations: Mapping[str, str] = _NONE) -> str:
         """Return the text to look up for a mention that is not split; the InputError for a bad one quotes it.
@@ -169,9 +174,31 @@ class MentionCleaner:
     def split(self, mention: str, abbreviations: Mapping[str, str] = _NONE) -> tuple[str, ...]:
         """Return the parts of a composite mention, or the mention alone: expanded, but not cleaned yet."""
         expanded = _expanded(mention, abbreviations)
-        return (expanded,) if self._names is None else split_by_names(expanded, self._is_name)
+        return (expanded,) if self._names is None else split_by_names(expanded, self._is_cleaned_name)
 
-    def steps(self, mention: str, abbreviations: Mapping[str, str] | None = None) -> list[Step]:
+    def as_written(self, mention: str, abbreviations: Mapping[str, str] = _NONE) -> str:
+        """Return the clean text of a mention before its expansion, if that is to be looked up as well; else nothing.
+
+        It is if it is a name of the dictionary, and what it is expanded to is not: ``PCSK9``, defined as something
+        that no name of the dictionary says.
+
+        Examples
+        --------
+        >>> cleaner = MentionCleaner(is_name={"pcsk9", "apc", "adenomatous polyposis coli"}.__contains__)
+        >>> cleaner.as_written("PCSK9", {"PCSK9": "proprotein convertase 9"})
+        'pcsk9'
+        >>> cleaner.as_written("APC", {"APC": "adenomatous polyposis coli"})
+        ''
+        """
+        written, expanded = plain(mention), _expanded(mention, abbreviations)
+        text = self._preprocess.run(written)
+        if not abbreviations or text == self._preprocess.run(expanded) or not self._is_exact(written):
+            return ""
+        return "" if all(map(self._is_exact, self.split(mention, abbreviations))) else text
+
+    def steps(
+        self, mention: str, abbreviations: Mapping[str, str] | None = None, *, as_written: bool = False
+    ) -> list[Step]:
         """Return the mention as typed and after each step that is made.
 
         The last text is what `clean` returns, or the parts of a composite mention, before they are cleaned.
@@ -180,6 +207,8 @@ class MentionCleaner:
         ----------
         abbreviations
             Short form -> long form in the mention's document; None leaves the step out.
+        as_written
+            The expansion is shown, but the mention is looked up as it is written.
 
         Examples
         --------
@@ -187,9 +216,13 @@ class MentionCleaner:
         ['AT-like tumour', 'at-like tumour', 'at-like tumor', 'at like tumor']
         """
         steps = [Step("as typed", mention)]
+        if (written := plain(mention)) != mention:
+            steps.append(Step("characters", written))
         if abbreviations is not None:
-            steps.append(Step("abbreviations", expand(mention, abbreviations)))
-        parts = self.split(mention, abbreviations or _NONE)
+            steps.append(Step("abbreviations", expand(written, abbreviations)))
+        if as_written:
+            steps.append(Step("as written", written))
+        parts = self.split(mention, _NONE if as_written else abbreviations or _NONE)
         if len(parts) > 1:
             return [*steps, Step("composite", " | ".join(parts))]
         lowered, mended, cleaned = self._preprocess.stages(steps[-1].text)
@@ -208,9 +241,13 @@ class MentionCleaner:
             raise InputError("nothing is left of the mention after its spelling is mended")
         return cleaned
 
-    def _is_name(self, text: str) -> bool:
+    def _is_cleaned_name(self, text: str) -> bool:
         return self._names is not None and self._preprocess.run(text) in self._names
+
+    def _is_exact(self, text: str) -> bool:
+        """Return whether a text is a name, clean or, in a dictionary that is not clean, as it is."""
+        return self._is_name is not None and (self._is_name(self._preprocess.run(text)) or self._is_name(text))
 
 
 def _expanded(mention: str, abbreviations: Mapping[str, str]) -> str:
-    return expand(mention, abbreviations) if abbreviations else mention
+    return expand(plain(mention), abbreviations) if abbreviations else plain(mention)

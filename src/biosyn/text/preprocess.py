@@ -7,10 +7,14 @@ from pathlib import Path
 
 from biosyn.errors import InputError
 from biosyn.files import read_lines
+from biosyn.text.characters import plain
 
 
 class TextPreprocess:
-    """Lower-case, correct known misspellings, replace white space and punctuation by single blanks.
+    """Plain characters, lower case, known misspellings corrected, white space and punctuation as single blanks.
+
+    Only the first step, `plain`, is not the published cleaning; it changes no text in ASCII, and the published corpora
+    are ASCII.
 
     Parameters
     ----------
@@ -27,6 +31,8 @@ class TextPreprocess:
     'ataxia telangiectasia at type 1'
     >>> TextPreprocess({"tumour": "tumor"}, keep_pipe=True).run("Skin tumour|Wilms' tumour.")
     'skin tumour|wilms tumour'
+    >>> TextPreprocess().run("Sjögren’s syndrome, type Ⅱ")
+    'sjögren s syndrome type ii'
     """
 
     def __init__(self, typos: Mapping[str, str] | None = None, *, keep_pipe: bool = False):
@@ -39,8 +45,8 @@ class TextPreprocess:
         return self.stages(text)[-1]
 
     def stages(self, text: str) -> tuple[str, str, str]:
-        """Return the text in lower case, then with corrected spelling, then without punctuation, the cleaned text."""
-        tokens = text.lower().split()
+        """Return the plain text in lower case, then with corrected spelling, then, clean, without punctuation."""
+        tokens = plain(text).lower().split()
         corrected = " ".join(self._typos.get(token, token) for token in tokens)
         return " ".join(tokens), corrected, self._blank.sub(" ", corrected).strip()
 
@@ -50,10 +56,27 @@ def has_content(text: str) -> bool:
 
     Examples
     --------
-    >>> has_content("p53"), has_content("--- | ...")
-    (True, False)
+    >>> has_content("p53"), has_content("--- | ..."), has_content("Ⓐ"), has_content("™")
+    (True, False, True, False)
     """
-    return any(map(str.isalnum, text))
+    return any(map(str.isalnum, plain(text)))
+
+
+def lookup_text(name: str) -> str:
+    """Return the text by which a dictionary's name is looked up: the name itself, or cleaned if it is not ASCII.
+
+    Dictionaries that BioSyn wrote are clean already. Others are taken as they are, but a mention, which is clean,
+    could not equal ``type Ⅱ``, or ``Ménière`` in another form of Unicode.
+
+    Examples
+    --------
+    >>> lookup_text("Type-I diabetes"), lookup_text("Type-Ⅰ diabetes"), lookup_text("™")
+    ('Type-I diabetes', 'type i diabetes', '™')
+    """
+    return name if name.isascii() else _CLEANED(name) or name
+
+
+_CLEANED = TextPreprocess().run
 
 
 def read_typos(path: str | Path) -> dict[str, str]:
@@ -62,7 +85,7 @@ def read_typos(path: str | Path) -> dict[str, str]:
     for number, line in read_lines(path):
         if not line.strip():
             continue
-        wrong, separator, right = line.lower().partition("||")
+        wrong, separator, right = plain(line).lower().partition("||")
         if not separator or not wrong.strip() or not right.strip() or "||" in right:
             raise InputError(f"expected 'wrong||right', found {line[:60]!r}", path=path, line=number)
         typos[wrong.strip()] = right.strip()

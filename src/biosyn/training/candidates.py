@@ -56,7 +56,7 @@ class CandidateRetriever:
         self.topk = topk
         self.dense_ratio = dense_ratio
         self.sparse_mentions = sparse_encoder.transform([query.mention for query in queries])  # (M, V)
-        self.sparse_names = sparse_encoder.transform(dictionary.names)  # (N, V)
+        self.sparse_names = sparse_encoder.transform(dictionary.texts)  # (N, V)
         rows = np.arange(len(dictionary)) if name_rows is None else name_rows
         self.name_rows = torch.from_numpy(rows).to(device)
         self.search_memory = search_memory

@@ -55,7 +55,7 @@ def pretrain(config: PretrainConfig) -> dict[str, Any]:
             similarity="cosine",
         )
         biosyn.load_dense_encoder(config.model_name_or_path, revision=config.revision)
-        biosyn.init_sparse_encoder(dictionary.names)
+        biosyn.init_sparse_encoder(dictionary.texts)
 
         settings = settings_of(AlignerSettings, config)
         logger.info("%d names, on %s", len(dictionary), device)
@@ -129,7 +129,7 @@ class Aligner:
         dev: DevSet | None = None,
         show_progress: bool = False,
     ):
-        self.synonyms = SynonymSets(dictionary.names, dictionary.cuis)
+        self.synonyms = SynonymSets(dictionary.texts, dictionary.cuis)
         if not self.synonyms.with_synonyms:
             raise InputError(
                 "no concept of the dictionary has two names, so there is nothing to learn from: "
@@ -149,7 +149,7 @@ class Aligner:
             weight_decay=settings.weight_decay,
             fused=biosyn.device.type in ("cpu", "cuda"),
         )
-        self.tokens = self.dense.tokenize(dictionary.names, what="names")
+        self.tokens = self.dense.tokenize(dictionary.texts, what="names")
         self.taken = 0  # the steps taken of all epochs
         self.drawn: list[NDArray[np.int64]] = []  # for each concept the rows of its names in this epoch, one or two
         self.order = np.zeros(0, dtype=np.int64)  # of the concepts in this epoch, (C,)
@@ -217,7 +217,7 @@ class Aligner:
         """Return ``{"dev": Acc@k by score mode}`` of the model as it is now, or nothing if there is no dev set."""
         if self.dev is None:
             return {}
-        names = self.biosyn.embed(self.dev.dictionary.names, what="names", progress=self._bar("names"))
+        names = self.biosyn.embed(self.dev.dictionary.texts, what="names", progress=self._bar("names"))
         return {"dev": self.dev.accuracy(self.biosyn, names)}
 
     def figures(self, seconds: float) -> dict[str, float]:

@@ -44,7 +44,7 @@ def train(config: TrainConfig) -> dict[str, Any]:
             logger.warning("cosines at a temperature of 1 hardly differ: --temperature 0.05 suits them")
         if config.keep_sparse_weight:
             biosyn.load_sparse_weight(config.model_name_or_path, revision=config.revision)
-        biosyn.init_sparse_encoder(dictionary.names)
+        biosyn.init_sparse_encoder(dictionary.texts)
         biosyn.annotations = Annotations.of(read_queries(config.train_dir))  # repeated and composite mentions count too
 
         settings = settings_of(TrainerSettings, config)

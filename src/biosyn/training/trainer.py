@@ -112,7 +112,8 @@ class Trainer:
         )
         self.order = torch.Generator().manual_seed(settings.seed)
         self.mention_tokens = self.dense.tokenize([query.mention for query in queries], what="mentions")
-        self.names = DistinctNames(self.dense, dictionary.names, dev.dictionary.names if dev else [])
+        dev_texts = dev.dictionary.texts if dev else []
+        self.names = DistinctNames(self.dense, dictionary.texts, dev_texts)
         self.retriever = CandidateRetriever(
             queries,
             dictionary,
@@ -126,8 +127,7 @@ class Trainer:
             search_memory=biosyn.search_memory,
         )
         self.dev_rows = self.names.share_of(_DEV)  # (n,), this rank's names of the dev dictionary
-        dev_names = [dev.dictionary.names[row] for row in self.dev_rows] if dev else []
-        dev_sparse = biosyn.get_sparse_encoder().transform(dev_names)  # (n, V)
+        dev_sparse = biosyn.get_sparse_encoder().transform([dev_texts[row] for row in self.dev_rows])  # (n, V)
         self.dev_sparse = SparseRows.from_scipy(dev_sparse, biosyn.device)  # training does not change it
         self.candidates: CandidateDataset | None = None  # of the epoch that is begun, or of all epochs if fixed
         self.order_before = self.order.get_state()  # before the order of the epoch that is begun was drawn

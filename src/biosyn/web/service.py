@@ -196,7 +196,9 @@ class Service:
             find_abbreviations = abbreviation_finder(method)
         except InputError:  # its package is not installed
             method, find_abbreviations = "none", no_abbreviations
-        cleaner = file_cleaner(_of_documents(find_abbreviations, longest=limits.file_document))
+        cleaner = file_cleaner(
+            _of_documents(find_abbreviations, longest=limits.file_document), is_name=self.linker.is_name
+        )
         with source.units() as units:
             step = link_at_once(_bounded(units, limits, check), cleaner, link or self.best_links)
         mentions = len(step.mentions)

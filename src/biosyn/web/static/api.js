@@ -32,7 +32,7 @@ export async function getOtherNames(name, id) {
 }
 
 /** Return {concepts: [{name, id, ids, preferred_name, score, dense_score, sparse_score, homonym, curie, reason}, ...],
-    concept, probability}; the last one where the model is calibrated. */
+    concept, probability, unsure}; the probability where the model is calibrated, unsure where the answer is worth nothing. */
 export async function getConcepts(mention, signal) {
   const answer = await ask("api/v1/normalize", {
     method: "POST",

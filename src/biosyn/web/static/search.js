@@ -61,9 +61,9 @@ async function search(mention, delay = 0) {
     if (delay) history.replaceState(null, "", address(mention));
     if (!mention.trim()) show("", []);
     else {
-      const { concepts, probability } = await whenReady(() => getConcepts(mention, signal));
+      const { concepts, probability, unsure } = await whenReady(() => getConcepts(mention, signal));
       if (signal.aborted) return;
-      show(heading(mention, probability), concepts);
+      show(heading(mention, probability, unsure), concepts);
     }
   } catch (error) {
     if (signal.aborted) return;
@@ -79,8 +79,9 @@ function show(text, concepts, kind = "") {
   results.replaceChildren(...resultItems(concepts));
 }
 
-/** Say how sure the answer is, where the model is calibrated. */
-function heading(mention, probability) {
+/** Say how sure the answer is, where the model is calibrated, or that it is worth nothing. */
+function heading(mention, probability, unsure) {
+  if (unsure) return `Probably no match for “${mention}” (${unsure}). Closest to it:`;
   if (typeof probability !== "number") return `Closest to “${mention}”`;
   const percent = `${Math.round(100 * probability)} %`;
   if (probability < SURE) return `Probably no match for “${mention}” (the first is right with ${percent}). Closest to it:`;
