@@ -21,7 +21,7 @@ from biosyn.data.queries import QueryDataset
 from biosyn.evaluation.accuracy import query_rank
 from biosyn.linking.file import link_file
 from biosyn.linking.loading import load_linker
-from biosyn.model.linker import predict
+from biosyn.model.predict import predict
 from biosyn.records import Query, QueryPrediction
 from biosyn.settings.groups import Compute, Index
 from biosyn.settings.verbs import LinkConfig

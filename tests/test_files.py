@@ -6,19 +6,8 @@ import math
 import pytest
 
 from biosyn.errors import InputError
-from biosyn.files import (
-    json_text,
-    open_binary,
-    read_json,
-    read_lines,
-    require_folder,
-    require_writable,
-    sha256_of,
-    staged_folder,
-    write_json,
-    write_lines,
-    write_text,
-)
+from biosyn.files import json_text, open_binary, read_json, read_lines, require_folder, sha256_of
+from biosyn.writing import require_writable, staged_folder, write_json, write_lines, write_text
 
 
 def lines_of(path, content):

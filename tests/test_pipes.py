@@ -9,8 +9,9 @@ import pytest
 from biosyn import pipes
 from biosyn.data.dictionary import DictionaryDataset
 from biosyn.errors import InputError
-from biosyn.files import read_lines, sha256_of, write_text
+from biosyn.files import read_lines, sha256_of
 from biosyn.pipes import regular_file
+from biosyn.writing import write_text
 
 
 @pytest.fixture

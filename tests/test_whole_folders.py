@@ -2,7 +2,7 @@ import os
 
 import pytest
 
-from biosyn.files import discard, remove_leftovers, staged_folder, sync, whole_folder
+from biosyn.writing import discard, remove_leftovers, staged_folder, sync, whole_folder
 
 
 def test_the_folder_appears_at_the_end_of_the_block(tmp_path):
@@ -30,7 +30,7 @@ def test_a_folder_that_is_there_is_not_replaced(tmp_path):
 
 def test_its_files_are_on_disk_before_it_has_its_name(tmp_path, monkeypatch):
     order, rename = [], os.rename
-    monkeypatch.setattr("biosyn.files.sync", lambda path: order.append(("sync", path.name)))
+    monkeypatch.setattr("biosyn.writing.sync", lambda path: order.append(("sync", path.name)))
     monkeypatch.setattr(
         "os.rename", lambda source, target: order.append(("rename", target.name)) or rename(source, target)
     )

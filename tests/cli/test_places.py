@@ -9,7 +9,7 @@ import pytest
 
 from biosyn import pipes
 from biosyn.linking import file as linking
-from biosyn.model.linker import predict
+from biosyn.model.predict import predict
 from biosyn.training.run import run_epochs
 
 

@@ -8,8 +8,8 @@ from biosyn.errors import InputError
 from biosyn.evaluation.accuracy import accuracy_at_k
 from biosyn.evaluation.compare import compare, mcnemar_exact, paired_difference, welch_test
 from biosyn.evaluation.predictions import predictions_file_json
-from biosyn.files import write_json
 from biosyn.records import Candidate, MentionPrediction, Query, QueryPrediction, ResolvedConcept
+from biosyn.writing import write_json
 
 QUERIES = [Query(f"mention {n}", f"D{n}", f"doc{n % 4}", str(n), str(n + 1)) for n in range(12)]
 

@@ -9,7 +9,7 @@ from biosyn.errors import InputError
 from biosyn.evaluation.accuracy import accuracy_at_k
 from biosyn.evaluation.evaluate import evaluate
 from biosyn.model.biosyn import BioSyn
-from biosyn.model.linker import predict
+from biosyn.model.predict import predict
 from biosyn.settings.verbs import EvalConfig
 
 CONCEPTS = {"D001943": "Breast Neoplasms", "D009369": "Neoplasms"}

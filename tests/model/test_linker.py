@@ -13,7 +13,8 @@ from biosyn.data.dictionary import DictionaryDataset
 from biosyn.errors import InputError
 from biosyn.model.answers import answer_json, concept_answer_json
 from biosyn.model.biosyn import BioSyn
-from biosyn.model.linker import _HERE, Linker, predict
+from biosyn.model.linker import _HERE, Linker
+from biosyn.model.predict import predict
 from biosyn.records import Query
 
 MENTIONS = ["Ataxia-Telangiectasia", "breast tumour", "allergic", "low blood count"]

@@ -23,18 +23,9 @@ from biosyn.data.annotations import Annotations
 from biosyn.encoders.pooling import Pooling
 from biosyn.encoders.sparse import SparseEncoder
 from biosyn.errors import InputError
-from biosyn.files import (
-    give_usual_modes,
-    json_text,
-    library_versions,
-    read_json,
-    remove_leftovers,
-    sha256_of,
-    staged_folder,
-    write_json,
-    write_text,
-)
+from biosyn.files import json_text, library_versions, read_json, sha256_of
 from biosyn.retrieval.confidence import Calibration
+from biosyn.writing import give_usual_modes, remove_leftovers, staged_folder, write_json, write_text
 
 # sentence-transformers' modules that the manifest's pooling and similarity stand for, under the paths of all versions
 _MODULES = {"Transformer", "Pooling", "Normalize", "Dropout"}

@@ -10,10 +10,11 @@ from typing import Any
 
 from biosyn.checkpoint.files import FILES, require
 from biosyn.errors import InputError
-from biosyn.files import read_json, sha256_of, sha256_of_files, write_json
+from biosyn.files import read_json, sha256_of, sha256_of_files
 from biosyn.retrieval.confidence import Calibration
 from biosyn.retrieval.search import LARGEST_SPARSE_WEIGHT
 from biosyn.settings.groups import POOLINGS, SIMILARITIES
+from biosyn.writing import write_json
 
 FORMAT_VERSION = 4
 # format 1 had no figures, libraries or sha256 of files; format 2 had only the pooling cls and the similarity inner;

@@ -10,7 +10,8 @@ from transformers import AutoTokenizer, PretrainedConfig, PreTrainedTokenizerBas
 
 from biosyn.checkpoint.files import FILES
 from biosyn.errors import InputError
-from biosyn.files import read_json, write_json
+from biosyn.files import read_json
+from biosyn.writing import write_json
 
 # The keys of tokenizer_config.json that are read, with all that end in _token. The others name files, classes of the
 # folder's own, or chat templates, of which saving a tokenizer writes files whose names the foreign model chooses.

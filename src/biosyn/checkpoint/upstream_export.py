@@ -28,7 +28,8 @@ from biosyn.checkpoint.published import COUNTING, WEIGHTING
 from biosyn.checkpoint.tokenizer import save_tokenizer
 from biosyn.encoders.sparse import SparseEncoder
 from biosyn.errors import InputError
-from biosyn.files import give_usual_modes, read_json, staged_folder, write_json, write_lines
+from biosyn.files import read_json
+from biosyn.writing import give_usual_modes, staged_folder, write_json, write_lines
 
 PICKLE_PROTOCOL = 3  # the newest that writes a class as one opcode, GLOBAL; the default of Python 3.7
 

@@ -18,11 +18,11 @@ from biosyn.data.dictionary import NameTable, name_table
 from biosyn.data.documents import Document, write_documents
 from biosyn.data.vocabularies import VOCABULARIES_FILE, guessed_prefixes, write_vocabularies
 from biosyn.errors import InputError
-from biosyn.files import move_into_place, staged_folder, write_lines
 from biosyn.records import Query
 from biosyn.text.abbreviations import AbbreviationFinder, expand, no_abbreviations
 from biosyn.text.composites import split_composite
 from biosyn.text.preprocess import TextPreprocess
+from biosyn.writing import move_into_place, staged_folder, write_lines
 
 logger = logging.getLogger(__name__)
 

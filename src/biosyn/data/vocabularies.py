@@ -12,7 +12,8 @@ from typing import NamedTuple
 from biosyn.concept_ids import NO_CONCEPT, split_ids
 from biosyn.data.dictionary import DictionaryDataset
 from biosyn.errors import InputError
-from biosyn.files import read_json, write_json
+from biosyn.files import read_json
+from biosyn.writing import write_json
 
 VOCABULARIES_FILE = "vocabularies.json"  # in the dictionary's folder
 _KEY = "vocabularies"

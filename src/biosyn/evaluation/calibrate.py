@@ -20,7 +20,7 @@ from biosyn.evaluation.references import resolved
 from biosyn.evaluation.reliability import area_under_risk, expected_calibration_error, reliability_table
 from biosyn.linking.loading import open_model
 from biosyn.model.embedded_dictionary import open_dictionary
-from biosyn.model.linker import predict
+from biosyn.model.predict import predict
 from biosyn.places import Inputs
 from biosyn.records import QueryPrediction
 from biosyn.retrieval.confidence import DEPTH, OF_CONCEPT, OF_NAME, Calibration, Features, features_of, sigmoid

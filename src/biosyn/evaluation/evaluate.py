@@ -20,14 +20,14 @@ from biosyn.evaluation.references import outcomes_of, read_references, resolved
 from biosyn.evaluation.reliability import confidence_json
 from biosyn.evaluation.report.charts import require_matplotlib
 from biosyn.evaluation.report.page import REPORT_FILE, Subject, read_train_log, write_report
-from biosyn.files import require_writable, write_json
 from biosyn.linking.loading import open_model
 from biosyn.model.biosyn import BioSyn
 from biosyn.model.embedded_dictionary import open_dictionary
-from biosyn.model.linker import predict
+from biosyn.model.predict import predict
 from biosyn.places import Inputs
 from biosyn.records import QueryPrediction
 from biosyn.settings.verbs import EvalConfig
+from biosyn.writing import require_writable, write_json
 
 logger = logging.getLogger(__name__)
 METRICS_FILE = "metrics.json"

@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from biosyn.errors import InputError
-from biosyn.files import discard, remove_leftovers, whole_folder
 from biosyn.index.approximate import (
     FAISS_FILE,
     FILES,
@@ -33,6 +32,7 @@ from biosyn.index.key import ANN_PREFIX, CANDIDATES, AnnKey
 from biosyn.index.lock import locked
 from biosyn.retrieval.search import TopNames, top_names
 from biosyn.retrieval.vectors import NameVectors, Vectors
+from biosyn.writing import discard, remove_leftovers, whole_folder
 
 logger = logging.getLogger(__name__)
 BLOCK = 16_384  # names whose joint vectors are made at a time

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from biosyn.errors import InputError
-from biosyn.files import discard, finish_folder, library_versions, remove_leftovers, write_json
+from biosyn.files import library_versions
 from biosyn.index.arrays import (
     TEXT_BLOCK,
     ArrayWriter,
@@ -50,6 +50,7 @@ from biosyn.index.header import (
 )
 from biosyn.index.key import IndexKey
 from biosyn.index.lock import locked
+from biosyn.writing import discard, finish_folder, remove_leftovers, write_json
 
 if TYPE_CHECKING:
     from scipy import sparse

@@ -12,11 +12,11 @@ from typing import Any
 from filelock import Timeout
 
 from biosyn.errors import InputError
-from biosyn.files import discard, remove_leftovers
 from biosyn.index.dictionary_index import DictionaryIndex
 from biosyn.index.header import ForeignIndexError, OtherVersionError, ann_folders, ann_summary, read_header
 from biosyn.index.key import DIGEST_LENGTH, AnnKey
 from biosyn.index.lock import holder, locked
+from biosyn.writing import discard, remove_leftovers
 
 logger = logging.getLogger(__name__)
 BUILDING = ".building"  # the end of the name of a half-built index

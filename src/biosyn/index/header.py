@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 from biosyn.errors import InputError
-from biosyn.files import canonical_json, library_versions, read_json, require_folder, write_json
+from biosyn.files import canonical_json, library_versions, read_json, require_folder
 from biosyn.index.arrays import checksums, open_regular
 from biosyn.index.key import ANN_PREFIX, FORMAT_VERSION, AnnKey, IndexKey
 from biosyn.index.mapped import damaged_block
+from biosyn.writing import write_json
 
 HEADER = "header.json"
 Key = TypeVar("Key", IndexKey, AnnKey)

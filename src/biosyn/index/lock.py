@@ -15,8 +15,8 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from biosyn.errors import InputError
-from biosyn.files import write_json
 from biosyn.index.header import read_values
+from biosyn.writing import write_json
 
 logger = logging.getLogger(__name__)
 FIRST_WAITS, LATER_WAIT = (1, 9, 50), 300  # seconds between the lines that say who holds a lock

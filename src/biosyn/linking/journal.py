@@ -21,9 +21,10 @@ from typing import Any, BinaryIO, NamedTuple
 from filelock import FileLock, Timeout
 
 from biosyn.errors import InputError
-from biosyn.files import json_text, require_writable
+from biosyn.files import json_text
 from biosyn.mention_files.added_columns import Link
 from biosyn.pipes import require_replaceable_file
+from biosyn.writing import require_writable
 
 _TABLES = """
 CREATE TABLE IF NOT EXISTS run (row INTEGER PRIMARY KEY CHECK (row = 1), identity TEXT NOT NULL, done TEXT NOT NULL);

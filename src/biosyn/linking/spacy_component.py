@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 from biosyn.errors import InputError, missing_extra
-from biosyn.files import write_json
 from biosyn.linking.loading import load_linker
 from biosyn.model.answers import answer_json, unsure_json
 from biosyn.model.linker import Linker
@@ -18,6 +17,7 @@ from biosyn.records import MentionPrediction
 from biosyn.settings.groups import Compute, Index
 from biosyn.settings.verbs import INFERENCE_TOPK
 from biosyn.text.mentions import MentionCleaner
+from biosyn.writing import write_json
 
 try:
     from spacy.language import Language

@@ -9,10 +9,10 @@ from biosyn.checkpoint.manifest import describe_model
 from biosyn.checkpoint.upstream_export import save_upstream
 from biosyn.encoders.pooling import CLS
 from biosyn.errors import InputError
-from biosyn.files import require_writable
 from biosyn.model.biosyn import BioSyn
 from biosyn.places import Inputs
 from biosyn.settings.verbs import ConvertConfig
+from biosyn.writing import require_writable
 
 logger = logging.getLogger(__name__)
 

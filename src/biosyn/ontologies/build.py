@@ -10,10 +10,10 @@ from biosyn.data.concepts import CONCEPTS_FILE, Concept, concept_json
 from biosyn.data.dictionary import NameTable
 from biosyn.data.vocabularies import VOCABULARIES_FILE, guessed_prefixes, write_vocabularies
 from biosyn.errors import InputError
-from biosyn.files import move_into_place, staged_folder, write_lines
 from biosyn.ontologies.source import distinct_names
 from biosyn.pipes import require_replaceable_file
 from biosyn.text.preprocess import TextPreprocess
+from biosyn.writing import move_into_place, staged_folder, write_lines
 
 
 def build_dictionary(

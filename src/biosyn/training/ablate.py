@@ -14,13 +14,14 @@ from biosyn.data.dictionary import DictionaryDataset
 from biosyn.data.queries import QueryDataset
 from biosyn.errors import InputError
 from biosyn.evaluation.evaluate import METRICS_FILE, evaluate
-from biosyn.files import json_text, read_lines, sha256_of_files, write_lines
+from biosyn.files import json_text, read_lines, sha256_of_files
 from biosyn.places import Inputs
 from biosyn.settings.groups import SCORE_MODES
 from biosyn.settings.verbs import EvalConfig, TrainConfig
 from biosyn.training.identity import describe_settings, describe_training
 from biosyn.training.run import sole_run
 from biosyn.training.train import train
+from biosyn.writing import write_lines
 
 logger = logging.getLogger(__name__)
 

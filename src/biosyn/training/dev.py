@@ -11,7 +11,7 @@ from biosyn.data.dictionary import DictionaryDataset
 from biosyn.data.queries import QueryDataset
 from biosyn.evaluation.accuracy import accuracy_at_k
 from biosyn.model.biosyn import BioSyn
-from biosyn.model.linker import predict
+from biosyn.model.predict import predict
 from biosyn.records import Query
 from biosyn.retrieval.vectors import Vectors
 

@@ -7,7 +7,8 @@ from typing import Any
 
 from biosyn.checkpoint.files import FILES
 from biosyn.distributed.ranks import is_first
-from biosyn.files import json_text, write_lines
+from biosyn.files import json_text
+from biosyn.writing import write_lines
 
 logger = logging.getLogger(__name__)
 

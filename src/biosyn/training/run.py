@@ -11,12 +11,12 @@ from filelock import FileLock, Timeout
 from biosyn.checkpoint.manifest import is_trained_as
 from biosyn.distributed.ranks import is_first
 from biosyn.errors import InputError
-from biosyn.files import remove_leftovers, require_writable
 from biosyn.model.biosyn import BioSyn
 from biosyn.training.epoch import Loop, Method
 from biosyn.training.identity import MAY_CHANGE, AnyConfig, Description
 from biosyn.training.log import TrainLog
 from biosyn.training.states import StateFolder, state_of_first
+from biosyn.writing import remove_leftovers, require_writable
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance

@@ -18,7 +18,8 @@ from torch.optim import Optimizer
 from biosyn.checkpoint.files import FILES
 from biosyn.distributed.ranks import from_first, gathered, is_first, rank, tensors_from_first
 from biosyn.errors import InputError
-from biosyn.files import discard, read_json, remove_leftovers, sha256_of, sync, whole_folder, write_json
+from biosyn.files import read_json, sha256_of
+from biosyn.writing import discard, remove_leftovers, sync, whole_folder, write_json
 
 logger = logging.getLogger(__name__)
 _NAME = re.compile(r"(\d+)_(\d+)")  # complete epochs, steps taken of the next one

@@ -26,8 +26,9 @@ from biosyn.evaluation.report.charts import (
     training_charts,
 )
 from biosyn.evaluation.report.errors import CLASSES, ErrorRow, error_rows
-from biosyn.files import read_lines, write_text
+from biosyn.files import read_lines
 from biosyn.records import QueryPrediction
+from biosyn.writing import write_text
 
 logger = logging.getLogger(__name__)
 
