@@ -21,7 +21,8 @@ from typing import Any
 
 from common import own_peak_megabytes, report
 
-from biosyn.linking.file import file_cleaner, link_file, link_units, survey
+from biosyn.linking.file import link_file, link_units, survey
+from biosyn.linking.file_settings import file_cleaner
 from biosyn.linking.journal import Journal
 from biosyn.linking.steps import link_steps
 from biosyn.mention_files.added_columns import ID, NAME, SCORE, Link

@@ -10,7 +10,8 @@ import pytest
 
 from biosyn.errors import InputError
 from biosyn.linking import steps as steps_module
-from biosyn.linking.file import file_cleaner, link_file, link_units
+from biosyn.linking.file import link_file, link_units
+from biosyn.linking.file_settings import file_cleaner
 from biosyn.linking.journal import Journal
 from biosyn.linking.loading import load_linker
 from biosyn.linking.steps import link_steps
@@ -264,7 +265,7 @@ def test_with_a_threshold_they_have_no_concept_and_no_probability(link_config, c
 
 
 def test_an_abbreviation_that_is_a_name_is_linked_as_written(link_config, tmp_path, monkeypatch):
-    monkeypatch.setattr("biosyn.linking.file._finder", lambda method: lambda text: {"ALLERGY": "Adhesive gene yield"})
+    monkeypatch.setattr("biosyn.linking.file.finder_of", lambda method: lambda text: {"ALLERGY": "Adhesive gene yield"})
     (tmp_path / "in.txt").write_text("1|t|Adhesive gene yield (ALLERGY)\n1|a|\n1\t21\t28\tALLERGY\tDisease\n")
     link_file(link_config(tmp_path / "in.txt", add="all"))
     row = (tmp_path / "linked").read_text().splitlines()[2].split("\t")

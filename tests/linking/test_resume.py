@@ -215,6 +215,6 @@ def test_another_model_is_not_resumed(stopped, tiny_config, tmp_path, capsys):
 
 
 def test_a_run_of_another_version_is_named_as_such(stopped, capsys, monkeypatch):
-    monkeypatch.setattr("biosyn.linking.file.FORMAT_VERSION", 3)
+    monkeypatch.setattr("biosyn.linking.file_settings.FORMAT_VERSION", 3)
     assert main([*stopped, "--resume"]) == 2
     assert "cannot be resumed, as its version of BioSyn has changed" in capsys.readouterr().err

@@ -5,26 +5,28 @@ import logging
 import re
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict
+from collections.abc import Callable, Sequence
 from functools import partial
-from hashlib import sha256
 from itertools import islice
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from tqdm import tqdm
 
-from biosyn import __version__
-from biosyn.data.concepts import CONCEPTS_FILE
 from biosyn.distributed.ranks import is_first, led, size
 from biosyn.errors import InputError
-from biosyn.files import canonical_json, sha256_of
-from biosyn.index.key import FORMAT_VERSION
+from biosyn.linking.file_settings import (
+    Table,
+    abbreviation_method,
+    file_cleaner,
+    finder_of,
+    identity,
+    open_source,
+    with_probabilities,
+)
 from biosyn.linking.journal import Done, Journal, written_files
 from biosyn.linking.loading import load_linker
 from biosyn.linking.steps import (
-    UNITS_VERSION,
     LinkSteps,
     Prepared,
     Step,
@@ -34,31 +36,19 @@ from biosyn.linking.steps import (
     steps,
     texts_of,
 )
-from biosyn.mention_files.added_columns import CONCEPT, ID, NAME, PROBABILITY, SCORE, Link
-from biosyn.mention_files.formats import MentionFile, Wanted, format_of
+from biosyn.mention_files.added_columns import Link
+from biosyn.mention_files.formats import MentionFile
 from biosyn.mention_files.units import Unit
 from biosyn.model.answers import NO_NAME
 from biosyn.model.linker import Linker
 from biosyn.places import Inputs
 from biosyn.records import MentionPrediction
 from biosyn.retrieval.confidence import is_unsure
-from biosyn.settings.verbs import DELIMITERS, DOCUMENT_FORMATS, TABLE_FORMATS, LinkConfig
-from biosyn.text.abbreviations import AbbreviationFinder, abbreviation_finder
+from biosyn.settings.verbs import LinkConfig
 from biosyn.text.mentions import MentionCleaner
 from biosyn.text.preprocess import read_typos
 
 logger = logging.getLogger(__name__)
-
-
-class Table(NamedTuple):
-    """How a table is written: the settings of `LinkConfig`, None for what the format has."""
-
-    delimiter: str | None = None
-    quotes: str | None = None
-    header: str | None = None
-
-
-_AS_THE_FORMAT = Table()
 _UNWRITABLE = re.compile(r"[\x00-\x1f\x7f\ufffe\uffff]")  # in a column, or in XML
 
 
@@ -84,7 +74,7 @@ def link_file(config: LinkConfig) -> dict[str, Any]:
     mention_file = Inputs([config.input, *source.others()])
     mention_file.require_apart(written_files(Path(config.output)), option="--output")
     method = abbreviation_method(config.abbreviations, source.file_format)
-    find_abbreviations = _finder(method)
+    find_abbreviations = finder_of(method)
     typos = read_typos(config.typo_path) if config.typo_path else {}
     cleaner = file_cleaner(find_abbreviations, typos=typos)
     fail = config.on_error == "fail"
@@ -101,7 +91,7 @@ def link_file(config: LinkConfig) -> dict[str, Any]:
     )
     gc.freeze()  # what is loaded stays: to go through it again and again would take longer than to read records
     if "hybrid" in linker.biosyn.calibrations:
-        source = _with_probabilities(source)
+        source = with_probabilities(source)
     names = linker.cleaned_names if config.split_composites else None
     cleaner = file_cleaner(find_abbreviations, typos=typos, names=names, is_name=linker.is_name)
     best = partial(best_links, linker, all_ids=config.ids == "all", threshold=config.threshold)
@@ -301,117 +291,3 @@ def _bad_record(place: str, problem: str) -> InputError:
 def _error_json(bad: Prepared) -> dict[str, str]:
     """Return a bad record's line of the errors file."""
     return {"place": bad.mention.place, "problem": bad.problem, "record": bad.mention.text[:400]}
-
-
-# -- the settings of a run
-
-
-def open_source(
-    path: str | Path,
-    *,
-    file_format: str | None = None,
-    column: str = LinkConfig.column,
-    field: str = LinkConfig.field,
-    table: Table = _AS_THE_FORMAT,
-    types: frozenset[str] | None = None,
-    add: str | None = None,
-    all_ids: bool = False,
-) -> MentionFile:
-    """Return a file of mentions, of the format given or found; an InputError for a setting that the format lacks.
-
-    With ``all_ids`` nothing is added about the concept, as none is chosen.
-    """
-    file_format = file_format or format_of(path, column=column, field=field)
-    if types is not None and file_format not in DOCUMENT_FORMATS:
-        raise InputError(f"--types needs mentions with a type, which {file_format} has not")
-    given = {"column": column, **table._asdict()}
-    for flag, value, formats in (*((key, given[key], TABLE_FORMATS) for key in given), ("field", field, ("jsonl",))):
-        if file_format not in formats and value != getattr(LinkConfig, flag):
-            raise InputError(
-                f"--{flag} goes with {' and '.join(formats)}, the input is read as {file_format}: see --format"
-            )
-    # six columns are PubTator, more are not; and brat has a place for ids
-    add = add or ("id" if file_format in ("pubtator", "brat") else "all")
-    keys = (ID,) if add == "id" else (ID, NAME, SCORE) if all_ids else (ID, NAME, SCORE, *CONCEPT)
-    written = Table(DELIMITERS.get(table.delimiter or "", table.delimiter), table.quotes, table.header)
-    return MentionFile(Path(path), file_format, Wanted(column, field, types, keys, *written))
-
-
-def _with_probabilities(source: MentionFile) -> MentionFile:
-    """Return the file, to which probabilities are added wherever scores are."""
-    keys = source.wanted.keys
-    if SCORE not in keys:
-        return source
-    after = keys.index(SCORE) + 1
-    return source._replace(wanted=source.wanted._replace(keys=(*keys[:after], PROBABILITY, *keys[after:])))
-
-
-def abbreviation_method(asked: str | None, file_format: str) -> str:
-    """Return the method that finds abbreviations: Ab3P by default where there are documents."""
-    if asked not in (None, "none") and file_format not in DOCUMENT_FORMATS:
-        raise InputError(f"--abbreviations {asked} needs documents, which {file_format} has not")
-    return asked or ("ab3p" if file_format in DOCUMENT_FORMATS else "none")
-
-
-def file_cleaner(
-    find_abbreviations: AbbreviationFinder,
-    *,
-    typos: Mapping[str, str] | None = None,
-    names: frozenset[str] | None = None,
-    is_name: Callable[[str], bool] | None = None,
-) -> MentionCleaner:
-    """Return the cleaner of a file's mentions, which refuses what would break a table and what is too long."""
-    return MentionCleaner(find_abbreviations, typos=typos, names=names, is_name=is_name, printable=True)
-
-
-def _finder(method: str) -> AbbreviationFinder:
-    try:
-        return abbreviation_finder(method)
-    except InputError as error:
-        raise InputError(f"{error}, or choose another --abbreviations: none expands none") from error
-
-
-def identity(
-    config: LinkConfig, source: MentionFile, linker: Linker, *, method: str, typos: Mapping[str, str]
-) -> dict[str, Any]:
-    """Return all that the output depends on, as JSON; a run is resumed only if it is the same."""
-    model = asdict(linker.index_key)
-    del model["dictionary"]  # it has an entry of its own
-    calibration = linker.biosyn.calibrations.get("hybrid")
-    settings = {
-        "format": source.file_format,
-        **source.wanted._asdict(),
-        "types": sorted(source.wanted.types or ()),
-        "all": config.types is None,
-        "abbreviations": method,
-        "typos": dict(typos),
-        "threshold": config.threshold,
-        "calibration": calibration and calibration.to_json(),
-        "composites": config.split_composites,
-        "exact_first": config.exact_first,
-        "packed": config.output.endswith(".gz"),
-        "keys": list(source.wanted.keys),
-        "ids": config.ids,
-    }
-    if linker.approximate is not None:
-        settings["approximate"] = linker.approximate.key.folder_name()
-    return {
-        # first, as it explains another index key
-        "version of BioSyn": f"{__version__}, index {FORMAT_VERSION}, units {UNITS_VERSION}",
-        "input": [sha256_of(path) for path in (Path(config.input), *source.others())],
-        "dictionary": linker.dictionary.sha256,
-        "concepts": _resolution(linker),
-        "model": {**model, "sparse_weight": linker.biosyn.sparse_weight},
-        "machine": {"device": linker.biosyn.device.type, "search_memory": config.search_memory},  # affect the rounding
-        "settings": settings,
-    }
-
-
-def _resolution(linker: Linker) -> dict[str, Any]:
-    """Return all that decides which of its concepts a name stands for."""
-    path, annotations = linker.dictionary.path.with_name(CONCEPTS_FILE), linker.biosyn.annotations
-    return {
-        "file": sha256_of(path) if path.exists() else None,
-        "vocabularies": [row.prefix for row in linker.resolver.vocabularies],
-        "annotations": annotations and sha256(canonical_json(annotations.to_json())).hexdigest(),
-    }

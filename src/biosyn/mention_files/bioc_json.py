@@ -99,7 +99,7 @@ def _infons(members: JsonObject) -> tuple[dict[str, str], dict[str, str]]:
         try:
             texts = _texts(value)
         except TypeError:
-            unread[key] = json.dumps(value, ensure_ascii=False)
+            unread[key] = json.dumps(value, ensure_ascii=False, allow_nan=False)
         else:
             if texts:
                 infons[key] = ("," if key == "type" else "|").join(texts)

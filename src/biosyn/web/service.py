@@ -11,7 +11,8 @@ from biosyn.data.vocabularies import ontology_link
 from biosyn.errors import InputError
 from biosyn.files import sha256_of
 from biosyn.index.header import ann_summary
-from biosyn.linking.file import abbreviation_method, best_links, file_cleaner, open_source
+from biosyn.linking.file import best_links
+from biosyn.linking.file_settings import abbreviation_method, file_cleaner, open_source
 from biosyn.linking.loading import load_linker
 from biosyn.linking.steps import Prepared, link_at_once
 from biosyn.mention_files.added_columns import Link
