@@ -230,7 +230,7 @@ def test_a_dtd_is_named_but_never_loaded(write, server, tmp_path):
         (document,) = read_bioc(path)
         assert document.passages[0].annotations[0].id == ""
     path = write(f'<!DOCTYPE collection SYSTEM "{dtd}"><collection>{annotation.replace("a<", "&x;<")}</collection>')
-    with pytest.raises(InputError, match="it holds an entity"):
+    with pytest.raises(InputError, match="it holds the entity &x; in line 1"):
         list(read_bioc(path))
     assert server.asked == []
 

@@ -205,7 +205,7 @@ def test_what_is_skipped_keeps_its_place_and_is_counted_once(linker, method, cap
     expected = iter(getattr(linker, method)(["ataxia", "asthma"], topk=2))
     assert [one.mention for one in found] == ["", "ataxia", "", "--", "ataxia \udcff", "asthma"]
     for place, one in enumerate(found):
-        assert one[1:] == next(expected)[1:] if place in (1, 5) else one[1:] == ((), None, ())
+        assert one[1:] == next(expected)[1:] if place in (1, 5) else one[1:] == ((), None, (), "")
     (warning,) = [record.getMessage() for record in caplog.records if "skipped" in record.getMessage()]
     assert warning == "4 of 6 mentions are skipped, the first: mentions[0]: it is None (NoneType), not a text"
 

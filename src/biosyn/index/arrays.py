@@ -219,6 +219,10 @@ class PackedTexts(Sequence[str]):
         self._blob = blob
         self._offsets = offsets
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle the texts themselves: a mapping belongs to its process."""
+        return tuple, (list(self),)
+
     def __len__(self) -> int:
         return len(self._offsets) - 1
 

@@ -3,12 +3,12 @@
 The pieces, joined, are the file, character by character.
 """
 
-import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import IO, Any
 
 from biosyn.errors import InputError
+from biosyn.files import json_text
 from biosyn.mention_files.bioc_documents import BiocAnnotation, BiocDocument, BiocPassage, broken, whole_number
 from biosyn.mention_files.json_places import JsonObject
 from biosyn.mention_files.json_text import JsonPiece, JsonText, value_piece
@@ -99,7 +99,7 @@ def _infons(members: JsonObject) -> tuple[dict[str, str], dict[str, str]]:
         try:
             texts = _texts(value)
         except TypeError:
-            unread[key] = json.dumps(value, ensure_ascii=False, allow_nan=False)
+            unread[key] = json_text(value)
         else:
             if texts:
                 infons[key] = ("," if key == "type" else "|").join(texts)
