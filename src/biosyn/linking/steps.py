@@ -77,7 +77,8 @@ def _prepare(unit: Unit, cleaner: MentionCleaner) -> Sequence[Prepared]:
     prepared = []
     for mention in unit.mentions:
         problem = mention.problem or cleaner.problem(mention.text) or document_problem
-        parts, as_written = (), ""
+        parts: tuple[str, ...] = ()
+        as_written = ""
         try:
             if not problem:
                 parts = cleaner.parts(mention.text, abbreviations)
