@@ -120,3 +120,11 @@ def test_every_id_of_every_row_is_kept_once(rows):
     assert {name: set(ids.split("|")) for ids, name in fields} == expected
     assert [name for _, name in fields] == list(dict.fromkeys(name for name, _ in rows))
     assert all(len(ids.split("|")) == len(expected[name]) for ids, name in fields)
+
+
+def test_a_name_that_is_not_ascii_is_looked_up_clean(write_dictionary):
+    dictionary = DictionaryDataset(write_dictionary("D1||Type Ⅱ", "D2||Type II", "D3||type ii"))
+    assert list(dictionary.names) == ["Type Ⅱ", "Type II", "type ii"]
+    assert list(dictionary.texts) == ["type ii", "Type II", "type ii"]
+    assert dictionary.rows_of("type ii") == [0, 2]
+    assert dictionary.rows_of("Type Ⅱ") == []

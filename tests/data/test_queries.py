@@ -127,3 +127,8 @@ def test_training_on_ncbi_has_the_published_number_of_mentions(ncbi_processed):
     folder = ncbi_processed / "processed_traindev"
     assert len(QueryDataset(folder)) == 5921
     assert len(QueryDataset(folder, True, True, True)) == 1587
+
+
+def test_a_mention_that_is_not_ascii_is_clean_part_by_part(write_queries):
+    folder = write_queries(("Ménière’s|Type-Ⅱ", "D1|D2"), ("Type-II", "D2"))
+    assert [query.mention for query in QueryDataset(folder)] == ["ménière s|type ii", "Type-II"]

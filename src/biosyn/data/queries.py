@@ -6,11 +6,10 @@ from pathlib import Path
 from biosyn.concept_ids import NO_CONCEPT, is_composite, split_ids
 from biosyn.errors import InputError
 from biosyn.files import read_lines, require_folder
-from biosyn.records import Query
-from biosyn.text.preprocess import TextPreprocess
+from biosyn.records import Query, split_mention
+from biosyn.text.preprocess import lookup_text
 
 DRAFT_QUERIES = 10
-_CLEANED = TextPreprocess(keep_pipe=True).run
 
 
 class QueryDataset:
@@ -38,7 +37,7 @@ class QueryDataset:
         filter_cuiless: bool = False,
         draft: bool = False,
     ):
-        queries = [query._replace(mention=_plain(query.mention)) for query in read_queries(data_dir)]
+        queries = [query._replace(mention=_mention(query)) for query in read_queries(data_dir)]
         if filter_composite:
             queries = [query for query in queries if not is_composite(query.cui)]
         if filter_cuiless:
@@ -62,8 +61,9 @@ class QueryDataset:
         return iter(self.queries)
 
 
-def _plain(mention: str) -> str:
-    return mention if mention.isascii() else _CLEANED(mention) or mention
+def _mention(query: Query) -> str:
+    """Return the mention; if it is not ASCII, with its parts clean, as the dictionary's names are looked up."""
+    return query.mention if query.mention.isascii() else "|".join(map(lookup_text, split_mention(query)))
 
 
 def query_files(data_dir: Path) -> list[Path]:
