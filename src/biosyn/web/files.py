@@ -132,6 +132,8 @@ def link_bytes(
             found += thread.submit(service.best_links, texts[start : start + CHUNK]).result()
         return found
 
+    if content.count(b"\n") > limits.file_lines:
+        raise InputError(f"the file has more than {limits.file_lines:,} lines: give {limits.file_lines:,} at most")
     file_format, column = _format_of(asked), asked.column or "mention"
     with tempfile.TemporaryDirectory(prefix="biosyn-demo-") as folder:
         place = Path(folder, "file")
