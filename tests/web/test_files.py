@@ -138,6 +138,12 @@ def test_records_without_a_mention_are_bounded_too(start_server, send, make_back
     assert "the file has more than 50 records: give 50 at most" in body
 
 
+def test_a_file_of_line_ends_is_refused_at_once(upload):
+    status, answer = upload(4_000_000 * b"\n")
+    assert status == 400
+    assert "the file has more than 400,000 lines: give 400,000 at most" in answer["error"]["message"]
+
+
 def test_blank_lines_are_no_records_each(upload):
     content = b"ataxia\n" + 300_000 * b"\n"
     status, answer = upload(content)

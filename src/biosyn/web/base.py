@@ -125,8 +125,9 @@ class Base(RequestHandler):
         """The most bytes that a body may have."""
         return self.backend.limits.body
 
-    def data_received(self, chunk: bytes) -> None:
+    async def data_received(self, chunk: bytes) -> None:
         """Keep the body, unless it grows too large: a chunked body does not announce its size."""
+        await asyncio.sleep(0)  # others have their turn: tornado would read 256 kB
         self._received += len(chunk)
         if self._received <= self.longest:
             self._parts += chunk
@@ -137,7 +138,8 @@ class Base(RequestHandler):
         self.backend.connections.works(self.stream)
         if self._received > self.longest:
             raise ProblemError(413, f"the body is too large: give {self.longest:,} bytes at most")
-        return bytes(self._parts)
+        complete, self._parts = bytes(self._parts), bytearray()
+        return complete
 
     def json_body(self) -> dict[str, Any]:
         """Return the JSON object in the body, or answer 400 if there is none."""
@@ -164,6 +166,7 @@ class Base(RequestHandler):
         self._leave()
 
     def _leave(self) -> None:
+        self._parts = bytearray()  # the handler itself is freed late, since tornado's objects refer to each other
         if self._counted:
             self._counted = False
             self.backend.active -= 1

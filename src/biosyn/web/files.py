@@ -134,6 +134,8 @@ def link_bytes(
 
     from biosyn.mention_files.formats import SUFFIXES  # here, as its readers take a while to import
 
+    if content.count(b"\n") > limits.file_lines:
+        raise InputError(f"the file has more than {limits.file_lines:,} lines: give {limits.file_lines:,} at most")
     if asked.file_format and asked.file_format not in LINK_FORMATS:
         raise InputError(f"format must be one of {', '.join(LINK_FORMATS)}")
     file_format, column = asked.file_format or None, asked.column or "mention"

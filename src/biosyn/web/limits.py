@@ -21,8 +21,8 @@ class Limits:
         The bytes of a JSON body and of a file to link.
     file_mentions
         The mentions of a file.
-    file_records
-        The records of a file, with a mention or without.
+    file_lines, file_records
+        The lines of a file, and its records, with a mention or without.
     file_document
         The characters of a document in a file: abbreviations are found in one go, and nothing else runs meanwhile.
     file_seconds
@@ -56,6 +56,7 @@ class Limits:
     body: int = 1_000_000
     file: int = 4_000_000
     file_mentions: int = 5_000
+    file_lines: int = 400_000
     file_records: int = 20_000
     file_document: int = 500_000
     file_seconds: float = 300.0
@@ -66,7 +67,7 @@ class Limits:
     recent: int = 2_000
     grace: float = 30.0
     connections: int = 1_000
-    waiting_bytes: int = 32_000_000
+    waiting_bytes: int = 20_000_000
     head: int = 16_384
     idle: float = 30.0
     receiving: float = 60.0

@@ -22,8 +22,8 @@ from biosyn.web.base import ERRORS, HEADERS
 from biosyn.web.connections import Connections
 
 SLACK = 1 << 20  # bytes of a too large body that are still read, so that its sender gets the reason
-BACKLOG = 1024  # connections that the system keeps until they are accepted
-AT_ONCE = 128  # connections accepted before others have their turn
+BACKLOG = 4096  # connections that the system keeps until they are accepted
+AT_ONCE = 32  # connections accepted before others have their turn
 PAUSE = 1.0  # seconds without accepting, where the system has no descriptor and no connection gives one back
 TORNADO_REFUSES = b"HTTP/1.1 400 Bad Request\r\n\r\n"
 

@@ -4,6 +4,7 @@ import asyncio
 import gc
 import logging
 import signal
+import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from socket import socket
@@ -24,6 +25,7 @@ logger = logging.getLogger(__name__)
 
 QUIET = 0.2  # seconds without an open request, after which a stopping server ends
 LOOKS = 10  # checks in that time
+SWITCH = 0.0005  # seconds until a thread that computes gives way: the event loop waits so long at each system call
 
 
 def demo(config: DemoConfig, *, limits: Limits | None = None) -> None:
@@ -35,6 +37,7 @@ def demo(config: DemoConfig, *, limits: Limits | None = None) -> None:
         log_queries=config.log_queries,
         hosts=Hosts((config.host, *(one.getsockname()[0] for one in sockets)), config.allowed_hosts),
     )
+    sys.setswitchinterval(SWITCH)
     with bare_lines():
         asyncio.run(_load_and_serve(config, backend, sockets))
 
