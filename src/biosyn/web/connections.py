@@ -6,16 +6,15 @@ way. Clients that behave wait for moments, so a new one always gets in.
 """
 
 import logging
+import sys
 import time
 from collections.abc import Callable
 from typing import NamedTuple
 
 from tornado.iostream import IOStream
 
-try:
+if sys.platform != "win32":
     import resource
-except ImportError:  # Windows
-    resource = None  # type: ignore[assignment]
 
 logger = logging.getLogger(__name__)
 LATE, CROWDED = 408, 503  # why a connection is given up, as a status
@@ -121,7 +120,7 @@ class Connections:
 
 def most_connections(wanted: int) -> int:
     """Return the connections that this process may have: half of the descriptors, as it opens files too."""
-    if resource is None:
+    if sys.platform == "win32":
         return wanted
     descriptors, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     return wanted if descriptors == resource.RLIM_INFINITY else max(1, min(wanted, descriptors // 2))
