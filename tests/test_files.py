@@ -93,6 +93,16 @@ def test_a_folder_in_place_of_a_file_is_named(tmp_path):
         list(read_lines(tmp_path))
 
 
+def test_json_that_cannot_be_read_is_not_called_invalid(tmp_path):
+    with pytest.raises(InputError) as folder:
+        read_json(tmp_path)
+    assert str(folder.value) == f"{tmp_path}: cannot be read: it is a folder, give a file"
+    (tmp_path / "a.json").write_bytes(b'{"a": "\xff"}')
+    with pytest.raises(InputError) as other:
+        read_json(tmp_path / "a.json")
+    assert str(other.value).startswith(f"{tmp_path / 'a.json'}:1: not UTF-8")
+
+
 def test_a_missing_folder_and_a_file_in_its_place_are_told_apart(tmp_path):
     (tmp_path / "file").touch()
     assert require_folder(tmp_path) == tmp_path

@@ -126,6 +126,8 @@ def read_json(path: Path) -> dict[str, Any]:
     """Return the JSON object of the file; anything else is an InputError."""
     try:
         values = json.loads("\n".join(line for _, line in read_lines(path)), parse_constant=_refused)
+    except InputError:  # it cannot be read, which has been said
+        raise
     except json.JSONDecodeError as error:
         raise InputError(f"is not valid JSON ({error.msg})", path=path, line=error.lineno) from error
     except ValueError as error:  # NaN, or an integer of thousands of digits

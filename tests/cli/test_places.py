@@ -74,11 +74,13 @@ SAME = {
         {"o_draft/vocab.txt": "dictionary.txt"},
     ),
     "train, a state": ([*TRAIN, "dictionary.txt", "--output_dir", "o"], {"o/training_state/1_0/a": "dictionary.txt"}),
+    "train, the lock": ([*TRAIN, "dictionary.txt", "--output_dir", "o"], {"o/.training.lock": "dictionary.txt"}),
     "pretrain, the dictionary": (
         [*PRETRAIN, "out/README.md", "--output_dir", "out"],
         {"out/README.md": "dictionary.txt"},
     ),
     "ablate, the dictionary": ([*ABLATE, "out"], {"out/ablation.jsonl": "dictionary.txt"}),
+    "ablate, the lock": ([*ABLATE, "out"], {"out/.training.lock": "dictionary.txt"}),
     "convert, the model": (["convert", "--model_name_or_path", "model", "--output_dir", "queries/../model"], {}),
     "dictionary, its table": (
         ["preprocess", "dictionary", "--from", "csv", "table.csv", "--output", "hard"],

@@ -7,11 +7,12 @@ from dataclasses import asdict
 
 import pytest
 
+from biosyn.checkpoint.files import FILES
 from biosyn.errors import InputError
 from biosyn.settings.verbs import EvalConfig, PretrainConfig
 from biosyn.training.ablate import ablate
 from biosyn.training.pretrain import pretrain
-from biosyn.training.run import LOCK_FILE, sole_run
+from biosyn.training.run import sole_run
 from biosyn.training.train import train
 
 
@@ -38,7 +39,7 @@ def test_a_second_run_is_refused_and_changes_nothing(start, tmp_path, verb):
     with sole_run(folder):
         with pytest.raises(InputError) as refused:
             start(verb)
-        assert os.listdir(folder) == [LOCK_FILE]
+        assert os.listdir(folder) == [FILES.training_lock]
     expected = "another run is training into this folder: wait for it, or choose another --output_dir"
     assert str(refused.value) == f"{folder}: {expected}"
 
@@ -53,7 +54,7 @@ def test_it_is_the_folder_that_counts_not_its_name(start, tmp_path):
 @pytest.mark.parametrize("verb", ["train", "pretrain"])
 def test_the_next_run_is_free_to_begin_and_no_lock_is_left(start, tmp_path, verb):
     start(verb)
-    assert LOCK_FILE not in os.listdir(tmp_path / "out")
+    assert FILES.training_lock not in os.listdir(tmp_path / "out")
     start(verb)
 
 
@@ -75,9 +76,9 @@ def test_a_run_that_was_killed_is_resumed(start, tmp_path):
     process.start()
     process.join(timeout=60)
     assert process.exitcode == -signal.SIGKILL
-    assert os.listdir(tmp_path / "out") == [LOCK_FILE]
+    assert os.listdir(tmp_path / "out") == [FILES.training_lock]
     assert [row["epoch"] for row in start("resume")["epochs"]] == [1]
-    assert LOCK_FILE not in os.listdir(tmp_path / "out")
+    assert FILES.training_lock not in os.listdir(tmp_path / "out")
 
 
 def test_the_other_ranks_of_a_run_do_not_wait_for_its_first(monkeypatch, tmp_path):
@@ -85,4 +86,4 @@ def test_the_other_ranks_of_a_run_do_not_wait_for_its_first(monkeypatch, tmp_pat
         monkeypatch.setattr("biosyn.training.run.is_first", lambda: False)
         with sole_run(tmp_path):
             pass
-        assert os.listdir(tmp_path) == [LOCK_FILE]
+        assert os.listdir(tmp_path) == [FILES.training_lock]

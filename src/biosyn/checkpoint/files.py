@@ -21,6 +21,7 @@ class CheckpointFiles:
     card: str = "README.md"
     training_log: str = "train_log.jsonl"
     training_states: str = "training_state"
+    training_lock: str = ".training.lock"
     # of the published checkpoints
     published_sparse_encoder: str = "sparse_encoder.pk"
     published_sparse_weight: str = "sparse_weight.pt"
@@ -86,7 +87,7 @@ def model_files(folder: Path) -> list[Path]:
     """Return what has the name of a model's file in a folder: all that loading reads, and saving replaces."""
     if not folder.is_dir():
         return []
-    names = {name for name in astuple(FILES) if isinstance(name, str)} - {FILES.training_states}
+    names = {name for name in astuple(FILES) if isinstance(name, str)} - {FILES.training_states, FILES.training_lock}
     found = [path for path in folder.iterdir() if path.name in names or _is_encoder_name(path)]
     return [*sorted(found), folder / FILES.pooling]
 

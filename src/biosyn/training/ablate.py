@@ -43,9 +43,10 @@ def ablate(training: TrainConfig, evaluation: EvalConfig, *, dense_ratios: Seque
     training, evaluation
         The settings that all rows share; the models go into folders in the training's ``output_dir``.
     """
-    for config in (training, evaluation):
-        Inputs.of(config).require_apart([Path(training.output_dir, ROWS_FILE)], option="--output_dir")
     output_dir = Path(training.output_dir)
+    for config in (training, evaluation):
+        written = (output_dir / name for name in (ROWS_FILE, FILES.training_lock))
+        Inputs.of(config).require_apart(written, option="--output_dir")
     with sole_run(output_dir):
         configs = list(variants(training, dense_ratios))
         described, measured_on = _described(training), _measured_on(evaluation)

@@ -106,7 +106,8 @@ def require_places(config: AnyConfig) -> Inputs:
     inputs = Inputs.of(config, but=("model_name_or_path",) if _trains_on(config) else ())
     folders = output_dir, *output_dir.glob("checkpoint_*")
     states = (path for path in (output_dir / FILES.training_states).rglob("*") if not path.is_dir())
-    inputs.require_apart(chain(*map(model_files, folders), states), option="--output_dir")
+    lock = output_dir / FILES.training_lock
+    inputs.require_apart(chain(*map(model_files, folders), states, [lock]), option="--output_dir")
     return inputs
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from filelock import FileLock, Timeout
 
+from biosyn.checkpoint.files import FILES
 from biosyn.checkpoint.manifest import is_trained_as
 from biosyn.distributed.ranks import is_first
 from biosyn.errors import InputError
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
 Settings = TypeVar("Settings", bound="DataclassInstance")
-LOCK_FILE = ".training.lock"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,7 +73,7 @@ def sole_run(output_dir: Path) -> Iterator[None]:
     if not is_first():
         yield
         return
-    path = require_writable(output_dir) / LOCK_FILE
+    path = require_writable(output_dir) / FILES.training_lock
     try:
         lock = FileLock(path, timeout=0).acquire()
     except Timeout as error:
