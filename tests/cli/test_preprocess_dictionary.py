@@ -1,4 +1,5 @@
 import hashlib
+import json
 
 import pytest
 
@@ -42,6 +43,19 @@ def test_lists_are_given_with_commas(run, tmp_path):
     code, report, _ = run("--from", "umls", tmp_path, "--output", tmp_path / "out" / "names.txt", *flags)
     assert code == 0
     assert (report["concepts"], report["dropped"]) == (2, {"language": 1, "source": 1})
+
+
+@pytest.mark.parametrize(
+    ("ids", "prefixes"),
+    [(("MESH:D001260", "OMIM:208900"), ["MESH", "OMIM"]), (("HP:0000001", "HP:0000002"), []), (("UMLS:C1", "x"), [])],
+)
+def test_ids_that_lose_their_prefix_keep_their_vocabulary(run, tmp_path, ids, prefixes):
+    """MEDIC's OBO file has MeSH's and OMIM's ids, which dictionaries have without a prefix."""
+    own, other = ids
+    (tmp_path / "terms.obo").write_text(f"[Term]\nid: {own}\nname: ataxia\nalt_id: {other}\n")
+    code, _, _ = run("--from", "obo", tmp_path / "terms.obo", "--output", tmp_path / "out" / "names.txt")
+    assert code == 0
+    assert json.loads((tmp_path / "out" / "vocabularies.json").read_text()) == {"vocabularies": prefixes}
 
 
 def test_a_terminal_gets_a_bar_and_quiet_gets_none(run, table, tmp_path, monkeypatch):

@@ -40,13 +40,11 @@ READERS: dict[str, Callable[..., Iterator[Concept]]] = {
     "tsv": partial(table_concepts, delimiter="\t"),
 }
 
-# The vocabularies of a format's bare ids, the preferred one first; those of a format that is missing here are guessed.
+# The vocabularies of a format's bare ids, the preferred one first; those of a format that is missing here are guessed:
+# an OBO file has ids with prefixes, but MEDIC's are MeSH's and OMIM's, which our dictionaries write without.
 BARE_IDS: dict[str, tuple[str, ...]] = {
     "meddra": ("MEDDRA",),
     "umls": ("UMLS",),
-    "obo": (),
-    "obograph": (),
-    "owl": (),
     "snomed": ("SNOMEDCT",),
     "mesh": ("MESH",),
     "gene-info": ("NCBIGene",),
