@@ -65,6 +65,8 @@ def load_encoder(
     except InputError:
         raise
     except Exception as error:  # on a damaged file, transformers and tokenizers raise errors of any type
+        if isinstance(error, OSError) and error.errno is not None:
+            raise  # of the system, such as a full folder for temporary files: the model is sound
         reason = str(error).strip().partition("\n")[0] or type(error).__name__
         raise InputError(f"no encoder can be loaded ({reason}): {AGAIN}", path=name) from error
     missing = sorted(key for key in report["missing_keys"] if not key.startswith("pooler."))
