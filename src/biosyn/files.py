@@ -194,6 +194,11 @@ def library_versions() -> dict[str, str]:
     return found
 
 
+def is_there(path: str | Path) -> bool:
+    """Return whether a file that may be missing is there; so is a link to nowhere, which its reader then names."""
+    return os.path.lexists(path)
+
+
 def require_folder(path: str | Path) -> Path:
     """Return the folder as a Path, or raise an InputError that says it is missing."""
     path = Path(path)

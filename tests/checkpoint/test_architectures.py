@@ -125,6 +125,8 @@ def test_a_config_without_a_kind_is_a_bert(folder):
         ({"hidden_size": "many"}, "no encoder can be loaded"),
         ({"hidden_size": 33}, "no encoder can be loaded"),
         ({"hidden_act": "no_such_function"}, "no encoder can be loaded"),
+        ({"num_hidden_layers": 10**7}, "it says that it has 10000000 layers"),
+        ({"num_hidden_layers": 1}, r"the weights have encoder\.layer\.1\..*, which the layers of its config have not"),
     ],
 )
 def test_what_the_weights_need_and_we_have_not_is_refused(values, said, folder):

@@ -35,6 +35,15 @@ def test_a_folder_that_is_not_there_is_named():
         load_encoder("no/such/model", CPU)
 
 
+def test_a_full_folder_for_temporary_files_is_not_taken_for_damage(folder, monkeypatch):
+    def full(source, target):
+        raise OSError(28, "No space left on device", os.fspath(target))
+
+    monkeypatch.setattr("biosyn.checkpoint.tokenizer.shutil.copyfile", full)
+    with pytest.raises(OSError, match="No space left on device"):  # which the commands end with in a line
+        load_encoder(folder, CPU)
+
+
 @pytest.mark.parametrize("name", ["config.json", "model.safetensors", "tokenizer.json"])
 def test_a_missing_file_is_named(folder, name):
     (folder / name).unlink()

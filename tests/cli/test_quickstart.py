@@ -35,6 +35,15 @@ def test_it_goes_from_an_ontology_to_a_mapped_mention(small_ontology, tiny_encod
     assert (output / "data" / "concepts.jsonl").is_file()
 
 
+@pytest.mark.parametrize(("flag", "value"), [("--epoch", "-1"), ("--device", "tpu")])
+def test_what_is_given_is_checked_before_anything_is_written(tiny_encoder, tmp_path, monkeypatch, capsys, flag, value):
+    monkeypatch.setattr(module, "packaged_encoder", lambda: tiny_encoder)
+    output = tmp_path / "quickstart"
+    assert main(["quickstart", "--output_dir", str(output), flag, value]) == 2
+    assert value in capsys.readouterr().err
+    assert not output.exists()
+
+
 def test_other_weights_than_the_pinned_ones_are_refused(tmp_path, monkeypatch):
     weights = tmp_path / "model" / "model.safetensors"
     weights.parent.mkdir()

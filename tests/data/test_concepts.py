@@ -115,8 +115,12 @@ def test_without_an_ontology_each_id_is_a_concept():
 def test_the_file_beside_the_dictionary_is_used_where_there_is_one(concepts_file, write_dictionary):
     dictionary, name = write_dictionary("D001260|208900||at"), Name("at", "D001260|208900")
     assert len(ConceptTable.beside(dictionary).concepts_of(name)) == 2
-    concepts_file(f"{json.dumps(json.loads(GOOD))}\n")
+    path = concepts_file(f"{json.dumps(json.loads(GOOD))}\n")
     assert ConceptTable.beside(dictionary).concepts_of(name) == (ATAXIA,)
+    path.unlink()
+    path.symlink_to("nowhere")  # as git-annex leaves a file that was not fetched
+    with pytest.raises(InputError, match=r"concepts\.jsonl: cannot be read: No such file"):
+        ConceptTable.beside(dictionary)
 
 
 @pytest.mark.parametrize("more", ["", ', "replaced_by": ["D1"], "consider": ["D2"]', ', "names": ["never a name"]'])

@@ -98,6 +98,10 @@ def test_the_file_beside_the_dictionary_decides(tmp_path):
     assert vocabularies_beside(dictionary) == BARE
     write_vocabularies(tmp_path / VOCABULARIES_FILE, ["NCBIGene"])
     assert vocabularies_beside(dictionary) == GENES
+    (tmp_path / VOCABULARIES_FILE).unlink()
+    (tmp_path / VOCABULARIES_FILE).symlink_to("nowhere")
+    with pytest.raises(InputError, match=r"vocabularies\.json: cannot be read: No such file"):
+        vocabularies_beside(dictionary)
 
 
 def test_without_the_file_numbers_of_several_lengths_are_genes(tmp_path):

@@ -254,6 +254,15 @@ def test_two_full_disks_are_one_line(tmp_path, build, temporary, monkeypatch):
     assert list(temporary.iterdir()) == []
 
 
+def test_an_index_that_cannot_be_opened_once_it_is_built_is_one_line(tmp_path, build, monkeypatch):
+    def exhausted(folder):
+        raise InputError("cannot be read: Too many open files", path=folder)
+
+    monkeypatch.setattr(DictionaryIndex, "open", exhausted)
+    with pytest.raises(InputError, match="Too many open files"):
+        build(tmp_path / "cache")
+
+
 def test_an_index_that_was_built_meanwhile_is_opened(tmp_path, build, built, embed, monkeypatch):
     """As if the first look had come a moment too early."""
     real, calls = DictionaryIndex.open, []

@@ -41,7 +41,7 @@ def test_indexes_are_listed_verified_and_removed(tmp_path, build):
     assert verify_indexes(tmp_path, first.folder.name[:12]) == [first.folder.name]
     with pytest.raises(InputError, match=r"dense\.npy"):
         verify_indexes(tmp_path)
-    with pytest.raises(InputError, match="several"):
+    with pytest.raises(InputError, match="the key is empty"):
         remove_index(tmp_path, "")
     with pytest.raises(InputError, match="no index"):
         remove_index(tmp_path, "zz")

@@ -53,6 +53,9 @@ _OFFSET = {
     *("camembert", "data2vec-text", "longformer", "mpnet", "roberta", "roberta-prelayernorm", "xlm-roberta"),
     "xlm-roberta-xl",
 }
+_MOST_LAYERS = (
+    1000  # of any encoder: transformers makes them, which takes hours and all memory, before it reads weights
+)
 _OF_EVERY_CONFIG = set(PretrainedConfig().to_dict())  # labels, dtype, outputs: nothing that an encoder needs
 
 
@@ -83,6 +86,9 @@ def read_config(folder: Path) -> PretrainedConfig:
     except Exception as error:  # the config's own checks raise errors of several types
         reason = " ".join(str(error).split())[:200] or type(error).__name__
         raise InputError(f"no encoder can be loaded ({reason}): download the model again", path=path) from error
+    if config.num_hidden_layers > _MOST_LAYERS:
+        number = f"it says that it has {config.num_hidden_layers} layers"
+        raise InputError(f"no encoder can be loaded ({number}): download the model again", path=path)
     if kind == "big_bird":
         config.attention_type = "original_full"  # the other one needs 700 tokens, and falls back to this one
     return config

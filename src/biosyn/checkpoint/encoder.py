@@ -6,7 +6,8 @@ they are read here, and what it makes of them is checked on two texts.
 """
 
 import os
-from collections.abc import Iterator
+import re
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from itertools import chain
 from pathlib import Path
@@ -30,6 +31,7 @@ PROBE_LENGTH = 16  # tokens
 # Differences between hidden states that rounding makes: of the largest number, and of the difference between two texts.
 _NOISE = 1e-5
 _BY_PADDING = 0.01
+_NUMBER = re.compile(r"\d+")
 
 
 def load_encoder(
@@ -63,11 +65,15 @@ def load_encoder(
     except InputError:
         raise
     except Exception as error:  # on a damaged file, transformers and tokenizers raise errors of any type
+        if isinstance(error, OSError) and error.errno is not None:
+            raise  # of the system, such as a full folder for temporary files: the model is sound
         reason = str(error).strip().partition("\n")[0] or type(error).__name__
         raise InputError(f"no encoder can be loaded ({reason}): {AGAIN}", path=name) from error
     missing = sorted(key for key in report["missing_keys"] if not key.startswith("pooler."))
     if missing:  # transformers has filled them with random numbers
         raise InputError(f"the weights lack {missing[0]} and {len(missing) - 1} more: save the model again", path=name)
+    if more := _of_more_layers(model, report["unexpected_keys"]):
+        raise InputError(f"the weights have {more}, which the layers of its config have not: {AGAIN}", path=name)
     limit = positions(model)
     if limit is not None and max_length > limit:
         raise InputError(f"--max_length {max_length} is more than the encoder's {limit} positions", path=name)
@@ -111,6 +117,19 @@ def _encoder_fault(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -
         return "it gives different texts the same hidden state at their first token"
     if (both[short, : alone.shape[1]] - alone[0]).abs().max() > _BY_PADDING * unlike:
         return "its hidden states depend on the padding, and so on the other texts of a batch"
+    return None
+
+
+def _of_more_layers(model: PreTrainedModel, unexpected: Iterable[str]) -> str | None:
+    """Return the first of the weights that were left out although the model has the same in other layers.
+
+    Heads, which an encoder does not need, are like no weights of it.
+    """
+    known = {_NUMBER.sub("#", key) for key in model.state_dict()}
+    for key in sorted(unexpected):
+        like = _NUMBER.sub("#", key)
+        if "#" in like and not known.isdisjoint((like, like.partition(".")[2])):  # with the family's prefix or without
+            return key
     return None
 
 

@@ -101,31 +101,32 @@ def quickstart(
     from biosyn.corpora.folder import require_replaceable
     from biosyn.corpora.hpo import default_obo, hold_out, read_hpo
     from biosyn.corpora.preprocess import preprocess_corpus
+    from biosyn.devices import resolve_device
     from biosyn.linking.mention import infer
     from biosyn.training.train import train
 
     encoder = packaged_encoder()
     data_dir, model_dir = Path(output_dir, "data"), Path(output_dir, "model")
+    training = TrainConfig(
+        model_name_or_path=str(encoder),
+        train_dictionary_path=str(data_dir / "train_dictionary.txt"),
+        train_dir=str(data_dir / "processed_train"),
+        dev_dir=str(data_dir / "processed_test"),
+        dev_dictionary_path=str(data_dir / "test_dictionary.txt"),
+        output_dir=str(model_dir),
+        epoch=epochs,
+        seed=seed,
+        device=device,
+        keep_last=0,
+        show_progress=show_progress,
+    )
+    resolve_device(device)  # what is given is checked before anything is read or written
     logger.info("reading the Human Phenotype Ontology")
     require_replaceable(data_dir, inputs=[default_obo(), encoder])
     held_out = hold_out(read_hpo(default_obo()), seed=seed)
     counts = preprocess_corpus(held_out.corpus, held_out.concepts, data_dir, progress=show_progress)
     logger.info("measuring the untrained encoder, then training: some minutes on a CPU")
-    rows = train(
-        TrainConfig(
-            model_name_or_path=str(encoder),
-            train_dictionary_path=str(data_dir / "train_dictionary.txt"),
-            train_dir=str(data_dir / "processed_train"),
-            dev_dir=str(data_dir / "processed_test"),
-            dev_dictionary_path=str(data_dir / "test_dictionary.txt"),
-            output_dir=str(model_dir),
-            epoch=epochs,
-            seed=seed,
-            device=device,
-            keep_last=0,
-            show_progress=show_progress,
-        )
-    )["epochs"]
+    rows = train(training)["epochs"]
     logger.info("mapping the mention '%s'", MENTION)
     prediction = infer(
         InferenceConfig(

@@ -10,7 +10,7 @@ from typing import Any
 
 from biosyn.concept_ids import split_name_ids
 from biosyn.errors import InputError
-from biosyn.files import json_text, read_lines
+from biosyn.files import is_there, json_text, read_lines
 from biosyn.records import Name
 from biosyn.text.preprocess import TextPreprocess
 
@@ -86,7 +86,7 @@ class ConceptTable:
     def beside(cls, dictionary_path: str | Path) -> "ConceptTable":
         """Read ``concepts.jsonl`` in the dictionary's folder; without that file, return a table without concepts."""
         path = Path(dictionary_path).parent / CONCEPTS_FILE
-        return cls(read_concepts(path) if path.exists() else ())
+        return cls(read_concepts(path) if is_there(path) else ())
 
     def concepts_of(self, name: Name) -> tuple[Concept, ...]:
         """Return the concepts of a name, in the order of its ids; a homonym has several.

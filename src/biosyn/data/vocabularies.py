@@ -12,7 +12,7 @@ from typing import NamedTuple
 from biosyn.concept_ids import NO_CONCEPT, split_ids
 from biosyn.data.dictionary import DictionaryDataset
 from biosyn.errors import InputError
-from biosyn.files import read_json
+from biosyn.files import is_there, read_json
 from biosyn.writing import write_json
 
 VOCABULARIES_FILE = "vocabularies.json"  # in the dictionary's folder
@@ -212,7 +212,7 @@ def vocabularies_beside(dictionary: DictionaryDataset) -> Vocabularies:
     The guess: NCBI Gene if all ids are bare numbers of different lengths, otherwise by the form of each id.
     """
     path = dictionary.path.with_name(VOCABULARIES_FILE)
-    if path.exists():
+    if is_there(path):
         prefixes = read_json(path).get(_KEY)
         if isinstance(prefixes, list) and all(isinstance(one, str) and _is_prefix(one) for one in prefixes):
             return vocabularies_of(prefixes)

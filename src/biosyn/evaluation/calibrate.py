@@ -18,6 +18,7 @@ from biosyn.evaluation.accuracy import gold_ids, resolved_ids
 from biosyn.evaluation.hidden import Hidden, embed_searched, open_hidden
 from biosyn.evaluation.references import resolved
 from biosyn.evaluation.reliability import area_under_risk, expected_calibration_error, reliability_table
+from biosyn.files import is_there
 from biosyn.linking.loading import open_model
 from biosyn.model.embedded_dictionary import open_dictionary
 from biosyn.model.predict import predict
@@ -48,7 +49,7 @@ def calibrate(config: CalibrateConfig) -> dict[str, Any]:
     queries = QueryDataset(config.data_dir).queries
     dictionary = open_dictionary(config.dictionary_path, cache_dir=config.cache_dir)
     searched = open_hidden(dictionary, fraction=config.hide_concepts, seed=config.seed)
-    has_concepts = dictionary.path.with_name(CONCEPTS_FILE).exists()
+    has_concepts = is_there(dictionary.path.with_name(CONCEPTS_FILE))
     table, vocabularies = ConceptTable.beside(dictionary.path), vocabularies_beside(searched.dictionary)
     load_manifest(config.model_name_or_path)  # before the minutes that the embedding takes
     biosyn = open_model(config.model_name_or_path, config)

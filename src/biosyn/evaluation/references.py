@@ -33,6 +33,7 @@ from biosyn.evaluation.slices import (
     by_mention_seen,
     by_tokens,
 )
+from biosyn.files import is_there
 from biosyn.records import MentionPrediction, Name, Query, QueryPrediction, split_mention
 
 PROCESSED = "processed_"
@@ -70,7 +71,7 @@ def read_references(
 ) -> References:
     """Read what is next to the queries of ``data_dir`` and the dictionary; several ``train_dirs`` count as one."""
     train = [query for folder in train_dirs for query in read_queries(folder)] if train_dirs else None
-    has_concepts = dictionary.path.with_name(CONCEPTS_FILE).exists()
+    has_concepts = is_there(dictionary.path.with_name(CONCEPTS_FILE))
     concepts = ConceptTable.beside(dictionary.path) if has_concepts else None
     vocabularies = vocabularies_beside(dictionary)
     return References(queries, dictionary, train, raw_mentions(queries, data_dir), concepts, vocabularies)

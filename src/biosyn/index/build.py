@@ -140,7 +140,7 @@ def _open_or_build_locked(folder: Path, build: "IndexBuild") -> DictionaryIndex:
             shutil.rmtree(stage, ignore_errors=True)
     finish_folder(stage, folder)
     (folder / PROGRESS).unlink(missing_ok=True)
-    return _open_built(folder)
+    return DictionaryIndex.open(folder)
 
 
 def _discard_damaged(folder: Path, damage: InputError) -> None:
@@ -156,19 +156,12 @@ def _built_without_cache(cache_dir: Path, build: "IndexBuild") -> DictionaryInde
         with tempfile.TemporaryDirectory(prefix="biosyn-index-", ignore_cleanup_errors=True) as parent:
             folder = Path(parent, build.key.folder_name())
             build.in_folder(folder, lambda: closest_index(cache_dir, build.key, build.names))
-            index = _open_built(folder)
+            index = DictionaryIndex.open(folder)
     except OSError as error:
         message = f"neither this nor the temporary folder can be written to ({_reason(error)})"
         raise InputError(f"{message}: free some space, or name another --cache_dir", path=cache_dir) from error
     index.folder = None
     return index
-
-
-def _open_built(folder: Path) -> DictionaryIndex:
-    try:
-        return DictionaryIndex.open(folder)
-    except InputError as error:
-        raise RuntimeError(f"an index that was just built cannot be opened: {error}") from error
 
 
 def _reason(error: Exception) -> str:

@@ -189,6 +189,8 @@ def _begun_with(key_prefix: str | None, keys: set[str], cache_dir: str | Path) -
     """Return the one key that begins so, or all; an InputError if none begins so, or more than one."""
     if key_prefix is None:
         return keys
+    if not key_prefix:  # of a variable that is not set, where one index is there
+        raise InputError("the key is empty: give the first digits of one, see biosyn cache ls", path=cache_dir)
     found = {key for key in keys if key.startswith(key_prefix)}
     if len(found) != 1:
         number = "several indexes begin" if found else "no index begins"

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from biosyn import __version__
 from biosyn.data.concepts import CONCEPTS_FILE
 from biosyn.errors import InputError
-from biosyn.files import canonical_json, sha256_of
+from biosyn.files import canonical_json, is_there, sha256_of
 from biosyn.index.key import FORMAT_VERSION
 from biosyn.linking.steps import UNITS_VERSION
 from biosyn.mention_files.added_columns import CONCEPT, ID, NAME, PROBABILITY, SCORE
@@ -137,7 +137,7 @@ def _resolution(linker: Linker) -> dict[str, Any]:
     """Return all that decides which of its concepts a name stands for."""
     path, annotations = linker.dictionary.path.with_name(CONCEPTS_FILE), linker.biosyn.annotations
     return {
-        "file": sha256_of(path) if path.exists() else None,
+        "file": sha256_of(path) if is_there(path) else None,
         "vocabularies": [row.prefix for row in linker.resolver.vocabularies],
         "annotations": annotations and sha256(canonical_json(annotations.to_json())).hexdigest(),
     }
