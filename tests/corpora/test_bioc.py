@@ -156,6 +156,18 @@ def test_any_other_value_is_refused_with_its_place_or_left_out(write, value):
     assert counts.skipped == {"ids that are no text": 1}
 
 
+def test_the_ids_of_a_type_that_is_not_wanted_are_not_looked_at(write):
+    other = annotation("Skin", {"db": "NCBI"}, places=[(0, 4)])
+    other["infons"]["type"] = "Gene"
+    wanted = annotation("Skin", "D1", places=[(0, 4)])
+    wanted["infons"]["type"] = "Disease"
+    counts = ReadCounts()
+    path = write("c.json", as_json([document("1", (0, "Skin", [other, wanted]))]))
+    (found,) = read_bioc_corpus(path, form=PubTatorForm(types=frozenset({"disease"})), counts=counts)
+    assert [query.cui for query in found.queries] == ["D1"]
+    assert counts.noted == {"mentions of other types, passed over": 1}
+
+
 @pytest.mark.parametrize(("pmid", "found"), [(17, "17"), (17.0, "17"), ("17", "17")])
 def test_a_document_may_have_a_number_as_its_id(write, pmid, found):
     (read,) = read_bioc_corpus(write("c.json", as_json([document(pmid)])), form=LOOSE, counts=ReadCounts())

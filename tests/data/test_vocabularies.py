@@ -36,6 +36,7 @@ GENES = vocabularies_of(["NCBIGene"])
         ("mesh:D001260", "MESH:D001260"),
         ("MSH:D001260", "MESH:D001260"),
         ("MESH:mesh:D001260", "MESH:D001260"),
+        ("MESH: D001260", "MESH:D001260"),
         ("OMIM:208900", "OMIM:208900"),
         ("MIM:208900", "OMIM:208900"),
         ("HP:0000400", "HP:0000400"),

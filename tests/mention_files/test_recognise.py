@@ -35,6 +35,8 @@ READ = {
     "bars in a line": ("a || b\n", "lines"),
     "an isotope": ("[18F]FDG\n[1]benzothieno\n", "lines"),
     "a line in braces": ("{x} ataxia\n", "lines"),
+    "numbers that are no error": ("404 ataxia families\n", "lines"),
+    "a tab in one of two lines": ("ataxia\tlate\nchorea\n", "lines"),
     "a line with <": ("<5 mm nodule\n", "lines"),
     "a line with commas": ("ataxia, late\nmention of it\n", "lines"),
     "one column": ("mention\nataxia\n", "lines"),
@@ -58,6 +60,11 @@ NOT_READ = {
     "queries": ("10192393||15|26||DiseaseClass||skin tumour||D012878\n", "a .concept file of queries"),
     "queries of another corpus": ("1||15||26||Disease||skin||D1|D2\n", "a .concept file of queries"),
     "a dictionary": ("D001260|208900||ataxia telangiectasia\n", "a dictionary of 'cui||name' lines"),
+    "MEDLINE": ("PMID- 17\nTI  - Ataxia\n", "a list of references"),
+    "RIS": ("TY  - JOUR\nTI  - Ataxia\n", "a list of references"),
+    "Turtle": ("@prefix owl: <http://www.w3.org/2002/07/owl#> .\n", "a Turtle file"),
+    "a server's error": ("404: Not Found", "a web server's error message"),
+    "another server's error": ("Error: 503 Service Unavailable\n", "a web server's error message"),
     "OBO": ("format-version: 1.2\nontology: hp\n", "an OBO file"),
 }
 
@@ -115,6 +122,21 @@ def test_what_is_not_read_is_named(write, case, name):
     content, said = NOT_READ[case]
     with pytest.raises(InputError, match=f"{name}: looks like .*{said}.*--format"):
         format_of(write(content, name))
+
+
+@pytest.mark.parametrize(
+    ("content", "advice"),
+    [
+        ("ataxia\tB-Disease\n.\tO\n", "--format tsv"),  # CoNLL
+        ("17\t0\t6\tAtaxia\tDisease\tD1\n", "--format tsv"),  # PubTator without its texts
+        ("id;mention\n1;ataxia\n", "--format csv --delimiter ';'"),
+        ("id|mention\n1|ataxia\n", r"--format csv --delimiter '\|'"),
+    ],
+)
+def test_the_lines_of_a_table_are_no_mentions(write, content, advice):
+    with pytest.raises(InputError, match=f"a.txt: looks like a table: give {advice}"):
+        format_of(write(content, "a.txt"))
+    assert format_of(write(content, "a.tsv"), column="4") == "tsv"  # its reader says what is missing
 
 
 def test_a_text_may_be_longer_than_what_is_looked_at(write):

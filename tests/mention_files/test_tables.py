@@ -80,7 +80,7 @@ def test_a_quote_left_open_and_closed_lines_later_spoils_its_own_line_only(rewri
     [
         ("", "has no header: it is empty"),
         ("id,text\n", "has no column 'mention'"),
-        ("mention,mention\n", "has several columns 'mention'"),
+        ("mention,mention\n", r"has several columns 'mention' \(they are: mention, mention\): rename all but one"),
         ("mention,biosyn_id\n", "already holds biosyn_id"),
         ('"mention\n', "has no header: is not a valid record"),
     ],
@@ -155,9 +155,11 @@ def test_the_delimiter_is_told_or_named_by_the_first_line(rewrite, file_format, 
     assert rows == [["n", "mention", ID, NAME], ["1", f"ataxia{mark} late", "D1|2", NAME_FOUND]]
 
 
-def test_another_delimiter_is_proposed_where_it_finds_the_column(rewrite):
+def test_another_delimiter_or_quotes_are_proposed_where_they_find_the_column(rewrite):
     with pytest.raises(InputError, match=r"no column 'mention' \(they are: n;mention\): give --delimiter ';'"):
         rewrite("n;mention\n1;x\n", "csv")
+    with pytest.raises(InputError, match=r"no column 'mention' \(they are: \"n\", \"mention\"\): give --quotes double"):
+        rewrite('"n"\t"mention"\n"1"\t"x"\n', "tsv")
     with pytest.raises(InputError, match="--quotes none goes with tabs"):
         rewrite("n,mention\n", "csv", quotes="none")
 

@@ -57,6 +57,9 @@ def _queries(
     for passage in document.passages:
         for annotation in passage.annotations:
             with counts.entry():
+                if not is_of_types(_type(annotation), form.types):
+                    counts.note("mentions of other types, passed over")
+                    continue
                 place = f"document '{document.id}', annotation '{annotation.id}'"
                 if unread := next((key for key in keys if key in annotation.unread), ""):
                     expected = "expected a text, a number, a list of them, or an object with 'identifier'"
@@ -67,9 +70,6 @@ def _queries(
                 if problem:
                     message = f"{place}: {problem}"
                     raise BadEntryError("mentions with an empty field or a separator in one", message, path=path)
-                if not is_of_types(query.type, form.types):
-                    counts.note("mentions of other types, passed over")
-                    continue
                 if annotation_problem(annotation, passage):
                     counts.note("mentions that their offsets do not give")
                 queries.append(query)
@@ -84,5 +84,9 @@ def _query(annotation: BiocAnnotation, *, form: PubTatorForm, keys: tuple[str, .
         cui=clean_ids(ids, form),
         start=str(min(start for start, _ in ends)) if ends else NO_OFFSET,
         end=str(max(end for _, end in ends)) if ends else NO_OFFSET,
-        type=" ".join(annotation.infons.get("type", "").split()),
+        type=_type(annotation),
     )
+
+
+def _type(annotation: BiocAnnotation) -> str:
+    return " ".join(annotation.infons.get("type", "").split())

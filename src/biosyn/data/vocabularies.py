@@ -108,9 +108,9 @@ def _parsed(cui: str, vocabularies: Vocabularies) -> _Parsed:
     while ":" in local:
         first, _, rest = local.partition(":")
         known = own.get(first.lower()) or _PREFIXES.get(first.lower(), "")
-        if not known or not rest or prefix not in ("", known):
+        if not known or not rest.strip() or prefix not in ("", known):
             break
-        prefix, local = known, rest
+        prefix, local = known, rest.lstrip()
     return _Parsed(prefix, local)
 
 

@@ -61,6 +61,8 @@ def format_of(path: str | Path, *, column: str = "mention", field: str = "mentio
         raise InputError(f"looks like {found.other}: {advice}", path=path)
     if named:
         return found.file_format if found.file_format in _CORRECTS[named] else named
+    if found.table:
+        raise InputError(f"looks like a table: {found.table} (--format lines takes whole lines as mentions)", path=path)
     return found.file_format or "lines"
 
 

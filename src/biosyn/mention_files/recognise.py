@@ -33,6 +33,9 @@ _TEXTS = (
     (re.compile(r"[^|]*\|\|-?\d+\|\|?-?\d+\|\|.*\|\|.*"), "a .concept file of queries, which eval.py reads"),
     (re.compile(r"[^|\s]+(?:\|[^|\s]+)*\|\|[^|\s].*"), "a dictionary of 'cui||name' lines"),
     (re.compile(r"format-version: .*|\[Term\]"), "an OBO file"),
+    (re.compile(r"PMID- *\d+|TY {1,2}- [A-Z]+\s*"), "a list of references (MEDLINE, RIS)"),
+    (re.compile(r"@prefix .*"), "a Turtle file"),
+    (re.compile(r"(?:HTTP/[\d.]+ |Error:? )?[45]\d\d:? [A-Z][a-z]+(?: [A-Za-z]+)*\W*"), "a web server's error message"),
 )
 
 
@@ -40,11 +43,13 @@ class Content(NamedTuple):
     """What a file holds.
 
     ``file_format`` is one of ours, empty if it is none of those that the content shows. ``other`` names what it is
-    instead, if that is no text of lines.
+    instead, if that is no text of lines. ``table`` says how to read lines that look like a table, of which the content
+    does not show where the mentions are.
     """
 
     file_format: str = ""
     other: str = ""
+    table: str = ""
 
 
 def content_of(head: bytes, *, column: str, field: str) -> Content:
@@ -61,9 +66,9 @@ def content_of(head: bytes, *, column: str, field: str) -> Content:
     --------
     >>> asked = {"column": "mention", "field": "mention"}
     >>> content_of(b"# made by us\n17|t|Ataxia\n", **asked), content_of(b"<collection>", **asked)
-    (Content(file_format='pubtator', other=''), Content(file_format='bioc-xml', other=''))
+    (Content(file_format='pubtator', other='', table=''), Content(file_format='bioc-xml', other='', table=''))
     >>> content_of(b"<!DOCTYPE html><html>", **asked).other, content_of(b"ataxia\n", **asked)
-    ('an HTML page', Content(file_format='', other=''))
+    ('an HTML page', Content(file_format='', other='', table=''))
     """
     if name := next((name for start, name in _MAGIC.items() if head.startswith(start)), ""):
         return Content(other=name)
@@ -142,8 +147,19 @@ def _of_lines(lines: list[str], column: str) -> Content:
     if filled and named_delimiter(filled[0].encode()):
         return Content("csv")
     if notes:
-        return Content(other=next((name for form, name in _TEXTS if form.fullmatch(notes[0])), ""))
+        other = next((name for form, name in _TEXTS if form.fullmatch(notes[0])), "")
+        return Content(other=other, table=_table(notes, column))
     return Content()
+
+
+def _table(lines: list[str], column: str) -> str:
+    """Return how to read lines of cells: another delimiter beside the column's name, or as many tabs in each line."""
+    if mark := next((mark for mark in ";|" if _has_column(lines[0], mark, column)), ""):
+        return f"give --format csv --delimiter '{mark}'"
+    tabs = {line.strip().count("\t") for line in lines}
+    if len(tabs) == 1 and tabs != {0}:
+        return "give --format tsv and the --column of the mentions, by its name, or by its place if there is no header"
+    return ""
 
 
 def _has_column(line: str, delimiter: str, column: str) -> bool:

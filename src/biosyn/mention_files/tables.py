@@ -128,11 +128,16 @@ def named_delimiter(line: bytes) -> str:
 
 def _column(header: list[str], column: str, path: str | Path) -> int:
     shown = ", ".join(header)[:200]
-    if header.count(column) != 1:
-        many = "several columns" if column in header else "no column"
+    if header.count(column) > 1:
+        message = (
+            f"has several columns '{column}' (they are: {shown}): rename all but one, or give --header no and a place"
+        )
+        raise InputError(message, path=path, line=1)
+    if column not in header:
         other = next((name for mark, name in _DELIMITERS.items() if column in shown.split(mark)), "")
         advice = f"give --delimiter '{other}'" if other else "name one with --column"
-        raise InputError(f"has {many} '{column}' (they are: {shown}): {advice}", path=path, line=1)
+        advice = "give --quotes double" if f'"{column}"' in header else advice
+        raise InputError(f"has no column '{column}' (they are: {shown}): {advice}", path=path, line=1)
     if problem := already_linked(header):
         raise InputError(problem, path=path, line=1)
     return header.index(column)
