@@ -151,10 +151,10 @@ def test_blank_lines_are_no_records_each(upload):
     assert base64.b64decode(answer["file"]).endswith(300_000 * b"\n")
 
 
-def test_a_file_that_takes_too_long_is_a_503_that_says_so(start_server, send, make_backend, tiny_dictionary):
+def test_a_file_that_takes_too_long_is_refused_for_good(start_server, send, make_backend, tiny_dictionary):
     url, _ = start_server(make_backend(tiny_dictionary, file_seconds=0.0))
     status, _, body = send(url, "/api/v1/link", "POST", b"ataxia\n", kind="application/octet-stream")
-    assert (status, json.loads(body)["error"]["code"]) == (503, "took_too_long")
+    assert (status, json.loads(body)["error"]["code"]) == (413, "took_too_long")  # the page would try again after a 503
     assert "takes more than 0 s: give a smaller one" in body
 
 

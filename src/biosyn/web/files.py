@@ -84,7 +84,7 @@ class LinkHandler(ReadyBase):
                 raise ProblemError(499)
             if time.monotonic() > deadline:
                 reason = f"the file takes more than {seconds:g} s: give a smaller one, or use inference.py --input"
-                raise ProblemError(503, reason, code="took_too_long")
+                raise ProblemError(413, reason, code="took_too_long")
 
         return check
 
