@@ -16,7 +16,7 @@ tried.
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any, NamedTuple
 
 from biosyn.data.annotations import Annotations
@@ -26,6 +26,7 @@ from biosyn.records import Name, ResolvedConcept
 from biosyn.text.preprocess import TextPreprocess
 
 ONLY_CONCEPT = "only concept"
+KEPT_NAMES = 1 << 14  # whose concepts are kept: mentions of one text find the same names again and again
 PRIOR = 10  # mentions of a name that outweigh how often its concepts are annotated under all names
 
 
@@ -77,7 +78,14 @@ class Resolver:
         return tuple(self.ranked(name).values())
 
     def ranked(self, name: Name) -> dict[Concept, ResolvedConcept]:
-        """Return the result of `resolve`, each with the row of the ontology that it is."""
+        """Return the result of `resolve`, each with the row of the ontology that it is; not to be changed."""
+        return self._ranked(name)
+
+    @cached_property
+    def _ranked(self) -> Callable[[Name], dict[Concept, ResolvedConcept]]:
+        return lru_cache(KEPT_NAMES)(self._rank)
+
+    def _rank(self, name: Name) -> dict[Concept, ResolvedConcept]:
         found = sorted(self._evidence(name), key=self._key)
         return {one.concept: self._resolved(one, self._reason(found, place)) for place, one in enumerate(found)}
 

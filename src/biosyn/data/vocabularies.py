@@ -6,6 +6,7 @@ it says which vocabularies its bare ids are of, the preferred one first.
 
 import re
 from collections.abc import Iterable, Sequence
+from itertools import groupby
 from pathlib import Path
 from typing import NamedTuple
 
@@ -217,7 +218,7 @@ def vocabularies_beside(dictionary: DictionaryDataset) -> Vocabularies:
         if isinstance(prefixes, list) and all(isinstance(one, str) and _is_prefix(one) for one in prefixes):
             return vocabularies_of(prefixes)
         raise InputError(f'expected {{"{_KEY}": ["MESH", "OMIM"]}}, the preferred prefix first', path=path)
-    cuis = (cui for field in dict.fromkeys(dictionary.cuis) for cui in split_ids(field))
+    cuis = (cui for field, _ in groupby(dictionary.cuis) for cui in split_ids(field))  # names of one concept follow
     return vocabularies_of(_GENES) if holds_genes(cuis) else BARE
 
 

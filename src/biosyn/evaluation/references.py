@@ -1,7 +1,6 @@
 """References: what predictions are compared with, read from files, and the outcomes of the comparison."""
 
 from collections.abc import Sequence
-from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -112,11 +111,10 @@ def outcomes_of(predictions: Sequence[QueryPrediction], references: References, 
 
 def resolved(predictions: Sequence[QueryPrediction], resolver: Resolver) -> list[QueryPrediction]:
     """Return the predictions with the concepts of the best names, in the resolver's order."""
-    resolve = cache(resolver.resolve)
 
     def with_concepts(mention: MentionPrediction) -> MentionPrediction:
         best = mention.candidates[0]
-        return mention._replace(resolved=resolve(Name(best.name, best.cui)))
+        return mention._replace(resolved=resolver.resolve(Name(best.name, best.cui)))
 
     return [found._replace(mentions=tuple(map(with_concepts, found.mentions))) for found in predictions]
 

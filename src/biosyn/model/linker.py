@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from functools import cache, cached_property
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -190,9 +190,8 @@ class Linker:
             search=self._search,
             exact_first=self.exact_first,
         )
-        resolve = cache(self.resolver.resolve)
         return [
-            one._replace(resolved=resolve(_name(best)), **self._unsure(one.mention, best))
+            one._replace(resolved=self.resolver.resolve(_name(best)), **self._unsure(one.mention, best))
             for one in found
             for best in one.candidates[:1]
         ]
