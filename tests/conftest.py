@@ -81,6 +81,14 @@ DOCUMENTS = {
 }
 
 
+def pytest_runtest_setup(item):
+    if item.get_closest_marker("cuda"):
+        import torch
+
+        if not torch.cuda.is_available():
+            pytest.skip("no CUDA device")
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item, call):
     """In CI (BIOSYN_NO_SKIP) a check skipped for a missing program or corpus is a failure; a missing GPU is none."""

@@ -26,7 +26,7 @@ def test_auto_takes_cuda_where_there_is_one():
     assert resolve_device("auto").type == ("cuda" if HAS_CUDA else "cpu")
 
 
-@pytest.mark.skipif(not HAS_CUDA, reason="no CUDA device")
+@pytest.mark.cuda
 def test_cuda_is_found_where_there_is_one():
     assert resolve_device("cuda").type == "cuda"
 
