@@ -93,12 +93,17 @@ def nearest(word: str, known: Iterable[str]) -> str:
     --------
     >>> nearest("--epohc", ["--epoch", "--seed"]), nearest("ncbi", ["bioc", "ncbi-disease"]), nearest("x", ["ls"])
     (': did you mean --epoch?', ': did you mean ncbi-disease?', '')
+    >>> nearest("--modle", ["--mode", "--model_name_or_path"]), nearest("--x", ["--topk"])
+    (': did you mean --mode?', '')
+    >>> nearest("--modle", ["--seed", "--model_name_or_path"])
+    ': did you mean --model_name_or_path?'
     """
     from difflib import get_close_matches  # here, so that commands do not wait for it
 
     words = list(known)
-    close = [one for one in words if len(word) > 2 and one.startswith(word)] or get_close_matches(word, words, n=1)
-    return f": did you mean {close[0]}?" if close else ""
+    spelled = {one[: len(word)]: one for one in reversed(words)} | {one: one for one in words}  # a beginning counts too
+    close = get_close_matches(word, spelled, n=1, cutoff=0.7)
+    return f": did you mean {spelled[close[0]]}?" if close else ""
 
 
 def broken(command: str, *, indent: int) -> str:
