@@ -64,7 +64,13 @@ class TrainConfig(TrainingFiles, Encoder, Optimization, Run, Compute):
         "batches in a step: like one batch so much larger, in the memory of one", default=1, check=at_least(1)
     )
     gradient_checkpointing: bool = setting("less memory for more time: compute activations twice", default=False)
-    precision: str = changed(Compute, "precision", choices=TRAIN_PRECISIONS)
+    precision: str = changed(
+        Compute,
+        "precision",
+        text="number format of the encoder's computation; bfloat16 is for GPUs, or CPUs made for it",
+        default="float32",
+        choices=TRAIN_PRECISIONS,
+    )
 
 
 @settings
@@ -101,7 +107,13 @@ class PretrainConfig(TrainingFiles, Encoder, Optimization, Run, Compute):
     temperature: float = changed(
         Optimization, "temperature", text="cosines are divided by it for the loss", default=0.05
     )
-    precision: str = changed(Compute, "precision", choices=TRAIN_PRECISIONS)
+    precision: str = changed(
+        Compute,
+        "precision",
+        text="number format of the encoder's computation; bfloat16 is for GPUs, or CPUs made for it",
+        default="float32",
+        choices=TRAIN_PRECISIONS,
+    )
 
 
 @settings
