@@ -99,6 +99,16 @@ def pytest_runtest_makereport(item, call):
     return report
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _a_plain_cpu():
+    """Let ``--precision auto`` be float32 in this process: figures must not depend on the machine."""
+    import torch
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(torch.cpu, "get_capabilities", dict, raising=False)
+        yield
+
+
 @pytest.fixture(autouse=True)
 def _logging_restored():
     """The commands take the package's logger for themselves, also in fixtures; give it back, so that caplog works."""

@@ -56,8 +56,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _ablate(args: argparse.Namespace) -> dict[str, Any]:
     training = make_config(TrainConfig, args)
-    # the evaluation is told what was seen in training, and loads a folder: no Hub
-    evaluation = make_config(EvalConfig, args, train_dir=(args.train_dir,), revision=None)
+    # the evaluation is told what was seen in training, computes alike on every machine, and loads a folder: no Hub
+    evaluation = make_config(EvalConfig, args, train_dir=(args.train_dir,), precision="float32", revision=None)
     from biosyn.training.ablate import ablate  # here, so that --help does not wait for torch
 
     return {"output_dir": training.output_dir, "rows": ablate(training, evaluation, dense_ratios=args.dense_ratios)}

@@ -53,6 +53,7 @@ def _cache(args: argparse.Namespace) -> dict[str, Any]:
                 "names": entry.n_names,
                 "bytes": entry.n_bytes,
                 "precision": entry.precision,
+                "compute": entry.compute,
                 "problem": entry.problem,
                 "approximate": list(entry.approximate),
             }

@@ -202,9 +202,9 @@ class Compute(Settings):
 
     device: str = setting("auto, cpu, cuda, cuda:N or mps", default="auto")
     precision: str = setting(
-        "number format of the encoder's computation; less than float32 is for GPUs, or CPUs made for it",
-        default="float32",
-        choices=PRECISIONS,
+        "number format of the encoder's computation; auto: bfloat16 on a device that multiplies it, else float32",
+        default="auto",
+        choices=("auto", *PRECISIONS),
     )
     search_memory: int = setting(
         "memory that a search may take in addition to the vectors",

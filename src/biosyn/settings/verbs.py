@@ -72,7 +72,13 @@ class TrainConfig(TrainingFiles, Encoder, Optimization, Run, Compute):
     gradient_checkpointing: bool = setting(
         "less memory for more time: compute activations twice", default=False, section="compute"
     )
-    precision: str = changed(Compute, "precision", choices=TRAIN_PRECISIONS)
+    precision: str = changed(
+        Compute,
+        "precision",
+        text="number format of the encoder's computation; bfloat16 is for GPUs, or CPUs made for it",
+        default="float32",
+        choices=TRAIN_PRECISIONS,
+    )
 
 
 @settings
@@ -109,7 +115,13 @@ class PretrainConfig(TrainingFiles, Encoder, Optimization, Run, Compute):
     temperature: float = changed(
         Optimization, "temperature", text="cosines are divided by it for the loss", default=0.05
     )
-    precision: str = changed(Compute, "precision", choices=TRAIN_PRECISIONS)
+    precision: str = changed(
+        Compute,
+        "precision",
+        text="number format of the encoder's computation; bfloat16 is for GPUs, or CPUs made for it",
+        default="float32",
+        choices=TRAIN_PRECISIONS,
+    )
 
 
 @settings

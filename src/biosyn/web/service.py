@@ -249,6 +249,7 @@ class Service:
                 "max_length": key.max_length,
                 "figures": dict(biosyn.manifest.figures) if biosyn.manifest else {},
                 "device": str(biosyn.device),
+                "precision": key.compute,
             },
             "dictionary": {
                 "name": dictionary.path.name,
