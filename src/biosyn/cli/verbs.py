@@ -166,7 +166,8 @@ VERBS = {name: verb for group in GROUPS.values() for name, verb in group.items()
 
 def called(name: str) -> str:
     """Return what a verb is called by: ``biosyn NAME`` where that was typed, else its script, if it has one."""
-    typed = Path(sys.argv[0]).stem in ("biosyn", "__main__")
+    program = Path(sys.argv[0])
+    typed = program.stem == "biosyn" or program.parts[-2:] == ("biosyn", "__main__.py")
     return f"{name}.py" if VERBS[name].script and not typed else f"biosyn {name}"
 
 
