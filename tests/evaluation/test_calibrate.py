@@ -81,9 +81,10 @@ def test_nothing_can_be_fitted_to_one_kind_of_outcome(right, word):
         fit(samples)
 
 
-def test_one_document_cannot_be_crossed():
-    with pytest.raises(InputError, match="one document"):
-        cross_validated(made_up(6, documents=1), seed=0)
+def test_the_mentions_of_one_document_are_crossed_one_by_one():
+    samples = made_up(6, documents=1)
+    apart = [sample._replace(document=f"{number:09}") for number, sample in enumerate(samples)]
+    assert cross_validated(samples, seed=0) == cross_validated(apart, seed=0)
 
 
 def test_a_mention_is_right_if_its_concept_is():

@@ -6,11 +6,14 @@ import signal
 from dataclasses import asdict
 
 import pytest
+import torch
 
 from biosyn.checkpoint.files import FILES
 from biosyn.errors import InputError
+from biosyn.linking.loading import load_linker
 from biosyn.settings.verbs import EvalConfig, PretrainConfig
 from biosyn.training.ablate import ablate
+from biosyn.training.dev import DevSet
 from biosyn.training.pretrain import pretrain
 from biosyn.training.run import sole_run
 from biosyn.training.train import train
@@ -87,3 +90,30 @@ def test_the_other_ranks_of_a_run_do_not_wait_for_its_first(monkeypatch, tmp_pat
         with sole_run(tmp_path):
             pass
         assert os.listdir(tmp_path) == [FILES.training_lock]
+
+
+@pytest.mark.parametrize(("verb", "keep_best"), [("train", False), ("train", True), ("pretrain", False)])
+def test_the_names_that_were_embedded_for_dev_are_the_index_of_the_saved_model(
+    tiny_config, tiny_dictionary, tiny_queries, tmp_path, monkeypatch, verb, keep_best
+):
+    figures = iter([0.9, 0.3, 0.5, 0.4])  # before training, then epochs 1 to 3: the best is not the last
+    measure = DevSet.accuracy
+    monkeypatch.setattr(
+        DevSet, "accuracy", lambda *a, **k: {**measure(*a, **k), "hybrid": {"acc1": next(figures), "acc5": 1.0}}
+    )
+    monkeypatch.setenv("BIOSYN_CACHE", str(tmp_path / "cache"))
+    dev = {"dev_dir": str(tiny_queries), "dev_dictionary_path": str(tiny_dictionary)}
+    changes = {"epoch": 3, "learning_rate": 1e-3, "keep_best": keep_best, **dev}
+    config = tiny_config(tmp_path / "out", **changes)
+    if verb == "train":
+        train(config)
+    else:
+        names = {field: asdict(config)[field] for field in ("model_name_or_path", "train_dictionary_path")}
+        pretrain(PretrainConfig(**names, output_dir=str(tmp_path / "out"), device="cpu", **changes))
+    embedded: list[int] = []
+    linker = load_linker(str(tmp_path / "out"), str(tiny_dictionary), on_names=embedded.append)
+    assert not embedded  # by the first use
+    monkeypatch.setenv("BIOSYN_CACHE", str(tmp_path / "other"))
+    anew = load_linker(str(tmp_path / "out"), str(tiny_dictionary), on_names=embedded.append)
+    assert embedded
+    torch.testing.assert_close(linker.names.dense, anew.names.dense, rtol=1e-5, atol=1e-5)

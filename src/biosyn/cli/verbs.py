@@ -56,7 +56,7 @@ GROUPS: dict[str, dict[str, Verb]] = {
     "build data": {
         "quickstart": Verb(
             "all of it on the Human Phenotype Ontology, in some minutes",
-            ("quickstart", "quickstart --output_dir quickstart-1 --seed 1"),
+            ("quickstart", "quickstart --faithful --output_dir quickstart-faithful"),
         ),
         "preprocess": Verb(
             "corpora and ontologies to the files that the other verbs read",

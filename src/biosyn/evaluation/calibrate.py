@@ -115,16 +115,23 @@ def fit(samples: Sequence[Sample]) -> Calibration:
 
 
 def cross_validated(samples: Sequence[Sample], *, seed: int) -> list[float]:
-    """Return the probability of each mention by a model that was fitted without its document."""
-    documents = sorted({sample.document for sample in samples})
-    if len(documents) < 2:
-        raise InputError("all mentions are from one document: cross-validation needs two or more")
+    """Return the probability of each mention by a model that was fitted without its document.
+
+    Where all are from one document, such as a list of names, it is fitted without the mention and others at random.
+    """
+    of_sample = [sample.document for sample in samples]
+    if len(set(of_sample)) < 2:
+        of_sample = [f"{number:09}" for number in range(len(samples))]
+    documents = sorted(set(of_sample))
     random.Random(seed).shuffle(documents)
     fold_of = {document: number % FOLDS for number, document in enumerate(documents)}
     models = {
-        fold: fit([sample for sample in samples if fold_of[sample.document] != fold]) for fold in set(fold_of.values())
+        fold: fit([sample for sample, one in zip(samples, of_sample, strict=True) if fold_of[one] != fold])
+        for fold in set(fold_of.values())
     }
-    return [sigmoid(models[fold_of[sample.document]].log_odds(sample.features)) for sample in samples]
+    return [
+        sigmoid(models[fold_of[one]].log_odds(sample.features)) for sample, one in zip(samples, of_sample, strict=True)
+    ]
 
 
 def reliability_json(samples: Sequence[Sample], probabilities: Sequence[float]) -> dict[str, Any]:

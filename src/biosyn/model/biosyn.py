@@ -428,6 +428,26 @@ class BioSyn:
             progress=progress,
         )
 
+    def index_of(
+        self, folder: str | Path, dictionary: DictionaryDataset, dense: NDArray[np.float32]
+    ) -> DictionaryIndex:
+        """Keep names that a training has embedded as the index of the model that it saved.
+
+        Parameters
+        ----------
+        folder
+            Where this model is saved; it may have been trained further since.
+        dense
+            The vectors of the dictionary's N names by the encoder that was saved, shape (N, H).
+        """
+        return dictionary_index(
+            dictionary,
+            self.get_dense_encoder(),
+            self.get_sparse_encoder(),
+            encoder=encoder_sha256(folder, {}),
+            embedded=dense,
+        )
+
     def search(
         self,
         mentions: Vectors,

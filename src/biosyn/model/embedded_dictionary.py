@@ -65,6 +65,7 @@ def dictionary_index(
     cache_dir: str | Path | None = None,
     precision: str = "float32",
     progress: str | None = None,
+    embedded: NDArray[np.float32] | None = None,
 ) -> DictionaryIndex:
     """Return the dictionary embedded by both encoders; see `BioSyn.index`.
 
@@ -74,6 +75,8 @@ def dictionary_index(
     ----------
     encoder
         The `encoder_sha256` of the files that the dense encoder was loaded from; it must not have been trained since.
+    embedded
+        The dense vectors of the dictionary's N names if they are there already, (N, H): nothing is embedded then.
 
     Raises
     ------
@@ -92,6 +95,9 @@ def dictionary_index(
     )
 
     def embed(names: list[str]) -> NDArray[np.float32]:
+        if embedded is not None:
+            row_of = {name: row for row, name in enumerate(dictionary.names)}
+            return embedded[[row_of[name] for name in names]]
         logger.info("embedding %d names on %s in %s", len(names), dense.device, dense.precision)
         texts = [lookup_text(name) for name in names]
         return dense.encode(texts, what="names", progress=progress, together=True).cpu().numpy()

@@ -32,6 +32,7 @@ from biosyn.settings.groups import (
     changed,
     filled,
     fraction,
+    not_negative,
     setting,
     settings,
 )
@@ -58,6 +59,12 @@ class TrainConfig(TrainingFiles, Encoder, Optimization, Run, Compute):
     )
     fixed_candidates: bool = setting(
         "keep the candidates of the first epoch: the paper's ablation of iterative retrieval", default=False
+    )
+    learning_rate: float = changed(
+        Optimization,
+        "learning_rate",
+        text="learning rate of the encoder, constant; 0 trains w alone, and embeds the names once",
+        check=not_negative,
     )
     keep_sparse_weight: bool = setting("start from the w of the BioSyn model given", default=False, section="model")
     similarity: str | None = setting(

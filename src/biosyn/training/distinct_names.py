@@ -28,7 +28,8 @@ class DistinctNames:
     def __init__(self, encoder: DenseEncoder, *dictionaries: Sequence[str]):
         row_of = {name: row for row, name in enumerate(dict.fromkeys(name for names in dictionaries for name in names))}
         self.encoder = encoder
-        self.tokens = encoder.tokenize(list(row_of), what="names")
+        self.texts = list(row_of)
+        self.tokens = encoder.tokenize(self.texts, what="names")
         self.rows = [np.array([row_of[name] for name in names], dtype=np.int64) for names in dictionaries]  # (N,) each
         self.mine = encoder.share_of(self.tokens)  # (P,) the distinct names of this rank
         place = np.full(len(row_of), -1, dtype=np.int64)
@@ -44,6 +45,12 @@ class DistinctNames:
     def embed(self, *, progress: str | None = None) -> None:
         """Embed every name of this rank with the encoder as it is now."""
         self.dense = self.encoder.encode(self.tokens.take(self.mine), progress=progress)
+
+    def take(self, names: Sequence[str], vectors: NDArray[np.float32]) -> None:
+        """Take the vectors (N, H) of other names by the same encoder; a KeyError if one of these is not among them."""
+        row_of = {name: row for row, name in enumerate(names)}
+        rows = [row_of[self.texts[row]] for row in self.mine]
+        self.dense = torch.from_numpy(vectors[rows]).to(self.encoder.device)
 
     def forget(self) -> None:
         """Drop the vectors, because the encoder changes."""

@@ -13,6 +13,7 @@ from tqdm import tqdm
 from biosyn.devices import RETURN_MEMORY_EVERY, return_freed_memory
 from biosyn.distributed.ranks import is_first, summed
 from biosyn.errors import InputError
+from biosyn.training.dev import DevSet
 from biosyn.training.states import (
     TrainingState,
     generator_tensors,
@@ -45,6 +46,13 @@ class Method(Protocol):
 
     def dev_accuracy(self) -> dict[str, Any]:
         """Return the figures on dev before the first epoch and after each one; there may be none."""
+
+    @property
+    def dev(self) -> DevSet | None:
+        """What `dev_accuracy` measures on."""
+
+    def dev_names(self) -> Tensor | None:
+        """Return the vectors (N, H) of dev's names by the network as it is now; None if this process has not all."""
 
     def tensors(self, *, within: bool) -> dict[str, Tensor]:
         """Return what a state has in addition to the network, the optimizer and torch's generators."""

@@ -26,12 +26,14 @@ from biosyn.retrieval.search import top_names
 from biosyn.retrieval.vectors import Vectors
 from biosyn.settings.verbs import PretrainConfig
 from biosyn.training.dev import DevSet, load_dev_set
+from biosyn.training.distinct_names import DistinctNames
 from biosyn.training.identity import describe, output_folder, require_places
-from biosyn.training.run import RunSettings, run_epochs, settings_of, sole_run
+from biosyn.training.run import RunSettings, run_epochs, settings_of, sole_run, starting_model
 from biosyn.training.states import TrainingState
 from biosyn.training.synonyms import SynonymSets, neighbour_order
 
 MAX_NEIGHBOURS = 32  # of a concept; more than a group has, because the nearest may be in another group already
+_TRAIN, _DEV = 0, 1  # the two dictionaries of `Aligner.names`
 logger = logging.getLogger(__name__)
 
 
@@ -45,18 +47,7 @@ def pretrain(config: PretrainConfig) -> dict[str, Any]:
     with sole_run(output_dir):
         set_seed(config.seed)
 
-        biosyn = BioSyn(
-            config.max_length,
-            device,
-            initial_sparse_weight=config.initial_sparse_weight,
-            precision=config.precision,
-            search_memory=config.search_memory,
-            pooling=config.pooling,
-            similarity="cosine",
-        )
-        biosyn.load_dense_encoder(config.model_name_or_path, revision=config.revision)
-        biosyn.init_sparse_encoder(dictionary.texts)
-
+        biosyn = starting_model(config, dictionary.texts, device=device, similarity="cosine")
         settings = settings_of(AlignerSettings, config)
         logger.info("%d names, on %s", len(dictionary), device)
         description = describe(config, dev=dev, names=len(dictionary))
@@ -149,7 +140,8 @@ class Aligner:
             weight_decay=settings.weight_decay,
             fused=biosyn.device.type in ("cpu", "cuda"),
         )
-        self.tokens = self.dense.tokenize(dictionary.texts, what="names")
+        self.names = DistinctNames(self.dense, dictionary.texts, dev.dictionary.texts if dev else [])
+        self.tokens = self.names.tokens_of(_TRAIN)
         self.taken = 0  # the steps taken of all epochs
         self.drawn: list[NDArray[np.int64]] = []  # for each concept the rows of its names in this epoch, one or two
         self.order = np.zeros(0, dtype=np.int64)  # of the concepts in this epoch, (C,)
@@ -170,6 +162,7 @@ class Aligner:
         if not taken:  # otherwise the order was restored: the encoder that it came from has changed
             neighbours = self._neighbours(np.array([rows[0] for rows in self.drawn]))
             self.order = neighbour_order(neighbours, group_size=self.settings.group_size, random=random)
+        self.names.forget()  # the steps change the encoder
         length = self.settings.train_batch_size
         batches = [self.order[start : start + length] for start in range(0, len(self.order), length)]
         return (self.step(concepts) for concepts in batches[taken:])
@@ -202,7 +195,11 @@ class Aligner:
         """Return the concepts nearest to each of C concepts, by one name of each: (C, K), itself among them."""
         if self.settings.group_size == 1:
             return np.empty((len(rows), 0), dtype=np.int64)
-        vectors = Vectors(self.dense.encode(self.tokens.take(rows), progress=self._bar("names")), None)
+        if self.names.is_embedded:  # for dev
+            dense = self.names.vectors_of(_TRAIN)[torch.from_numpy(rows).to(self.biosyn.device)]
+        else:
+            dense = self.dense.encode(self.tokens.take(rows), progress=self._bar("names"))
+        vectors = Vectors(dense, None)  # (C, H)
         topk = min(MAX_NEIGHBOURS, len(rows))
         return top_names(vectors, vectors, topk=topk, memory=self.biosyn.search_memory).rows.cpu().numpy()
 
@@ -217,8 +214,14 @@ class Aligner:
         """Return ``{"dev": Acc@k by score mode}`` of the model as it is now, or nothing if there is no dev set."""
         if self.dev is None:
             return {}
-        names = self.biosyn.embed(self.dev.dictionary.texts, what="names", progress=self._bar("names"))
-        return {"dev": self.dev.accuracy(self.biosyn, names)}
+        if not self.names.is_embedded:
+            self.names.embed(progress=self._bar("names"))
+        sparse = self.biosyn.embed(self.dev.dictionary.texts, score_mode="sparse").sparse
+        return {"dev": self.dev.accuracy(self.biosyn, Vectors(self.names.vectors_of(_DEV), sparse))}
+
+    def dev_names(self) -> Tensor | None:
+        """Return the vectors (N, H) of dev's names by the encoder as it is now; None if they are not embedded."""
+        return self.names.vectors_of(_DEV) if self.dev and self.names.is_embedded else None
 
     def figures(self, seconds: float) -> dict[str, float]:
         """Return the figures of an epoch that took so many seconds, for the log."""

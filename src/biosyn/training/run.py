@@ -1,15 +1,19 @@
 """A run of either training: its epochs, with log, states and models in one folder."""
 
-from collections.abc import Callable, Iterator
+import logging
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
+import torch
 from filelock import FileLock, Timeout
+from torch import Tensor
 
 from biosyn.checkpoint.files import FILES
 from biosyn.checkpoint.manifest import is_trained_as
+from biosyn.data.dictionary import DictionaryDataset
 from biosyn.distributed.ranks import is_first
 from biosyn.errors import InputError
 from biosyn.model.biosyn import BioSyn
@@ -22,6 +26,7 @@ from biosyn.writing import remove_leftovers, require_writable
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
+logger = logging.getLogger(__name__)
 Settings = TypeVar("Settings", bound="DataclassInstance")
 
 
@@ -57,6 +62,22 @@ class RunSettings:
 def settings_of(record: type[Settings], config: AnyConfig) -> Settings:
     """Return the record of those settings of the config that it has fields for."""
     return record(**{field.name: getattr(config, field.name) for field in fields(record)})
+
+
+def starting_model(config: AnyConfig, names: Sequence[str], *, device: torch.device, similarity: str | None) -> BioSyn:
+    """Return the model that a training starts from: the encoder given, and the TF-IDF of the N names."""
+    biosyn = BioSyn(
+        config.max_length,
+        device,
+        initial_sparse_weight=config.initial_sparse_weight,
+        precision=config.precision,
+        search_memory=config.search_memory,
+        pooling=config.pooling,
+        similarity=similarity,
+    )
+    biosyn.load_dense_encoder(config.model_name_or_path, revision=config.revision)
+    biosyn.init_sparse_encoder(names)
+    return biosyn
 
 
 @contextmanager
@@ -99,7 +120,8 @@ def run_epochs(
     """Train a model for the epochs that are left, save it, and return the rows of its log.
 
     After each epoch its row is logged, then the state is saved, then the models: a run that was stopped at any point of
-    that can be resumed.
+    that can be resumed. At the end the names that the saved encoder has embedded for dev become its index in the cache:
+    the first use of the model on that dictionary embeds nothing.
 
     Parameters
     ----------
@@ -119,11 +141,15 @@ def run_epochs(
         save_model(biosyn, output_dir, {"epoch": 0}, description)
         return log.rows
 
+    embedded: Tensor | None = None  # (N, H) dev's names by the encoder that is saved, which may be an earlier one
+
     def save_models(row: dict[str, Any]) -> None:
+        nonlocal embedded
         if settings.save_checkpoint_all:
             save_model(biosyn, output_dir / f"checkpoint_{row['epoch']}", row, description)
         if log.is_best() if settings.keep_best else row["epoch"] == settings.epoch:
             save_model(biosyn, output_dir, row, description)
+            embedded = method.dev_names()
 
     def save_state_within(taken: int) -> None:
         if settings.save_every_steps and taken % settings.save_every_steps == 0:
@@ -144,7 +170,17 @@ def run_epochs(
         states.save(loop.state(), log=log.rows)
         save_models(row)
     states.finish()
+    if embedded is not None and method.dev is not None:
+        keep_index(biosyn, output_dir, method.dev.dictionary, embedded)
     return log.rows
+
+
+def keep_index(biosyn: BioSyn, folder: Path, dictionary: DictionaryDataset, names: Tensor) -> None:
+    """Keep the vectors (N, H) of the model saved in the folder as its index; without a cache, say so and go on."""
+    try:
+        biosyn.index_of(folder, dictionary, names.cpu().numpy())
+    except InputError as error:
+        logger.warning("the embedded names are not kept for the first use of the model: %s", error)
 
 
 def save_model(biosyn: BioSyn, folder: Path, row: dict[str, Any], description: Description) -> None:

@@ -8,18 +8,24 @@ from biosyn.data.dictionary import DictionaryDataset, require_names
 from biosyn.data.queries import QueryDataset, read_queries
 from biosyn.devices import resolve_device, set_seed
 from biosyn.distributed.ranks import rank
-from biosyn.model.biosyn import BioSyn
+from biosyn.index.dictionary_index import DictionaryIndex
 from biosyn.settings.verbs import TrainConfig
 from biosyn.training.dev import load_dev_set
 from biosyn.training.identity import describe, output_folder, require_places
-from biosyn.training.run import RunSettings, run_epochs, settings_of, sole_run
+from biosyn.training.run import RunSettings, run_epochs, settings_of, sole_run, starting_model
 from biosyn.training.trainer import Trainer, TrainerSettings
 
 logger = logging.getLogger(__name__)
 
 
-def train(config: TrainConfig) -> dict[str, Any]:
-    """Fit the TF-IDF, train the encoder and w, save the model; return the JSON result of train.py."""
+def train(config: TrainConfig, *, known: DictionaryIndex | None = None) -> dict[str, Any]:
+    """Fit the TF-IDF, train the encoder and w, save the model; return the JSON result of train.py.
+
+    Parameters
+    ----------
+    known
+        See `Trainer`.
+    """
     device = resolve_device(config.device)
     inputs = require_places(config)
     dictionary = DictionaryDataset(config.train_dictionary_path, draft=config.draft)
@@ -30,21 +36,11 @@ def train(config: TrainConfig) -> dict[str, Any]:
     with sole_run(output_dir):
         set_seed(config.seed + rank())  # each rank has dropout masks of its own
 
-        biosyn = BioSyn(
-            config.max_length,
-            device,
-            initial_sparse_weight=config.initial_sparse_weight,
-            precision=config.precision,
-            search_memory=config.search_memory,
-            pooling=config.pooling,
-            similarity=config.similarity,
-        )
-        dense = biosyn.load_dense_encoder(config.model_name_or_path, revision=config.revision)
-        if dense.pooling.is_unit and config.temperature == 1:
+        biosyn = starting_model(config, dictionary.texts, device=device, similarity=config.similarity)
+        if biosyn.get_dense_encoder().pooling.is_unit and config.temperature == 1:
             logger.warning("cosines at a temperature of 1 hardly differ: --temperature 0.05 suits them")
         if config.keep_sparse_weight:
             biosyn.load_sparse_weight(config.model_name_or_path, revision=config.revision)
-        biosyn.init_sparse_encoder(dictionary.texts)
         biosyn.annotations = Annotations.of(read_queries(config.train_dir))  # repeated and composite mentions count too
 
         settings = settings_of(TrainerSettings, config)
@@ -54,7 +50,13 @@ def train(config: TrainConfig) -> dict[str, Any]:
         rows = run_epochs(
             biosyn,
             lambda: Trainer(
-                biosyn, settings, queries=queries, dictionary=dictionary, dev=dev, show_progress=config.show_progress
+                biosyn,
+                settings,
+                queries=queries,
+                dictionary=dictionary,
+                dev=dev,
+                known=known,
+                show_progress=config.show_progress,
             ),
             settings_of(RunSettings, config),
             description=description,

@@ -16,11 +16,13 @@ from biosyn.data.dictionary import DictionaryDataset
 from biosyn.devices import send
 from biosyn.distributed.ranks import data_parallel, gradients_shared, my_share, size, summed
 from biosyn.errors import InputError
+from biosyn.index.dictionary_index import DictionaryIndex
 from biosyn.model.biosyn import BioSyn
 from biosyn.model.losses import marginal_nll_sum
 from biosyn.model.rerank_net import RerankNet
 from biosyn.records import Query
 from biosyn.retrieval.vectors import SparseRows, Vectors
+from biosyn.text.preprocess import lookup_text
 from biosyn.training.candidates import CandidateDataset, CandidateRetriever
 from biosyn.training.dev import DevSet, have_common_ids
 from biosyn.training.distinct_names import DistinctNames
@@ -82,6 +84,8 @@ class Trainer:
         M mentions, none of them composite or without a concept, and N names; an InputError if no concept has both.
     dev
         The data on which Acc@k is measured after each epoch, if any.
+    known
+        An index of the encoder as it is now, with every name of both dictionaries: they are not embedded again.
     """
 
     def __init__(
@@ -92,6 +96,7 @@ class Trainer:
         queries: Sequence[Query],
         dictionary: DictionaryDataset,
         dev: DevSet | None = None,
+        known: DictionaryIndex | None = None,
         show_progress: bool = False,
     ):
         if not have_common_ids(queries, dictionary) and not settings.draft:  # before the names are embedded
@@ -105,6 +110,8 @@ class Trainer:
         self.show_progress = show_progress
         self.net = biosyn.rerank_net(temperature=settings.temperature)
         self.dense = biosyn.get_dense_encoder()
+        self.still = settings.learning_rate == 0  # w alone is trained
+        self.dense.model.requires_grad_(not self.still)
         if settings.gradient_checkpointing:
             enable_checkpointing(self.dense.model)
         self.parallel = data_parallel(self.net)  # the network that a step calls
@@ -115,6 +122,8 @@ class Trainer:
         self.mention_tokens = self.dense.tokenize([query.mention for query in queries], what="mentions")
         dev_texts = dev.dictionary.texts if dev else []
         self.names = DistinctNames(self.dense, dictionary.texts, dev_texts)
+        if known is not None:
+            self.names.take([lookup_text(name) for name in known.names], known.dense)
         self.retriever = CandidateRetriever(
             queries,
             dictionary,
@@ -152,7 +161,8 @@ class Trainer:
         if not taken:
             self.retrieval_seconds = time.perf_counter() - started
         candidates = self.candidates
-        self.names.forget()  # the steps change the encoder, and need the memory
+        if not self.still:
+            self.names.forget()  # the steps change the encoder, and need the memory
         return (self.step(candidates, mentions) for mentions in self.shuffled()[taken:])
 
     def retrieve(self) -> CandidateDataset:
@@ -211,6 +221,10 @@ class Trainer:
         names = Vectors(self._name_vectors(_DEV), self.dev_sparse)
         held = torch.from_numpy(self.dev_rows).to(self.biosyn.device)
         return {"dev": self.dev.accuracy(self.biosyn, names, held=held)}
+
+    def dev_names(self) -> Tensor | None:
+        """Return the vectors (N, H) of dev's names by the encoder as it is now; None if this process has not all."""
+        return self.names.vectors_of(_DEV) if self.dev and self.names.is_embedded and size() == 1 else None
 
     def _name_vectors(self, dictionary: int) -> Tensor:
         """Return the vectors (n, H) of this rank's names; dev and the next epoch's retrieval share one embedding."""
