@@ -1,11 +1,12 @@
-# make quickstart [FAITHFUL=1] | make reproduce-ncbi RAW=DIR [SEEDS="0 1 2"] | make test [WORKERS=2] | make test-slow | make check. Each makes what it needs; PYTHON picks the interpreter.
+# make quickstart [FAITHFUL=1] | make reproduce-ncbi RAW=DIR [SEEDS="0 1 2"] | make test [WORKERS=2] | make test-slow | make test-lowest | make check. Each makes what it needs; PYTHON picks the interpreter.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 WORKERS ?= 2
+LOWEST := .venv-lowest
 
-.PHONY: quickstart reproduce-ncbi install test test-slow lint check clean
+.PHONY: quickstart reproduce-ncbi install test test-slow test-lowest lint check clean
 
 install: $(STAMP)
 
@@ -28,6 +29,17 @@ test: $(STAMP)
 test-slow: $(STAMP)
 	$(BIN)/python -m pytest -q -rs -m slow
 
+# the oldest versions that setup.py allows, of extras too. spaCy wants a newer numpy; tools are as new as ever.
+test-lowest: $(LOWEST)/.installed
+	OMP_NUM_THREADS=1 $(LOWEST)/bin/python -m pytest -q -rs -n $(WORKERS) --ignore tests/linking/test_spacy_component.py
+
+$(LOWEST)/.installed: setup.py requirements-dev.txt
+	$(PYTHON) -m venv --clear $(LOWEST)
+	sed -e '/"dev"/,/]/d' -e '/"spacy"/d' setup.py | grep -oE '[A-Za-z0-9_-]+>=[0-9.]+"' | sed 's/>=/==/; s/"//' > $(LOWEST)/pins.txt
+	grep -E '^(pytest|hypothesis|bioc|schemathesis|setuptools)' requirements-dev.txt >> $(LOWEST)/pins.txt
+	$(LOWEST)/bin/python -m pip install --quiet --disable-pip-version-check -r $(LOWEST)/pins.txt -e .
+	touch $@
+
 lint: $(STAMP)
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
@@ -36,4 +48,4 @@ lint: $(STAMP)
 check: lint test
 
 clean:
-	rm -rf $(VENV) quickstart reproduced build src/*.egg-info .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) $(LOWEST) quickstart reproduced build src/*.egg-info .pytest_cache .mypy_cache .ruff_cache

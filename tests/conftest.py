@@ -286,6 +286,23 @@ def write_queries(tmp_path):
 
 
 @pytest.fixture
+def piped():
+    """Function: bytes -> the path of a pipe without a name that holds them, as `<(command)` gives it."""
+    ends = []
+
+    def make(content):
+        reading, writing = os.pipe()
+        ends.append(reading)
+        os.write(writing, content)
+        os.close(writing)
+        return f"/dev/fd/{reading}"
+
+    yield make
+    for end in ends:
+        os.close(end)
+
+
+@pytest.fixture
 def forked():
     """Function: text of a program -> the process that runs it, forked from a server that has imported torch once."""
     server = multiprocessing.get_context("forkserver")

@@ -15,23 +15,6 @@ from biosyn.writing import write_text
 
 
 @pytest.fixture
-def piped():
-    """Function: bytes -> the path of a pipe without a name that holds them, as `<(command)` gives it."""
-    ends = []
-
-    def make(content):
-        reading, writing = os.pipe()
-        ends.append(reading)
-        os.write(writing, content)
-        os.close(writing)
-        return f"/dev/fd/{reading}"
-
-    yield make
-    for end in ends:
-        os.close(end)
-
-
-@pytest.fixture
 def fifo(tmp_path):
     path = tmp_path / "fifo"
     os.mkfifo(path)

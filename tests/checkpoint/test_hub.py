@@ -9,6 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import huggingface_hub
 import pytest
 from huggingface_hub import close_session, constants, file_download
 from huggingface_hub.utils import are_progress_bars_disabled
@@ -20,6 +21,7 @@ from biosyn.errors import InputError
 
 SOURCE = Path(__file__).parents[2] / "src"
 ENCODER = {"config.json": b"{}", "model.safetensors": b"the weights", "vocab.txt": b"[PAD]\n", "README.md": b"# x"}
+ASKS_ONCE = not hasattr(huggingface_hub, "get_cached_repo_tree")  # before 1.25: no list of files, no second try
 NEEDED = {name: content for name, content in ENCODER.items() if name != "README.md"}
 
 
@@ -60,9 +62,7 @@ def test_a_folder_has_no_revision(tmp_path):
         resolve_folder(tmp_path, revision="main")
 
 
-@pytest.mark.parametrize(
-    "name", ["", "../x", "~/x", "/no/where", "a/b/c", "owner/", "a--b", "a\\b", "x.git", "é", "x" * 97]
-)
+@pytest.mark.parametrize("name", ["", "../x", "~/x", "/no/where", "a/b/c", "owner/", "a--b", "a\\b", "x.git", "x" * 97])
 def test_what_is_neither_folder_nor_hub_id_is_no_model_folder(name):
     with pytest.raises(InputError) as refused:
         resolve_folder(name)
@@ -175,6 +175,8 @@ def test_a_connection_broken_half_way_is_resumed(connected):
     weights = bytes(range(256)) * 48_000  # 12 MB; huggingface_hub keeps the received data in pieces of 10 MiB
     connected.add("owner/enc", ENCODER | {"model.safetensors": weights})
     connected.break_after(11_000_000, times=1)
+    if ASKS_ONCE:
+        assert refusal().endswith("check the connection and run again")
     assert files_of("owner/enc") == NEEDED | {"model.safetensors": weights}
     asked = [request for request in connected.requests if request.method == "GET" and "safetensors" in request.path]
     assert [(request.range, request.status) for request in asked] == [(None, 200), ("bytes=10485760-", 206)]
@@ -193,7 +195,7 @@ def test_a_connection_that_always_breaks_is_an_error_and_leaves_no_file_that_loo
     # the incomplete folder is not taken for a model, and the next run fetches the missing file
     offline()
     assert refusal() == (
-        "the cached copy is incomplete (model.safetensors is missing), and offline mode is on: "
+        "the cached copy is incomplete (model.safetensors or pytorch_model.bin is missing), and offline mode is on: "
         "unset HF_HUB_OFFLINE and run again"
     )
     offline(False)
@@ -325,8 +327,12 @@ def test_a_file_that_is_listed_but_not_there_is_named(connected):
         ((200, {"Content-Type": "text/html"}, b"<p>Sign in first", "/api.*"), "does not answer like a Hub"),
         ((200, {}, b'"\xff"', "/api.*"), "does not answer like a Hub"),
         ((200, {}, b'{"id": "x", "sha": null}', "/api.*"), "does not answer like a Hub, the commit it names is 'None'"),
-        ((200, {}, b"[]", ".*/tree/.*"), "config.json was not downloaded, the model has just changed: run again"),
-        ((200, {}, b"x", "/owner/.*"), "missing the 'X-Repo-Commit' header"),
+        pytest.param(
+            (200, {}, b"[]", ".*/tree/.*"),
+            "config.json was not downloaded, the model has just changed: run again",
+            marks=pytest.mark.skipif(ASKS_ONCE, reason="this huggingface_hub does not ask for a list of files"),
+        ),
+        ((200, {}, b"x", "/owner/.*"), "the download failed ("),
         ((302, {"Location": "/"}, b"", ".*/resolve/.*"), "the Hub answers 404"),
         ((302, {"Location": "/api/x"}, b"", "/api.*"), "redirect"),
     ],

@@ -191,23 +191,6 @@ def test_what_cannot_be_read_as_a_file_is_one_line(refused, files, monkeypatch, 
     assert not Path("out").is_file()
 
 
-@pytest.fixture
-def piped():
-    """Function: bytes -> the path of a pipe that holds them."""
-    ends = []
-
-    def make(content):
-        reading, writing = os.pipe()
-        ends.append(reading)
-        os.write(writing, content)
-        os.close(writing)
-        return f"/dev/fd/{reading}"
-
-    yield make
-    for end in ends:
-        os.close(end)
-
-
 def test_mentions_by_a_pipe_are_linked_as_those_of_a_file(result, files, piped):
     result(*LINK, "in.txt", "--output", "of-file")
     found = result(*LINK, piped(Path("in.txt").read_bytes()), "--output", "of-pipe")

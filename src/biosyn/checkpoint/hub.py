@@ -9,26 +9,23 @@ import os
 import re
 import sys
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from pathlib import Path
 from typing import cast
 
-from huggingface_hub import HfApi, constants, get_cached_repo_tree, snapshot_download
+from huggingface_hub import HfApi, constants, errors, snapshot_download
 from huggingface_hub.errors import (
-    CachedRepoTreeNotFoundError,
-    DeviceCodeError,
     GatedRepoError,
     HfHubHTTPError,
     HFValidationError,
     LocalEntryNotFoundError,
     OfflineModeIsEnabled,
-    OIDCError,
     RemoteEntryNotFoundError,
     RepositoryNotFoundError,
     RevisionNotFoundError,
 )
 from huggingface_hub.utils import logging as hub_logging
-from huggingface_hub.utils.tqdm import disable_progress_bars
+from huggingface_hub.utils.tqdm import are_progress_bars_disabled, disable_progress_bars, enable_progress_bars
 
 from biosyn.checkpoint.files import FILES, WEIGHTS
 from biosyn.errors import InputError
@@ -40,7 +37,8 @@ LOGIN = "run 'hf auth login' or set HF_TOKEN"
 # are not OSErrors, come through unchanged; their base class is the first base of HfHubHTTPError. A ValueError means an
 # answer that is not JSON, such as the login page of a hotel network, or a token that is not ASCII.
 HTTP_ERROR = cast(type[Exception], HfHubHTTPError.__bases__[0])
-FAILURES = (OSError, HTTP_ERROR, OIDCError, DeviceCodeError, ValueError)
+_NEWER = ("OIDCError", "DeviceCodeError")  # than huggingface_hub 1.10
+FAILURES = (OSError, HTTP_ERROR, ValueError, *(getattr(errors, name, OSError) for name in _NEWER))
 
 logger = logging.getLogger(__name__)
 
@@ -118,7 +116,11 @@ def _snapshot(name: str, revision: str | None) -> Path:
         raise InputError(f"the Hub's model has no {lacking}: no encoder can be loaded from it", path=name)
     try:
         # by revision, not by commit, so that the cache records the revision's commit for use without a network
-        folder = Path(snapshot_download(name, revision=revision, allow_patterns=names))
+        # and the weights last, so that a folder that holds them holds everything, whoever uses the cache then
+        first = [file for file in names if file not in _weights(set(names))]
+        folder = Path(snapshot_download(name, revision=revision, allow_patterns=first))
+        if _missing(folder, names):
+            folder = Path(snapshot_download(name, revision=revision, allow_patterns=names))
     except (*FAILURES, RuntimeError) as error:  # Xet, the transfer protocol for large files, raises RuntimeErrors
         raise _failure(error, name, revision) from error
     if missing := _missing(folder, names):
@@ -138,12 +140,7 @@ def _cached(name: str, revision: str | None, error: Exception) -> Path:
     except OSError:
         what = "the model is" if revision is None else f"revision '{revision}' is"
         raise InputError(f"no such folder, {what} not in the cache, and {reason}: {remedy}", path=name) from error
-    try:
-        there = [file.path for file in get_cached_repo_tree(name, revision=revision)]
-    except CachedRepoTreeNotFoundError:  # another program has fetched the model file by file
-        there = [path.name for path in folder.iterdir()]
-    names = needed_files(there)
-    if missing := _missing(folder, names) or _lacking(names):
+    if missing := _lacking(needed_files(path.name for path in folder.iterdir())):
         raise InputError(f"the cached copy is incomplete ({missing} is missing), and {reason}: {remedy}", path=name)
     level = logging.INFO if offline else logging.WARNING
     logger.log(level, "%s: %s; using the cached copy of commit %s", name, reason, folder.name)
@@ -205,11 +202,15 @@ def _first_line(error: Exception) -> str:
 def _quiet() -> Iterator[None]:
     """Keep huggingface_hub's log lines, which repeat ours, off stderr, and its progress bars unless in a terminal."""
     level = hub_logging.get_verbosity()
-    bars_unwanted = not sys.stderr.isatty() and constants.HF_HUB_DISABLE_PROGRESS_BARS is None
-    with disable_progress_bars() if bars_unwanted else nullcontext():
-        if level == logging.WARNING:  # its default: a user's own HF_HUB_VERBOSITY or HF_DEBUG takes precedence
-            hub_logging.set_verbosity(logging.ERROR)
-        try:
-            yield
-        finally:
-            hub_logging.set_verbosity(level)
+    wanted = sys.stderr.isatty() or constants.HF_HUB_DISABLE_PROGRESS_BARS is not None
+    hidden = not wanted and not are_progress_bars_disabled()
+    if hidden:
+        disable_progress_bars()
+    if level == logging.WARNING:  # its default: a user's own HF_HUB_VERBOSITY or HF_DEBUG takes precedence
+        hub_logging.set_verbosity(logging.ERROR)
+    try:
+        yield
+    finally:
+        hub_logging.set_verbosity(level)
+        if hidden:
+            enable_progress_bars()
