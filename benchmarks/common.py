@@ -4,6 +4,7 @@ import argparse
 import json
 import os
 import platform
+import random
 import resource
 import statistics
 import subprocess
@@ -17,6 +18,7 @@ import torch
 
 from biosyn.data.dictionary import DictionaryDataset
 from biosyn.files import library_versions
+from biosyn.index.approximate_build import changed
 
 MAX_LENGTH = 25
 Way = Callable[[], object]
@@ -25,15 +27,17 @@ Way = Callable[[], object]
 def alternate(ways: Mapping[str, Way], *, rounds: int) -> dict[str, float]:
     """Run the ways in turn, ``rounds`` times after one warm-up; return the median seconds of each.
 
-    In turn, so that whatever else the machine does falls on all of them alike.
+    In turn, so that whatever else the machine does falls on all of them alike. With one thread, seconds are those of
+    its work, whatever else took the core meanwhile.
     """
+    clock = time.process_time if torch.get_num_threads() == 1 else time.perf_counter
     seconds: dict[str, list[float]] = {name: [] for name in ways}
     for round_number in range(rounds + 1):
         for name, way in ways.items():
-            started = time.perf_counter()
+            started = clock()
             way()
             if round_number:
-                seconds[name].append(time.perf_counter() - started)
+                seconds[name].append(clock() - started)
     return {name: statistics.median(found) for name, found in seconds.items()}
 
 
@@ -82,6 +86,17 @@ def sample_names(path: str, count: int) -> list[str]:
     """Return ``count`` names spread evenly over the dictionary."""
     names = list(DictionaryDataset(path).names)
     return names[:: max(1, len(names) // count)][:count]
+
+
+def many_names(known: Sequence[str], count: int) -> list[str]:
+    """Return so many distinct names: the known ones, and then each again and again, changed in one way."""
+    seen: dict[str, None] = {}
+    drawn = random.Random(0)
+    for place in range(count):
+        name = known[place % len(known)]
+        text = name if place < len(known) else " ".join(changed(name, drawn).split())
+        seen[f"{text} {place}" if text in seen else text] = None
+    return list(seen)
 
 
 def argument_parser(description: str | None) -> argparse.ArgumentParser:

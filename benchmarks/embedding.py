@@ -1,18 +1,23 @@
-"""Embedding a dictionary: ours against the plain way, on the same encoder, names and threads.
+"""Embedding a dictionary: ours, the plain way and sentence-transformers, on the same encoder, names and threads.
 
-The plain way pads every name to 25 tokens and computes all of the last layer.
+The plain way pads every name to 25 tokens and computes all of the last layer. sentence-transformers sorts the names by
+their length in characters, and pads to the longest of a batch.
 
 python benchmarks/embedding.py --dictionary_path DATA/test_dictionary.txt
 """
 
 import argparse
+from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 import torch
 from common import MAX_LENGTH, alternate, argument_parser, best_of, matrix_gflops, peak_megabytes, print_peak, report
 from common import sample_names as sample
+from sentence_transformers import SentenceTransformer
+from sentence_transformers.sentence_transformer.modules import Pooling, Transformer
 from torch import Tensor
-from transformers import AutoModel, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
+from transformers import AutoModel, AutoTokenizer, PretrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
 
 from biosyn.cli.quickstart import packaged_encoder
 from biosyn.encoders.dense import DenseEncoder
@@ -38,9 +43,14 @@ def plain(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, names: lis
     return torch.cat(found)
 
 
-def operations(model: PreTrainedModel, tokens: int, texts: int) -> int:
+def peer() -> SentenceTransformer:
+    """Return MiniLM with [CLS] vectors, as sentence-transformers computes it."""
+    transformer = Transformer(str(packaged_encoder()), max_seq_length=MAX_LENGTH)
+    return SentenceTransformer(modules=[transformer, Pooling(384, "cls")], device="cpu")
+
+
+def operations(config: PretrainedConfig, tokens: int, texts: int) -> int:
     """Return the float operations of the linear layers that [CLS] vectors need: no padding, no unread position."""
-    config = model.config
     h, inner, layers = config.hidden_size, config.intermediate_size, config.num_hidden_layers
     whole_layer = 2 * (4 * h * h + 2 * h * inner)
     last_layer_keys, last_layer_rest = 2 * 2 * h * h, 2 * (2 * h * h + 2 * h * inner)
@@ -59,38 +69,41 @@ def main() -> None:
             plain(model, tokenizer, names, 64)
         elif args.memory_of == "ours":
             DenseEncoder(model, tokenizer, MAX_LENGTH).encode(names)
+        elif args.memory_of == "sentence-transformers":
+            peer().encode(names)
         print_peak()
         return
     other_model, _ = load()  # ours changes the last layer
     dense = DenseEncoder(other_model, tokenizer, MAX_LENGTH)
 
-    part = names[::4]
-    plain_size = best_of({size: partial(plain, model, tokenizer, part, size) for size in BATCH_SIZES})
-    our_size = best_of({size: partial(dense.encode, part, batch_size=size) for size in BATCH_SIZES})
-    seconds = alternate(
-        {
-            "plain": lambda: plain(model, tokenizer, names, plain_size),
-            "ours": lambda: dense.encode(names, batch_size=our_size),
-        },
-        rounds=args.rounds,
-    )
-    expected, found = plain(model, tokenizer, names, plain_size), dense.encode(names, batch_size=our_size)
+    theirs = peer()
+    ways: dict[str, Callable[[list[str], int], Any]] = {
+        "plain": lambda texts, size: plain(model, tokenizer, texts, size),
+        "sentence-transformers": lambda texts, size: theirs.encode(texts, batch_size=size, convert_to_tensor=True),
+        "ours": lambda texts, size: dense.encode(texts, batch_size=size),
+    }
+    sizes = {  # each at its best
+        name: best_of({size: partial(way, names[::4], size) for size in BATCH_SIZES}) for name, way in ways.items()
+    }
+    seconds = alternate({name: partial(way, names, sizes[name]) for name, way in ways.items()}, rounds=args.rounds)
+    expected, by_peer, found = (way(names, sizes[name]) for name, way in ways.items())
     difference = float((found - expected).norm(dim=1).div(expected.norm(dim=1)).max())
 
     tokens = int(dense.tokenize(names).lengths.sum())
-    needed = operations(model, tokens, len(names))
-    matrix = matrix_gflops(our_size * 9, model.config.hidden_size, model.config.intermediate_size)
+    needed = operations(model.config, tokens, len(names))
+    matrix = matrix_gflops(sizes["ours"] * 9, model.config.hidden_size, model.config.intermediate_size)
     rows = [
         {
             "way": way,
-            "batch size": size,
+            "batch size": sizes[way],
             "names a second": len(names) / seconds[way],
             "ratio": seconds["plain"] / seconds[way],
+            "ratio to sentence-transformers": seconds["sentence-transformers"] / seconds[way],
             "needed GFLOP/s": needed / seconds[way] / 1e9,
             "share of the matrix rate": needed / seconds[way] / 1e9 / matrix,
             "peak MB": peak_megabytes(__file__, *_again(args), "--memory_of", way),
         }
-        for way, size in (("plain", plain_size), ("ours", our_size))
+        for way in ways
     ]
     loaded = peak_megabytes(__file__, *_again(args), "--memory_of", "nothing")
     facts = {
@@ -99,6 +112,7 @@ def main() -> None:
         "token limit (25 / mean tokens)": MAX_LENGTH * len(names) / tokens,
         "matrix rate, GFLOP/s": matrix,
         "largest relative difference of a vector": difference,
+        "the same of sentence-transformers": float((by_peer - expected).norm(dim=1).div(expected.norm(dim=1)).max()),
         "peak MB with the encoder loaded and nothing embedded": loaded,
     }
     report("embedding", rows, facts)

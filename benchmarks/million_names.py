@@ -10,7 +10,6 @@ python benchmarks/million_names.py --model_name_or_path M --dictionary_path D --
 
 import argparse
 import json
-import random
 import subprocess
 import sys
 import time
@@ -20,12 +19,12 @@ from typing import Any
 
 import numpy as np
 import torch
-from common import own_peak_megabytes, report
+from common import many_names, own_peak_megabytes, report
 from numpy.typing import NDArray
 
 from biosyn.data.queries import QueryDataset
 from biosyn.index.approximate import ApproximateSearch, open_ann
-from biosyn.index.approximate_build import build_ann, changed, recall_at
+from biosyn.index.approximate_build import build_ann, recall_at
 from biosyn.index.build import open_or_build
 from biosyn.index.cache import index_folders
 from biosyn.index.dictionary_index import DictionaryIndex
@@ -76,18 +75,11 @@ class Copies:
 def write_names(args: argparse.Namespace) -> dict[str, Any]:
     """Write a dictionary of so many distinct names."""
     known = list(opened_model(args)[1])
-    seen: set[str] = set()
-    drawn = random.Random(0)
     Path(args.work_dir).mkdir(parents=True, exist_ok=True)
+    names = many_names([row.name for row in known], args.count)
     with names_file(args).open("w", encoding="utf-8") as file:
-        for place in range(args.count):
-            copy, row = divmod(place, len(known))
-            text = known[row].name if copy == 0 else " ".join(changed(known[row].name, drawn).split())
-            if text in seen:
-                text = f"{text} {place}"
-            seen.add(text)
-            file.write(f"{known[row].cui}||{text}\n")
-    return {"names": len(seen)}
+        file.writelines(f"{known[place % len(known)].cui}||{name}\n" for place, name in enumerate(names))
+    return {"names": len(names)}
 
 
 def build_exact(args: argparse.Namespace) -> dict[str, Any]:

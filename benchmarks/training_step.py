@@ -5,16 +5,19 @@ candidate, mentions without a positive candidate too, and computes all of the la
 best sparse ones.
 
 python benchmarks/training_step.py --dictionary_path DATA/train_dictionary.txt --train_dir DATA/processed_traindev
+python benchmarks/training_step.py ... --groups 1 2 4 8     # the operations that a step launches
 """
 
 import argparse
 from collections.abc import Sequence
 from functools import partial
+from typing import Any
 
 import numpy as np
 import torch
 from common import MAX_LENGTH, alternate, argument_parser, peak_megabytes, print_peak, report
 from torch import Tensor
+from torch.profiler import ProfilerActivity, profile
 from transformers import AutoModel, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
 
 from biosyn.cli.quickstart import packaged_encoder
@@ -28,6 +31,8 @@ from biosyn.training.candidates import CandidateDataset, CandidateRetriever
 from biosyn.training.trainer import make_optimizer
 
 MENTIONS, TOPK = 16, 20
+_VIEWS = "view reshape t transpose permute slice select narrow expand unsqueeze squeeze as_strided detach alias unbind"
+VIEWS = {f"aten::{name}" for name in f"{_VIEWS} flatten unflatten split chunk _unsafe_view lift_fresh item".split()}
 
 
 class Plain(torch.nn.Module):
@@ -107,6 +112,24 @@ class Steps:
             loss.backward()
             self.optimizers[way].step()
 
+    def launched(self, groups: int) -> dict[str, float]:
+        """Return what a step of ours in so many groups of like length launches, a mean of all steps.
+
+        On a GPU an operation is a kernel or more. Views, which compute nothing, are left out, and so is what an
+        operation calls itself.
+        """
+        self.candidates.length_groups, whole = groups, self.candidates.length_groups
+        with profile(activities=[ProfilerActivity.CPU]) as profiled:
+            self.run("ours")
+        tokens = [group.input_ids.numel() for rows in self.batches for group in self.candidates.batch(rows).groups]
+        self.candidates.length_groups = whole
+        called = [event for event in profiled.events() if event.name.startswith("aten::") and not _is_inside(event)]
+        return {
+            "groups": groups,
+            "operations": sum(event.name not in VIEWS for event in called) / len(self.batches),
+            "tokens, padding included": sum(tokens) / len(self.batches),
+        }
+
     def largest_loss_difference(self) -> float:
         """Return the largest difference of a step's loss, dropout off, before any training."""
         self.ours.eval()
@@ -115,13 +138,23 @@ class Steps:
             return max(abs(float(self.loss("ours", rows)) - float(self.loss("plain", rows))) for rows in self.batches)
 
 
+def _is_inside(event: Any) -> bool:
+    return event.cpu_parent is not None and event.cpu_parent.name.startswith("aten::")
+
+
 def main() -> None:
     """Print the table."""
     parser = argument_parser(__doc__)
     parser.add_argument("--train_dir", required=True)
+    parser.add_argument("--groups", type=int, nargs="*", help="count the operations of a step, and measure nothing")
     parser.add_argument("--steps", type=int, default=4, help="steps of a round")
     args = parser.parse_args()
     steps = Steps(args)
+    if args.groups:
+        steps.run("ours")  # the first step makes Adam's moments
+        counts = [steps.launched(groups) for groups in args.groups]
+        report("training_step_groups", counts, {"steps": args.steps, "mentions of a step": MENTIONS})
+        return
     if args.memory_of:
         if args.memory_of != "nothing":
             steps.run(args.memory_of)

@@ -61,14 +61,14 @@ def test_followed_by_puts_the_other_texts_behind(tokenized, tokenizer):
 
 def test_long_texts_are_cut_and_counted(tokenized):
     # "zz yy ..." has [CLS] + 16 pieces + [SEP] = 18 tokens, the others at most 5
-    assert tokenized.n_cut == 1
+    assert tokenized.is_cut.tolist() == [False, False, False, False, True]
     assert tokenized.lengths.tolist() == [3, 5, 3, 4, MAX_LENGTH]
 
 
 def test_a_text_of_exactly_max_length_is_not_cut(tokenizer):
     # [CLS] a b c d e f [SEP] = 8
-    assert tokenize(tokenizer, ["a b c d e f"], MAX_LENGTH).n_cut == 0
-    assert tokenize(tokenizer, ["a b c d e f g"], MAX_LENGTH).n_cut == 1
+    texts = ["a b c d e f", "a b c d e f g"]
+    assert tokenize(tokenizer, texts, MAX_LENGTH).is_cut.tolist() == [False, True]
 
 
 def test_texts_beyond_one_chunk_are_tokenized_the_same(tokenizer, tokenized, monkeypatch):
@@ -76,16 +76,39 @@ def test_texts_beyond_one_chunk_are_tokenized_the_same(tokenizer, tokenized, mon
     again = tokenize(tokenizer, TEXTS, MAX_LENGTH)
     assert np.array_equal(again.ids, tokenized.ids)
     assert np.array_equal(again.starts, tokenized.starts)
-    assert again.n_cut == tokenized.n_cut
+    assert np.array_equal(again.is_cut, tokenized.is_cut)
 
 
 @pytest.mark.parametrize("batch_size", [1, 2, 3, 100])
 def test_batches_of_like_length_hold_every_text_once_longest_first(tokenized, batch_size):
-    batches = list(tokenized.like_length_batches(batch_size))
-    order = np.concatenate(batches)
-    assert sorted(order.tolist()) == [0, 1, 2, 3, 4]
-    assert np.all(np.diff(tokenized.lengths[order]) <= 0)
+    batches = tokenized.like_length_batches(batch_size)
+    assert sorted(np.concatenate(batches).tolist()) == [0, 1, 2, 3, 4]
+    longest = [tokenized.lengths[rows].max() for rows in batches]
+    assert longest == sorted(longest, reverse=True)
     assert max(map(len, batches)) <= batch_size
+
+
+def test_texts_of_equal_length_share_a_batch_where_there_are_enough(tokenizer):
+    # lengths 3 and 4 alternate: 17 + 16 texts in batches of 16 are 16 + 16, and the last one of length 3
+    tokens = tokenize(tokenizer, ["a", "a b"] * 16 + ["a"], MAX_LENGTH)
+    batches = tokens.like_length_batches(16)
+    assert [rows.tolist() for rows in batches] == [list(range(1, 32, 2)), list(range(0, 32, 2)), [32]]
+    assert all(tokens.batch(rows).attention_mask is None for rows in batches)
+
+
+def test_what_is_left_of_several_lengths_shares_a_batch(tokenizer):
+    tokens = tokenize(tokenizer, ["a b c", "a", "a b"], MAX_LENGTH)  # 1 of each: less than an eighth of 16
+    assert [rows.tolist() for rows in tokens.like_length_batches(16)] == [[0, 2, 1]]
+
+
+def test_the_batches_of_a_share_are_batches_of_all(tokenizer):
+    # ranks embed what they own as one process would, to the last bit
+    tokens = tokenize(tokenizer, [" ".join("a" * (1 + row % 7 % 5)) for row in range(150)], MAX_LENGTH)
+    batches = tokens.like_length_batches(16)
+    for share in (batches[::2], batches[1::2], batches[::3]):
+        rows = np.sort(np.concatenate(share))
+        again = [rows[part].tolist() for part in tokens.take(rows).like_length_batches(16)]
+        assert again == [part.tolist() for part in share]
 
 
 def test_no_text_gives_no_batch(tokenizer):

@@ -4,6 +4,7 @@ import logging
 import math
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import cached_property
 from itertools import chain
 
 import numpy as np
@@ -18,6 +19,7 @@ from biosyn.distributed.ranks import is_first, my_share, size, summed
 from biosyn.encoders.cls_only import keep_cls_only
 from biosyn.encoders.pooling import CLS, Pooling
 from biosyn.encoders.tokens import TokenBatch, TokenizedTexts, tokenize
+from biosyn.encoders.words import WordTable, word_table
 from biosyn.errors import InputError
 
 logger = logging.getLogger(__name__)
@@ -75,14 +77,14 @@ class DenseEncoder:
 
     def share_of(self, tokens: TokenizedTexts) -> NDArray[np.int64]:
         """Return the rows of this rank's share of N texts, ascending (n,): every size-th of their batches."""
-        batches = my_share(list(tokens.like_length_batches(self.batch_size)))
+        batches = my_share(tokens.like_length_batches(self.batch_size))
         return np.sort(np.concatenate([*batches, np.zeros(0, dtype=np.int64)]))
 
     def tokenize(self, texts: Sequence[str], *, what: str = "texts") -> TokenizedTexts:
         """Tokenize the texts; one warning, which is not repeated, counts those that are cut at ``max_length``."""
-        tokens = tokenize(self.tokenizer, texts, self.max_length)
+        tokens = self._tokens(texts)
         if is_first():  # all ranks tokenize the same texts here
-            self._warn_of_cut(tokens.n_cut, len(tokens), what)
+            self._warn_of_cut(int(tokens.is_cut.sum()), len(tokens), what)
         return tokens
 
     def encode(
@@ -96,8 +98,8 @@ class DenseEncoder:
     ) -> Tensor:
         """Return the vectors of the texts, in order: float32 of shape (N, H) on the encoder's device.
 
-        Batches consist of texts of similar length, so that there is hardly any padding. The next texts are tokenized
-        in the meantime, and nothing waits for a GPU's result.
+        Batches consist of texts of equal length but for a few rests, so that there is hardly any padding. The next
+        texts are tokenized in the meantime, and nothing waits for a GPU's result.
 
         Parameters
         ----------
@@ -129,7 +131,7 @@ class DenseEncoder:
                     if isinstance(texts, TokenizedTexts)
                     else self._tokenized(texts, what, warn=is_first() or not together)
                 ):
-                    for rows in deal(list(tokens.like_length_batches(batch_size))):
+                    for rows in deal(tokens.like_length_batches(batch_size)):
                         found = text_vectors(self.model, tokens.batch(rows), self.pooling, self.precision)
                         vectors.index_copy_(0, send(torch.from_numpy(first + rows), self.device), found)
                         bar.update(len(rows))
@@ -155,19 +157,26 @@ class DenseEncoder:
         return self.encode(texts).cpu().numpy()
 
     def _tokenized(self, texts: Sequence[str], what: str, *, warn: bool) -> Iterator[TokenizedTexts]:
-        """Yield the tokens of ``PIECE`` texts at a time; a thread tokenizes the next piece, outside Python's lock."""
+        """Yield the tokens of ``PIECE`` texts at a time; a thread tokenizes the next piece in the meantime."""
         pieces = (texts[start : start + PIECE] for start in range(0, len(texts), PIECE))
         n_cut = 0
         with ThreadPoolExecutor(1) as thread:
             ahead: Future[TokenizedTexts] | None = None
             for piece in chain(pieces, [None]):
                 tokens = None if ahead is None else ahead.result()
-                ahead = None if piece is None else thread.submit(tokenize, self.tokenizer, piece, self.max_length)
+                ahead = None if piece is None else thread.submit(self._tokens, piece)
                 if tokens is not None:
-                    n_cut += tokens.n_cut
+                    n_cut += int(tokens.is_cut.sum())
                     yield tokens
         if warn:
             self._warn_of_cut(n_cut, len(texts), what)
+
+    def _tokens(self, texts: Sequence[str]) -> TokenizedTexts:
+        return tokenize(self.tokenizer, texts, self.max_length, self._words)
+
+    @cached_property
+    def _words(self) -> WordTable | None:
+        return word_table(self.tokenizer)
 
     def _warn_of_cut(self, n_cut: int, count: int, what: str) -> None:
         warning = f"{n_cut} of {count} {what} are cut at {self.max_length} tokens"

@@ -11,7 +11,7 @@ from torch import Tensor
 from biosyn.concept_ids import covers_all
 from biosyn.data.dictionary import DictionaryDataset
 from biosyn.encoders.sparse import SparseEncoder
-from biosyn.encoders.tokens import TokenizedTexts
+from biosyn.encoders.tokens import TokenizedTexts, length_groups
 from biosyn.model.rerank_net import CandidateBatch
 from biosyn.records import Query
 from biosyn.retrieval.search import top_names_of_share
@@ -60,6 +60,7 @@ class CandidateRetriever:
         rows = np.arange(len(dictionary)) if name_rows is None else name_rows
         self.name_rows = torch.from_numpy(rows).to(device)
         self.search_memory = search_memory
+        self.length_groups = length_groups(device)
         self.sparse_rows = self._rows(
             Vectors(None, SparseRows.from_scipy(self.sparse_mentions, device)),
             Vectors(None, SparseRows.from_scipy(self.sparse_names[rows], device)),
@@ -77,6 +78,7 @@ class CandidateRetriever:
             candidates=candidates,
             sparse_scores=pair_scores(self.sparse_mentions, self.sparse_names, candidates),
             labels=label_candidates(self.cuis, self.dictionary.cuis, candidates),
+            length_groups=self.length_groups,
         )
 
     def _rows(self, mentions: Vectors, names: Vectors) -> NDArray[np.int64]:
@@ -95,6 +97,8 @@ class CandidateDataset:
         Rows of the dictionary, shape (M, K).
     sparse_scores, labels
         Shape (M, K).
+    length_groups
+        The number of batches of similar length that the texts of a step are cut into.
     """
 
     def __init__(
@@ -104,11 +108,13 @@ class CandidateDataset:
         candidates: NDArray[np.int64],
         sparse_scores: NDArray[np.float32],
         labels: NDArray[np.float32],
+        length_groups: int = 1,
     ):
         self.tokens = tokens
         self.candidates = candidates
         self.sparse_scores = sparse_scores
         self.labels = labels
+        self.length_groups = length_groups
 
     def __len__(self) -> int:
         return len(self.candidates)
@@ -134,7 +140,7 @@ class CandidateDataset:
         n_mentions = len(mentions)
         names, candidate_rows = np.unique(self.candidates[mentions], return_inverse=True)  # (U,), (B, K)
         texts = np.concatenate([mentions, len(self) + names])  # (T,) rows of tokens, T = B + U
-        groups, place = self.tokens.in_length_groups(texts)
+        groups, place = self.tokens.in_length_groups(texts, self.length_groups)
         return CandidateBatch(
             groups=groups,
             mention_rows=torch.from_numpy(place[:n_mentions]),

@@ -19,6 +19,7 @@ from torch.optim import Optimizer
 from biosyn.data.dictionary import DictionaryDataset
 from biosyn.devices import resolve_device, send, set_seed
 from biosyn.encoders.dense import group_vectors
+from biosyn.encoders.tokens import length_groups
 from biosyn.errors import InputError
 from biosyn.model.biosyn import BioSyn
 from biosyn.model.losses import synonym_nll
@@ -186,7 +187,7 @@ class Aligner:
         texts = self.synonyms.texts[rows]  # (T,)
         equal = send(torch.from_numpy(texts[:, None] == texts), device)  # (T, T); a name and itself, and homonyms
         synonym = send(torch.from_numpy(self.synonyms.is_synonym(of_row)), device)  # (T, T)
-        groups, place = self.tokens.in_length_groups(rows)
+        groups, place = self.tokens.in_length_groups(rows, length_groups(device))
         vectors = group_vectors(self.net, groups, self.dense.pooling, self.dense.precision)  # (T, H)
         vectors = vectors.index_select(0, send(torch.from_numpy(place), device))
         return synonym_nll(vectors @ vectors.T / self.settings.temperature, synonym, excluded=equal)
