@@ -69,6 +69,8 @@ GROUPS: dict[str, dict[str, Verb]] = {
         "inference": Verb(
             "the best names of a mention, or a file of mentions with their concepts", prog="inference.py"
         ),
+        "map": Verb("labels or another dictionary's concepts to concepts, as an SSSOM mapping set"),
+        "check": Verb("whether ids exist, are obsolete, and agree with their labels"),
         "demo": Verb("a web page and an HTTP API", prog="demo.py"),
         "index": Verb("embed a dictionary before it is searched, and make an approximate index of it"),
     },
