@@ -20,6 +20,10 @@ id: HP:2
 name: Asthma
 
 [Term]
+id: ORPHA:558
+name: Marfan syndrome
+
+[Term]
 id: HP:7
 name: old ataxia
 is_obsolete: true
@@ -60,6 +64,7 @@ def checked(capsys, *arguments):
     [
         ("HP:1", "ataxia", {"status": "ok", "preferred_name": "Ataxia"}),
         ("hpo:1", "UNCOORDINATED gait", {"status": "ok", "id": "HP:1"}),
+        ("orpha:558", "Marfan-Syndrome", {"status": "ok", "id": "ORPHA:558"}),
         ("HP:1", "", {"status": "ok", "reason": "the id exists"}),
         ("HP:1", "Asthma", {"status": "label disagrees", "label_ids": ["HP:2"]}),
         ("HP:1", "wobbly", {"status": "label disagrees", "reason": "the label is no name of the id"}),
@@ -69,8 +74,8 @@ def checked(capsys, *arguments):
         ("HP:8", "x", {"status": "obsolete id", "consider": ["HP:2"]}),
         ("HP:9", "x", {"status": "obsolete id", "reason": "it was withdrawn; the ontology names no replacement"}),
         ("HP:3", "Asthma", {"status": "unknown id", "reason": "no concept has this id", "label_ids": ["HP:2"]}),
-        ("MONDO:1", "x", {"reason": "the dictionary has no ids of this prefix (those that it has: HP)"}),
-        ("1", "x", {"reason": "its vocabulary is not known: give it a prefix (those of the dictionary: HP)"}),
+        ("MONDO:1", "x", {"reason": "the dictionary has no ids of this prefix (those that it has: HP, ORPHA)"}),
+        ("1", "x", {"reason": "its vocabulary is not known: give it a prefix (those of the dictionary: HP, ORPHA)"}),
     ],
 )
 def test_a_pair_is_checked_by_names_alone(capsys, dictionary, cui, label, expected):

@@ -121,7 +121,7 @@ class Checker:
         linked
             What a model says about the label; None where none was asked, or it is not sure enough.
         """
-        cui = self._curie(row.id)
+        cui = self._spelled(self._curie(row.id))
         old, concept = self.obsolete.get(cui), self._live.get(cui)
         named = self.named(row.label)
         answer = Answer(named) if named or linked is None else linked
@@ -139,13 +139,18 @@ class Checker:
                 return found._replace(reason="the model links the label to the id")
         found = found._replace(label_ids=tuple(one.curie for one in answer.concepts))
         if old is not None:
-            links = {key: tuple(map(self._curie, old.links.get(key, ()))) for key in (REPLACED_BY, CONSIDER)}
-            reason = "it was withdrawn" + ("" if any(links.values()) else "; the ontology names no replacement")
-            return found._replace(status=OBSOLETE, reason=reason, **links)
+            same, near = (tuple(map(self._curie, old.links.get(key, ()))) for key in (REPLACED_BY, CONSIDER))
+            reason = "it was withdrawn" + ("" if same or near else "; the ontology names no replacement")
+            return found._replace(status=OBSOLETE, reason=reason, replaced_by=same, consider=near)
         if concept is None:
             return found._replace(status=UNKNOWN, reason=self._why_unknown(row.id, cui))
         reason = "the label is a name of other concepts" if named else "the label is no name of the id"
         return found._replace(status=DISAGREES, reason=_CLEANER.problem(row.label) or reason)
+
+    def _spelled(self, cui: str) -> str:
+        """Return an id with its prefix in the dictionary's capitals."""
+        prefix, colon, local = cui.partition(":")
+        return next((one for one in self._prefixes if one.lower() == prefix.lower()), prefix) + colon + local
 
     @cached_property
     def _prefixes(self) -> list[str]:
@@ -207,7 +212,7 @@ def _linked(config: CheckConfig, checker: Checker, rows: Sequence[LabelRow]) -> 
         logger.warning("the model is not calibrated, so its word has no probability: run biosyn calibrate")
     found = linker.normalize(dict.fromkeys(labels), topk=1)
     return {
-        one.mention: Answer(one.resolved[:1], one.probability)
+        one.mention: Answer(one.resolved[:1], one.probability and round(one.probability, 4))
         for one in found
         if not one.unsure and not is_unsure(one.probability, config.threshold)
     }
