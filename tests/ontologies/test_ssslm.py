@@ -9,14 +9,6 @@ from biosyn.errors import InputError
 from biosyn.ontologies.formats import read_ontology
 from biosyn.ontologies.ssslm import write_ssslm
 
-SSSLM = (
-    "text\tcurie\tname\tpredicate\ttype\tlanguage\n"
-    "AT\tmesh:D001260\tAtaxia Telangiectasia\toboInOwl:hasExactSynonym\t\t\n"
-    "seizure\thp:0001250\tSeizure\trdfs:label\t\ten\n"
-    '"""Louis-Bar"" syndrome"\tmesh:D001260\tAtaxia Telangiectasia\toboInOwl:hasNarrowSynonym\t\ten\n'
-    "Anfall\thp:0001250\tSeizure\toboInOwl:hasExactSynonym\t\tde\n"
-    "Ataxia Telangiectasia\tmesh:D001260\tAtaxia Telangiectasia\trdfs:label\t\t\n"
-)
 GILDA = (
     "norm_text\ttext\tdb\tid\tentry_name\tstatus\tsource\torganism\n"
     "at\tAT\tMESH\tD001260\tAtaxia Telangiectasia\tsynonym\tmesh\t\n"
@@ -25,35 +17,25 @@ GILDA = (
 )
 
 
-@pytest.fixture
-def concepts(tmp_path):
-    """Function: the text of a table, and options -> its concepts as (ids, names), and the counts."""
-
-    def read(text, **options):
-        path = tmp_path / "table.tsv.gz"
-        path.write_bytes(gzip.compress(text.encode()))
-        counts = ReadCounts()
-        found = read_ontology("ssslm", [path], options=options, counts=counts)
-        return [(concept.ids, concept.names) for concept in found], counts
-
-    return read
+def described(concepts):
+    return [(concept.ids, concept.names) for concept in concepts]
 
 
-def test_rows_of_one_id_are_a_concept_the_label_first(concepts):
-    found, counts = concepts(SSSLM)
-    assert found == [
+def test_rows_of_one_id_are_a_concept_the_label_first(read):
+    found, counts = read("ssslm")
+    assert described(found) == [
         (("D001260",), ("Ataxia Telangiectasia", "AT", '"Louis-Bar" syndrome')),
         (("HP:0001250",), ("Seizure", "seizure")),
     ]
     assert counts.noted["language"] == 1
-    assert concepts(SSSLM, scopes=("exact",), languages=("de",))[0] == [
+    assert described(read("ssslm", scopes=("exact",), languages=("de",))[0]) == [
         (("D001260",), ("Ataxia Telangiectasia", "AT")),
         (("HP:0001250",), ("Seizure", "Anfall")),
     ]
 
 
-def test_gilda_has_the_prefix_in_a_column_of_its_own(concepts):
-    assert concepts(GILDA)[0] == [
+def test_gilda_has_the_prefix_in_a_column_of_its_own(read):
+    assert described(read("ssslm", gzip.compress(GILDA.encode()), name="terms.tsv.gz")[0]) == [
         (("D001260",), ("Ataxia Telangiectasia", "AT")),
         (("CHEBI:15365",), ("acetylsalicylic acid", "aspirin")),
     ]
@@ -62,14 +44,14 @@ def test_gilda_has_the_prefix_in_a_column_of_its_own(concepts):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("id\tname\n1\tx\n", "table.tsv.gz:1: expected SSSLM's columns text and curie, or gilda's"),
-        ("text\tcurie\nataxia\tx17\n", "table.tsv.gz:2: expected a text and a CURIE, found 'x17'"),
-        ("text\tcurie\nataxia\n", "table.tsv.gz:2: expected 2 fields"),
+        ("id\tname\n1\tx\n", "table.tsv:1: expected SSSLM's columns text and curie, or gilda's"),
+        ("text\tcurie\nataxia\tx17\n", "table.tsv:2: expected a text and a CURIE, found 'x17'"),
+        ("text\tcurie\nataxia\n", "table.tsv:2: expected 2 fields"),
     ],
 )
-def test_what_is_no_such_table_is_named_with_its_line(concepts, text, message):
+def test_what_is_no_such_table_is_named_with_its_line(read, text, message):
     with pytest.raises(InputError, match=message):
-        concepts(text)
+        read("ssslm", text)
 
 
 def test_a_table_is_written_that_ssslm_reads_and_the_other_way_round(tmp_path):
