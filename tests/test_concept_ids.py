@@ -9,6 +9,7 @@ from biosyn.concept_ids import (
     split_ids,
     strip_prefixes,
 )
+from biosyn.data.vocabularies import curie
 
 
 @pytest.mark.parametrize(
@@ -53,6 +54,28 @@ def test_an_ontology_has_ids_as_they_are():
         *("A17.0+", "A17+B", "D1", "D2"),
         *("XMESH:D1", "SCTID 1"),
     )
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ("MSH:D001260", "D001260"),
+        ("mim: 208900", "OMIM:208900"),
+        ("UMLS_CUI:C0004135", "C0004135"),
+        ("MDR:10003591", "10003591"),
+        ("HPO:0000400", "hp:0000400"),
+        ("GeneID:672", "NCBIGene:672"),
+        ("SCTID:64572001", "snomedct_us:64572001"),
+    ],
+)
+def test_any_spelling_of_a_prefix_is_the_same_prefix(first, second):
+    assert shares_any(first, second)
+    assert curie(first) == curie(second)
+
+
+def test_a_prefix_that_says_more_than_the_id_counts():
+    assert not shares_any("HP:0000400", "MONDO:0000400")
+    assert not shares_any("NCBIGene:672", "672")
 
 
 def test_prefixes_go_from_the_start_of_each_id_of_a_query():

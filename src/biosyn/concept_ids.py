@@ -1,4 +1,4 @@
-"""Concept ids (CUIs): what separates them in a field, and the two rules that compare them.
+"""Concept ids (CUIs): what separates them in a field, how a prefix is spelled, and the two rules that compare them.
 
 In every format ``|`` separates ids. A query's field (``.concept`` files, the corpora they are made from) may also join
 the parts of a composite mention by ``+``; in a dictionary and an ontology a plus is part of the id. PubTator and BioC
@@ -10,7 +10,27 @@ from collections.abc import Callable
 
 NO_CONCEPT = "-1"
 _PLUS = re.compile(r"(?<=\S)\s*\+\s*(?=[^\s+])")  # with an id before and after it
-_PREFIX = re.compile(r"\s*(?:(?:OMIM|MESH):\s*)+", re.IGNORECASE)
+# the spellings of a prefix, that of its CURIEs first; capitals make no difference
+PREFIX_SPELLINGS = (
+    ("MESH", "MSH"),
+    ("OMIM", "MIM"),
+    ("UMLS", "UMLS_CUI"),
+    ("MEDDRA", "MDR"),
+    ("HP", "HPO"),
+    ("NCBIGene", "GeneID", "EntrezGene", "Entrez"),
+    ("SNOMEDCT", "SNOMEDCT_US", "SCTID"),
+    *((prefix,) for prefix in ("MONDO", "DOID", "CHEBI", "GO", "UBERON", "CL")),
+)
+PREFIXES = {spelling.lower(): row[0] for row in PREFIX_SPELLINGS for spelling in row}
+_LEFT_OUT = PREFIX_SPELLINGS[:2]  # what our dictionaries have without prefix, whatever they are made from
+_BARE = PREFIX_SPELLINGS[:4]  # the bare ids of these differ in form, so that a prefix adds nothing
+
+
+def _starts_with(prefixes: tuple[tuple[str, ...], ...]) -> re.Pattern[str]:
+    return re.compile(rf"\s*(?:(?:{'|'.join(name for row in prefixes for name in row)}):\s*)+", re.IGNORECASE)
+
+
+_PREFIX, _BARE_PREFIX = map(_starts_with, (_LEFT_OUT, _BARE))
 
 
 def split_ids(cui: str) -> tuple[str, ...]:
@@ -56,18 +76,18 @@ def map_ids(change: Callable[[str], str], cui: str) -> str:
 
 
 def comparable(cui: str) -> str:
-    """Return what two spellings of a single id have in common: the capitals of a prefix and blanks do not count.
+    """Return what two spellings of a single id have in common: a prefix is spelled in one way, blanks do not count.
 
-    ``OMIM:`` and ``MESH:``, which our dictionaries leave out, do not count either.
+    The prefixes of MeSH, OMIM, UMLS and MedDRA do not count either: dictionaries leave them out.
 
     Examples
     --------
-    >>> [comparable(cui) for cui in ("MeSH:D1", "D1", "hp:0000400", "A17.0+")]
-    ['D1', 'D1', 'HP:0000400', 'A17.0+']
+    >>> [comparable(cui) for cui in ("MeSH:D1", "MSH:D1", "D1", "hpo:0000400", "UMLS:C0004135", "A17.0+")]
+    ['D1', 'D1', 'D1', 'HP:0000400', 'C0004135', 'A17.0+']
     """
     if ":" in cui:
-        prefix, colon, local = _without_prefix(cui).partition(":")
-        cui = f"{prefix.upper()}:{local}" if colon else prefix
+        prefix, colon, local = _BARE_PREFIX.sub("", cui, count=1).partition(":")
+        cui = f"{PREFIXES.get(prefix.strip().lower(), prefix).upper()}:{local}" if colon else prefix
     return " ".join(cui.split())
 
 
@@ -130,7 +150,7 @@ def shares_any(gold_cui: str, name_cui: str) -> bool:
 
 
 def strip_prefixes(cui: str) -> str:
-    """Remove ``OMIM:`` and ``MESH:``, in any capitals, from each id of a query's field; other prefixes stay.
+    """Remove ``OMIM:`` and ``MESH:``, in any spelling, from each id of a query's field; other prefixes stay.
 
     Examples
     --------

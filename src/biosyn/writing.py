@@ -1,5 +1,9 @@
-"""Writing files and folders: whole or not at all; what a kill leaves of them is removed by the next run."""
+"""Writing files and folders: whole or not at all; what a kill leaves of them is removed by the next run.
 
+A text file whose name ends in ``.gz`` is compressed, without a time stamp.
+"""
+
+import gzip
 import logging
 import os
 import re
@@ -8,7 +12,7 @@ import stat
 import sys
 import tempfile
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import Any
 
@@ -60,9 +64,11 @@ def _write_whole(path: str | Path, parts: Iterable[str]) -> None:
     try:
         with (
             _partial(path.parent, path.name, folder=False) as partial,
-            partial.open("w", encoding="utf-8", newline="\n") as file,
+            partial.open("wb") as file,
         ):
-            file.writelines(parts)
+            packed = path.suffix == ".gz"
+            with gzip.GzipFile("", "wb", fileobj=file, mtime=0) if packed else nullcontext(file) as out:
+                out.writelines(part.encode() for part in parts)
             file.flush()
             os.fsync(file.fileno())
             os.replace(partial, path)

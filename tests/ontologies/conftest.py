@@ -172,6 +172,15 @@ SNOMED = (
 CSV = 'id,name,note,synonyms\nD1|OMIM:2,"Ataxia, ""acute""",,AT|"A T"\nD3,Chorea,"one\n\ntwo",\n'
 TSV = 'id\tname\tsynonyms\nD1\tAtaxia, "acute\tAT|A-T\nD3\tChorea\t\n'
 
+SSSLM = (
+    "text\tcurie\tname\tpredicate\ttype\tlanguage\n"
+    "AT\tmesh:D001260\tAtaxia Telangiectasia\toboInOwl:hasExactSynonym\t\t\n"
+    "seizure\thp:0001250\tSeizure\trdfs:label\t\ten\n"
+    '"""Louis-Bar"" syndrome"\tmesh:D001260\tAtaxia Telangiectasia\toboInOwl:hasNarrowSynonym\t\ten\n'
+    "Anfall\thp:0001250\tSeizure\toboInOwl:hasExactSynonym\t\tde\n"
+    "Ataxia Telangiectasia\tmesh:D001260\tAtaxia Telangiectasia\trdfs:label\t\t\n"
+)
+
 SAMPLES = {
     "medic": ("medic.txt", MEDIC, {}),
     "ctd": ("CTD_diseases.csv", CTD, {}),
@@ -182,6 +191,7 @@ SAMPLES = {
     "snomed": ("sct2_Description_Snapshot-en_INT_20300101.txt", SNOMED, {}),
     "mesh": ("desc2030.xml", MESH, {}),
     "gene-info": ("gene_info", GENE_INFO, {}),
+    "ssslm": ("table.tsv", SSSLM, {}),
     "csv": ("table.csv", CSV, {"synonyms_column": "synonyms"}),
     "tsv": ("table.tsv", TSV, {"synonyms_column": "synonyms"}),
 }

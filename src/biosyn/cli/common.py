@@ -26,6 +26,7 @@ def run_command(
     argv: Sequence[str] | None = None,
     *,
     ranks: bool = False,
+    failed: Callable[[Any], bool] = lambda result: False,
 ) -> int:
     """Parse, call, print the returned value on stdout, a text or one JSON document; return the exit code.
 
@@ -35,6 +36,8 @@ def run_command(
     ----------
     ranks
         Whether several processes that torchrun started may do it together.
+    failed
+        Whether a result, which is printed, means the exit code 1.
     """
     flags, debug = debug_wanted(sys.argv[1:] if argv is None else argv)
     complete(parser)
@@ -55,7 +58,7 @@ def run_command(
             return 1
         if result is not None and launched_rank() == 0:
             print_result(result)
-        return 0
+        return int(failed(result))
 
     return guarded(work, parser.prog, debug=debug)
 

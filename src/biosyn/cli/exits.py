@@ -1,8 +1,9 @@
 """How a command ends: errors at the edges of the program and signals become one line on stderr and an exit code.
 
 0: done. 2: one line says what has to change, in the input, the flags or the machine. 130, 143 and 141: Ctrl-C, SIGTERM
-and a closed pipe, 128 and the number of the signal. 1: another process of the run was lost, or a bug of ours, which
-keeps its traceback. ``--debug``, or BIOSYN_DEBUG in the environment, shows the traceback of every error.
+and a closed pipe, 128 and the number of the signal. 1: rows that do not agree (check), another process of the run that
+was lost, or a bug of ours, which keeps its traceback. ``--debug``, or BIOSYN_DEBUG in the environment, shows the
+traceback of every error.
 """
 
 import errno

@@ -14,6 +14,7 @@ from biosyn.ontologies.build import build_dictionary
 from biosyn.ontologies.diff import dictionary_diff
 from biosyn.ontologies.formats import BARE_IDS, OPTIONS, READERS, read_ontology
 from biosyn.ontologies.source import parts_of
+from biosyn.ontologies.ssslm import write_ssslm
 from biosyn.ontologies.terms import SCOPES
 from biosyn.places import Inputs
 
@@ -36,6 +37,12 @@ def add_dictionary(commands: Any) -> None:
     data.add_argument("path", nargs="*", metavar="PATH", help="file, .gz or not; a folder for meddra, umls, snomed")
     data.add_argument("--from", dest="format", choices=READERS, metavar="FORMAT", help=", ".join(READERS))
     output.add_argument("--output", metavar="FILE", help="the dictionary to write, lines 'cui||name'")
+    output.add_argument(
+        "--to",
+        choices=("biosyn", "ssslm"),
+        default="biosyn",
+        help="ssslm: write a table of names instead, for gilda and what reads SSSLM (default: biosyn)",
+    )
     data.add_argument(
         "--on_error", choices=("fail", "skip"), default="fail", help="skip: count malformed lines (default: fail)"
     )
@@ -54,13 +61,17 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
     """Add the options of single formats; one that is not given is absent, and the reader's own default holds."""
     group = parser.add_argument_group("options of single formats", argument_default=argparse.SUPPRESS)
     group.add_argument("--sources", type=_list, help="umls: source abbreviations, MSH,SNOMEDCT_US (default: all)")
-    group.add_argument("--languages", type=_list, help="umls: languages (default: ENG); owl, snomed: (default: en)")
+    group.add_argument(
+        "--languages", type=_list, help="umls: languages (default: ENG); owl, snomed, ssslm: (default: en)"
+    )
     text = "umls: ids such as T047,T191; snomed: tags such as disorder,finding (default: all)"
     group.add_argument("--semantic_types", type=_list, help=text)
     group.add_argument(
         "--keep_suppressed", action="store_true", help="umls: suppressible atoms too; meddra: LLTs not current too"
     )
-    group.add_argument("--scopes", type=_scopes, help=f"obo, obograph, owl: of synonyms (default: {','.join(SCOPES)})")
+    group.add_argument(
+        "--scopes", type=_scopes, help=f"obo, obograph, owl, ssslm: of synonyms (default: {','.join(SCOPES)})"
+    )
     group.add_argument("--taxon", help="gene-info: a taxonomy id, 9606 for human (default: all)")
     group.add_argument("--id_column", help="csv, tsv (default: id)")
     group.add_argument("--name_column", help="csv, tsv: the preferred name in a concept's first row (default: name)")
@@ -83,19 +94,21 @@ def _scopes(text: str) -> tuple[str, ...]:
 def _dictionary(args: argparse.Namespace) -> dict[str, Any]:
     options = {name: value for name, value in vars(args).items() if name in OPTIONS}
     if args.diff:
-        if args.path or args.format or args.output or args.branch or options:
+        if args.path or args.format or args.output or args.branch or args.to != "biosyn" or options:
             raise InputError("--diff allows no other flag but --limit")
         return dictionary_diff(*args.diff, limit=max(args.limit, 0))
     if not (args.path and args.format and args.output):
         raise InputError("give --from FORMAT PATH --output FILE, or --diff A B")
     inputs = Inputs(file for path in map(Path, args.path) for file in _files_of(path))
     output = Path(args.output)
-    inputs.require_apart([output, *map(output.with_name, (CONCEPTS_FILE, VOCABULARIES_FILE))], option="--output")
+    beside = (CONCEPTS_FILE, VOCABULARIES_FILE) if args.to == "biosyn" else ()
+    inputs.require_apart([output, *map(output.with_name, beside)], option="--output")
     read_counts = ReadCounts(skip=args.on_error == "skip")
     concepts = read_ontology(args.format, args.path, options=options, counts=read_counts, progress=show_progress(args))
     if args.branch is not None:
         concepts = branch_of(concepts, args.branch, read_counts)
-    return build_dictionary(concepts, args.output, counts=read_counts, bare_ids=BARE_IDS.get(args.format))
+    write = build_dictionary if args.to == "biosyn" else write_ssslm
+    return write(concepts, args.output, counts=read_counts, bare_ids=BARE_IDS.get(args.format))
 
 
 def _files_of(path: Path) -> list[Path]:

@@ -137,6 +137,21 @@ GROUPS: dict[str, dict[str, Verb]] = {
             more="docs/formats.md has the formats of files.",
             script=True,
         ),
+        "map": Verb(
+            "labels, or the concepts of a dictionary, to concepts of another (SSSOM)",
+            (
+                f"map tests/frozen/inputs/mentions/in.csv --column mention {MODEL} {DICTIONARY} "
+                "--output mapped.sssom.tsv",
+                f"map --subject_dictionary quickstart/data/dev_dictionary.txt {MODEL} {DICTIONARY} "
+                "--output mapped.sssom.tsv",
+            ),
+            more="docs/mappings.md has a transcript.",
+        ),
+        "check": Verb(
+            "whether ids exist, are obsolete, and agree with their labels",
+            (f"check HP:0000400 'big ears' {DICTIONARY}", f"check HP:0000400 'large auricles' {MODEL} {DICTIONARY}"),
+            more="The exit code is 1 where one does not. docs/mappings.md has a transcript.",
+        ),
         "demo": Verb(
             "a web page and an HTTP API",
             ("demo", f"demo {MODEL} {DICTIONARY} --port 8889"),

@@ -131,13 +131,16 @@ def concept_json(concept: Concept) -> str:
     )
 
 
-def read_concepts(path: str | Path) -> list[Concept]:
-    """Read the lines that `concept_json` writes; of the links, only the parents. Empty lines are skipped.
+def read_concepts(path: str | Path, *, obsolete: bool = False) -> list[Concept]:
+    """Read the lines that `concept_json` writes; of the links, those to other concepts. Empty lines are skipped.
 
-    Obsolete concepts are left out: no name of a dictionary belongs to one.
+    Parameters
+    ----------
+    obsolete
+        Whether to return the obsolete concepts too: no name of a dictionary belongs to one.
     """
     concepts = (_concept(line, number, path) for number, line in read_lines(path) if line.strip())
-    return [concept for concept in concepts if not concept.obsolete]
+    return [concept for concept in concepts if obsolete or not concept.obsolete]
 
 
 def _concept(line: str, number: int, path: str | Path) -> Concept:
@@ -147,16 +150,18 @@ def _concept(line: str, number: int, path: str | Path) -> Concept:
             raise TypeError
         ids, source = tuple(row["ids"]), str(row.get("source", ""))
         if row.get("obsolete") is True:
-            return Concept(ids, (), source, obsolete=True)
+            return Concept(ids, (), source, _links(row, REPLACED_BY, CONSIDER), obsolete=True)
         names = [row["preferred_name"], *row["names"]]
         if not _are_texts(names):
             raise TypeError
-        parents = row.get(PARENTS, ())
-        links = {PARENTS: tuple(parents)} if _are_texts(parents) else {}
-        return Concept(ids, tuple(dict.fromkeys(names)), source, links)
+        return Concept(ids, tuple(dict.fromkeys(names)), source, _links(row, PARENTS))
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         expected = '{"ids": ["..."], "preferred_name": "...", "names": ["..."], "source": "..."}'
         raise InputError(f"expected {expected}, found {line[:60]!r}", path=path, line=number) from error
+
+
+def _links(row: Mapping[str, Any], *keys: str) -> dict[str, tuple[str, ...]]:
+    return {key: tuple(row[key]) for key in keys if _are_texts(row.get(key))}
 
 
 def _are_texts(values: Any) -> bool:

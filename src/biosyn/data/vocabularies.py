@@ -10,7 +10,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import NamedTuple
 
-from biosyn.concept_ids import NO_CONCEPT, split_ids
+from biosyn.concept_ids import NO_CONCEPT, PREFIXES, split_ids
 from biosyn.data.dictionary import DictionaryDataset
 from biosyn.errors import InputError
 from biosyn.files import is_there, read_json
@@ -36,8 +36,8 @@ class Vocabulary(NamedTuple):
         The address of a concept's page, with ``{id}`` for the id without its prefix; empty if there is no public one.
     part
         What distinguishes a part from the others of the same prefix.
-    aliases
-        Other spellings of the prefix. Capitals make no difference.
+    base
+        What stands for the prefix in a concept's IRI; empty for an address at Bioregistry.
     """
 
     prefix: str
@@ -45,7 +45,7 @@ class Vocabulary(NamedTuple):
     pattern: str
     page: str = ""
     part: str = ""
-    aliases: tuple[str, ...] = ()
+    base: str = ""
 
     def takes(self, local: str) -> bool:
         """Return whether an id without prefix has the vocabulary's form."""
@@ -54,28 +54,26 @@ class Vocabulary(NamedTuple):
 
 Vocabularies = tuple[Vocabulary, ...]
 
-_MESH_PAGE = "https://meshb.nlm.nih.gov/record/ui?ui={id}"
+_MESH_PAGE, _MESH = "https://meshb.nlm.nih.gov/record/ui?ui={id}", "http://id.nlm.nih.gov/mesh/"
+_UMLS, _GENE = "https://uts.nlm.nih.gov/uts/umls/concept/", "https://www.ncbi.nlm.nih.gov/gene/"
+_OBO = "http://purl.obolibrary.org/obo/{prefix}_"
 # In the default order of preference. A C is followed by 6 or 9 digits in MeSH and by 7 in UMLS.
 VOCABULARIES: Vocabularies = (
-    Vocabulary("MESH", "MeSH", r"D(?:\d{6}|\d{9})", _MESH_PAGE, part="descriptor", aliases=("MSH",)),
-    Vocabulary("MESH", "MeSH", r"C(?:\d{6}|\d{9})", _MESH_PAGE, part="supplement", aliases=("MSH",)),
-    Vocabulary("OMIM", "OMIM", r"[1-6]\d{5}", "https://www.omim.org/entry/{id}", aliases=("MIM",)),
-    Vocabulary("UMLS", "UMLS", r"C\d{7}", "https://uts.nlm.nih.gov/uts/umls/concept/{id}", aliases=("UMLS_CUI",)),
-    Vocabulary("MEDDRA", "MedDRA", r"\d{8}", aliases=("MDR",)),
-    Vocabulary("HP", "HPO", r"\d{7}", "https://hpo.jax.org/browse/term/HP:{id}", aliases=("HPO",)),
-    *(Vocabulary(prefix, prefix, r"\d+", _OBO_PAGE) for prefix in ("MONDO", "DOID", "CHEBI", "GO", "UBERON", "CL")),
-    Vocabulary(
-        "NCBIGene",
-        "NCBI Gene",
-        r"\d+",
-        "https://www.ncbi.nlm.nih.gov/gene/{id}",
-        aliases=("GeneID", "EntrezGene", "Entrez"),
+    Vocabulary("MESH", "MeSH", r"D(?:\d{6}|\d{9})", _MESH_PAGE, part="descriptor", base=_MESH),
+    Vocabulary("MESH", "MeSH", r"C(?:\d{6}|\d{9})", _MESH_PAGE, part="supplement", base=_MESH),
+    Vocabulary("OMIM", "OMIM", r"[1-6]\d{5}", "https://www.omim.org/entry/{id}", base="https://omim.org/entry/"),
+    Vocabulary("UMLS", "UMLS", r"C\d{7}", f"{_UMLS}{{id}}", base=_UMLS),
+    Vocabulary("MEDDRA", "MedDRA", r"\d{8}", base="http://purl.bioontology.org/ontology/MEDDRA/"),
+    Vocabulary("HP", "HPO", r"\d{7}", "https://hpo.jax.org/browse/term/HP:{id}", base=_OBO.format(prefix="HP")),
+    *(
+        Vocabulary(prefix, prefix, r"\d+", _OBO_PAGE, base=_OBO.format(prefix=prefix))
+        for prefix in ("MONDO", "DOID", "CHEBI", "GO", "UBERON", "CL")
     ),
-    Vocabulary("SNOMEDCT", "SNOMED CT", r"\d{6,18}", "https://snomed.info/id/{id}", aliases=("SNOMEDCT_US", "SCTID")),
+    Vocabulary("NCBIGene", "NCBI Gene", r"\d+", f"{_GENE}{{id}}", base=_GENE),
+    Vocabulary("SNOMEDCT", "SNOMED CT", r"\d{6,18}", "https://snomed.info/id/{id}", base="http://snomed.info/id/"),
 )
 _GUESSED = ("MESH", "OMIM", "UMLS", "MEDDRA")  # of bare ids: the forms of these exclude each other
 _GENES = ("NCBIGene",)
-_PREFIXES = {spelling.lower(): row.prefix for row in VOCABULARIES for spelling in (row.prefix, *row.aliases)}
 
 
 def vocabularies_of(prefixes: Iterable[str]) -> Vocabularies:
@@ -88,7 +86,7 @@ def vocabularies_of(prefixes: Iterable[str]) -> Vocabularies:
     """
     found: list[Vocabulary] = []
     for prefix in prefixes:
-        known = _PREFIXES.get(prefix.lower())
+        known = PREFIXES.get(prefix.lower())
         found += [row for row in VOCABULARIES if row.prefix == known] or [Vocabulary(prefix, prefix, r"[^:|]+")]
     return tuple(dict.fromkeys(found))
 
@@ -108,7 +106,7 @@ def _parsed(cui: str, vocabularies: Vocabularies) -> _Parsed:
     prefix, local = "", cui
     while ":" in local:
         first, _, rest = local.partition(":")
-        known = own.get(first.lower()) or _PREFIXES.get(first.lower(), "")
+        known = own.get(first.lower()) or PREFIXES.get(first.lower(), "")
         if not known or not rest.strip() or prefix not in ("", known):
             break
         prefix, local = known, rest.lstrip()
@@ -154,6 +152,19 @@ def curie(cui: str, vocabularies: Vocabularies = BARE) -> str:
         return "+".join(curie(part, vocabularies) for part in parts)
     found = vocabulary_of(cui, vocabularies)
     return cui if found is None else f"{found.prefix}:{_parsed(cui, vocabularies).local}"
+
+
+def prefix_map(curies: Iterable[str]) -> dict[str, str]:
+    """Return the prefixes of some CURIEs, sorted, with what stands for each in an IRI.
+
+    Examples
+    --------
+    >>> prefix_map(["HP:0000400", "HP:0000001", "ICD10:A17"])
+    {'HP': 'http://purl.obolibrary.org/obo/HP_', 'ICD10': 'https://bioregistry.io/ICD10:'}
+    """
+    bases = {row.prefix: row.base for row in VOCABULARIES}
+    prefixes = sorted({each.partition(":")[0] for each in curies})
+    return {prefix: bases.get(prefix) or f"https://bioregistry.io/{prefix}:" for prefix in prefixes}
 
 
 def preference(cui: str, vocabularies: Vocabularies = BARE) -> int:

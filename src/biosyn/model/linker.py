@@ -392,6 +392,6 @@ def require_calibration(biosyn: BioSyn, score_mode: str) -> None:
     """Refuse a model that has no probabilities for the score mode."""
     if score_mode not in biosyn.calibrations:
         raise InputError(
-            f"--threshold needs a model that is calibrated for the {score_mode} score, with its own --max_length: "
+            f"a probability needs a model that is calibrated for the {score_mode} score, with its own --max_length: "
             "run biosyn calibrate on a dev set (docs/calibration.md)"
         )

@@ -21,6 +21,7 @@ from biosyn.ontologies.obograph import obograph_concepts
 from biosyn.ontologies.owl import owl_concepts
 from biosyn.ontologies.snomed import snomed_concepts
 from biosyn.ontologies.source import Source
+from biosyn.ontologies.ssslm import ssslm_concepts
 from biosyn.ontologies.table import table_concepts
 from biosyn.ontologies.umls import umls_concepts
 
@@ -36,6 +37,7 @@ READERS: dict[str, Callable[..., Iterator[Concept]]] = {
     "snomed": snomed_concepts,
     "mesh": mesh_concepts,
     "gene-info": gene_info_concepts,
+    "ssslm": ssslm_concepts,
     "csv": partial(table_concepts, delimiter=","),
     "tsv": partial(table_concepts, delimiter="\t"),
 }

@@ -134,15 +134,17 @@ def split_rows(source: Source, *, separator: str, fields: int, more: bool = Fals
             source.malformed("number of fields", f"{expected}; found {len(parts)}", line=number)
 
 
-def delimited_rows(lines: Iterable[tuple[int, str]], source: Source, *, delimiter: str) -> Iterator[Row[list[str]]]:
+def delimited_rows(
+    lines: Iterable[tuple[int, str]], source: Source, *, delimiter: str, quoted: bool = False
+) -> Iterator[Row[list[str]]]:
     """Yield the rows of a source's numbered lines, split at tabs, or at commas outside double quotes.
 
-    In tab-separated rows a quote is an ordinary character. In comma-separated rows quotes enclose a field, which may
-    contain doubled quotes and line ends; the row's number is that of its first line. Empty lines between rows are
-    skipped. If the quotes of a row are wrong, its first line is malformed and reading continues on the next line, so
-    that a quote left open by mistake does not swallow other rows.
+    In tab-separated rows a quote is an ordinary character. In comma-separated rows, and where `quoted` says so, quotes
+    enclose a field, which may contain doubled quotes and line ends; the row's number is that of its first line. Empty
+    lines between rows are skipped. If the quotes of a row are wrong, its first line is malformed and reading continues
+    on the next line, so that a quote left open by mistake does not swallow other rows.
     """
-    if delimiter == "\t":
+    if delimiter == "\t" and not quoted:
         yield from (Row(number, line.split("\t")) for number, line in lines if line)
         return
     given_back: deque[tuple[int, str]] = deque()

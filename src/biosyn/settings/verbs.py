@@ -26,12 +26,14 @@ from biosyn.settings.groups import (
     Order,
     Queries,
     Run,
+    Settings,
     Threshold,
     TrainingFiles,
     at_least,
     changed,
     filled,
     fraction,
+    group,
     not_negative,
     setting,
     settings,
@@ -42,6 +44,7 @@ DEMO_TOPK = 10
 CHECKPOINT_FORMATS = ("biosyn", "upstream")
 DOCUMENT_FORMATS = ("pubtator", "bioc-xml", "bioc-json", "brat", "pubannotation")
 TABLE_FORMATS = ("csv", "tsv")
+LABEL_FORMATS = ("lines", *TABLE_FORMATS, "jsonl")
 LINK_FORMATS = ("lines", *TABLE_FORMATS, "jsonl", *DOCUMENT_FORMATS)
 DELIMITERS = {"\\t": "\t", "tab": "\t"}  # as they are given on a command line
 
@@ -313,6 +316,89 @@ class LinkConfig(Model, Dictionary, Order, Threshold, Composites, Compute, Index
     def mention_types(self) -> frozenset[str] | None:
         """The types of mentions to link; None means all."""
         return None if self.types is None else frozenset(part.strip() for part in self.types.split(",") if part.strip())
+
+
+@group
+class Labels(Settings):
+    """The file of labels."""
+
+    format: str | None = setting(
+        "the file's format (default: by its name and content)", default=None, choices=LABEL_FORMATS
+    )
+    column: str = setting("column of a table that holds the label: its name, or its place", default="label")
+    field: str = setting("member of a JSON object that holds the label", default="label")
+    id_column: str | None = setting("column or member that holds the id (default: there is none)", default=None)
+    delimiter: str | None = changed(LinkConfig, "delimiter")
+
+
+@settings
+class MapConfig(Model, Dictionary, Labels, Order, Compute, Index, Approximate):
+    """Settings of biosyn map."""
+
+    terms: str | None = setting(
+        "labels to map: one a line, or a table or JSON lines", default=None, reads="file", check=FILE
+    )
+    subject_dictionary: str | None = setting(
+        "map each concept of this dictionary instead, by concepts.jsonl beside it, and mark what is best in both "
+        "directions",
+        default=None,
+        reads="dictionary",
+        check=FILE,
+        section="data",
+    )
+    output: str = setting("the mapping set to write, for example mappings.sssom.tsv", check=FILE)
+    threshold: float | None = changed(
+        Threshold, "threshold", text="leave out mappings of a confidence below P; needs biosyn calibrate"
+    )
+    least_sure_first: bool = setting("sort by confidence, for review; needs biosyn calibrate", default=False)
+    mapping_set_id: str | None = setting(
+        "IRI of the mapping set (default: one that its content gives)", default=None, check=filled("give an IRI")
+    )
+    license: str = setting(
+        "IRI of its license", default="https://w3id.org/sssom/license/unspecified", check=filled("give an IRI")
+    )
+
+    def check(self) -> None:
+        """Refuse two sources of labels and none, and flags of a file without one."""
+        super().check()
+        if (self.terms is None) == (self.subject_dictionary is None):
+            raise InputError("give one of a file of labels and --subject_dictionary")
+        for flag in ("format", "column", "field", "id_column", "delimiter") if self.terms is None else ():
+            if getattr(self, flag) != getattr(MapConfig, flag):
+                raise InputError(f"--{flag} goes with a file of labels only")
+
+
+@settings
+class CheckConfig(Labels, Order, Compute, Index):
+    """Settings of biosyn check. ``rows`` is a file, or an id and a label."""
+
+    rows: tuple[str, ...] = setting("a file of ids and labels, or one id and its label", reads="file", default=())
+    dictionary_path: str = changed(Dictionary, "dictionary_path", section="data")
+    model_name_or_path: str | None = changed(
+        Model,
+        "model_name_or_path",
+        text="a label that is no name of its id agrees if this model says so",
+        default=None,
+        section="model",
+    )
+    revision: str | None = changed(Model, "revision", section="model")
+    id_column: str = changed(Labels, "id_column", text="column or member that holds the id", default="id")
+    output: str | None = setting(
+        "the result of every row, as a table where the name ends in .tsv, else as JSON lines", default=None, check=FILE
+    )
+    threshold: float | None = changed(
+        Threshold,
+        "threshold",
+        text="with a model: a label agrees only where its confidence is at least P; needs biosyn calibrate",
+    )
+
+    def check(self) -> None:
+        """Refuse other than a file or a pair, and a threshold without a model."""
+        super().check()
+        if len(self.rows) not in (1, 2):
+            raise InputError("give a file of ids and labels, or one id and its label")
+        if self.threshold is not None and self.model_name_or_path is None:
+            raise InputError("--threshold is of a model's confidence: give --model_name_or_path")
 
 
 def _host_names(value: tuple[str, ...]) -> str | None:
