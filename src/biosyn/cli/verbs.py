@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from biosyn.settings.groups import Settings
-from biosyn.settings.verbs import CalibrateConfig, ConvertConfig, EvalConfig, PretrainConfig, TrainConfig
+from biosyn.settings.verbs import CalibrateConfig, ConvertConfig, EvalConfig, McpConfig, PretrainConfig, TrainConfig
 
 MODEL = "--model_name_or_path quickstart/model"
 TRAIN = "--train_dictionary_path quickstart/data/train_dictionary.txt"
@@ -157,6 +157,14 @@ GROUPS: dict[str, dict[str, Verb]] = {
             ("demo", f"demo {MODEL} {DICTIONARY} --port 8889"),
             more="Without a model and a dictionary: those of the quickstart.",
             script=True,
+        ),
+        "mcp": Verb(
+            "the tools link, concept and check, for language models (MCP)",
+            (f"mcp {MODEL} {DICTIONARY}", f"mcp {MODEL} {DICTIONARY} --http 8890"),
+            more="Needs pip install 'biosyn[mcp]' (docs/agents.md).",
+            settings=McpConfig,
+            function="biosyn.mcp.server:serve",
+            section="serving",
         ),
         "index": Verb(
             "embed a dictionary before it is searched",

@@ -15,7 +15,7 @@ from biosyn.records import Name
 from biosyn.text.preprocess import TextPreprocess
 
 CONCEPTS_FILE = "concepts.jsonl"  # in the dictionary's folder
-PARENTS, REPLACED_BY, CONSIDER = "parents", "replaced_by", "consider"  # keys of a concept's links
+PARENTS, XREFS, REPLACED_BY, CONSIDER = "parents", "xrefs", "replaced_by", "consider"  # keys of a concept's links
 _NO_LINKS: Mapping[str, tuple[str, ...]] = MappingProxyType({})
 
 
@@ -44,7 +44,7 @@ class Concept:
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickle the links as a dict: the empty ones are of a type that is not pickled."""
-        return Concept, (self.ids, self.names, self.source, dict(self.links))
+        return Concept, (self.ids, self.names, self.source, dict(self.links), self.obsolete)
 
     @property
     def preferred_name(self) -> str | None:
@@ -59,7 +59,7 @@ class ConceptTable:
     ----------
     concepts
         The ontology that the dictionary was made from. An id that none of these concepts has is a concept of its own;
-        with no concepts at all, every id is.
+        with no concepts at all, every id is. No name belongs to an obsolete one; `described` finds it.
 
     Examples
     --------
@@ -72,21 +72,30 @@ class ConceptTable:
 
     def __init__(self, concepts: Iterable[Concept] = ()):
         self._by_id: dict[str, list[Concept]] = {}
+        self._obsolete: dict[str, list[Concept]] = {}
         for concept in dict.fromkeys(concepts):
+            found = self._obsolete if concept.obsolete else self._by_id
             for cui in dict.fromkeys(concept.ids):
-                self._by_id.setdefault(cui, []).append(concept)
+                found.setdefault(cui, []).append(concept)
         self._clean = TextPreprocess().run
         self._cleaned_names = cache(lambda concept: frozenset(map(self._clean, concept.names)))
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickle the concepts alone."""
-        return ConceptTable, (list(dict.fromkeys(concept for found in self._by_id.values() for concept in found)),)
+        tables = (*self._by_id.values(), *self._obsolete.values())
+        return ConceptTable, (list(dict.fromkeys(concept for found in tables for concept in found)),)
 
     @classmethod
-    def beside(cls, dictionary_path: str | Path) -> "ConceptTable":
-        """Read ``concepts.jsonl`` in the dictionary's folder; without that file, return a table without concepts."""
+    def beside(cls, dictionary_path: str | Path, *, whole: bool = False) -> "ConceptTable":
+        """Read ``concepts.jsonl`` in the dictionary's folder; without that file, return a table without concepts.
+
+        Parameters
+        ----------
+        whole
+            Keep what only a look at single ids needs: the obsolete concepts, and the cross-references.
+        """
         path = Path(dictionary_path).parent / CONCEPTS_FILE
-        return cls(read_concepts(path) if is_there(path) else ())
+        return cls(read_concepts(path, obsolete=whole, xrefs=whole) if is_there(path) else ())
 
     def concepts_of(self, name: Name) -> tuple[Concept, ...]:
         """Return the concepts of a name, in the order of its ids; a homonym has several.
@@ -105,6 +114,14 @@ class ConceptTable:
     def with_id(self, cui: str) -> Sequence[Concept]:
         """Return the concepts that have a single id; an unknown id gets a concept of its own, without names."""
         return self._by_id.get(cui, [Concept((cui,), (), "")])
+
+    def described(self, cui: str) -> Concept | None:
+        """Return what the ontology says about a single id; None if nothing.
+
+        OBO has an id that was merged into another twice, as an obsolete term and as an alternative id: it is obsolete.
+        """
+        found = [*self._by_id.get(cui, ()), *self._obsolete.get(cui, ())]
+        return min(found, key=lambda one: 1 if one.obsolete else 2 * (one.ids[0] != cui), default=None)
 
 
 def concept_json(concept: Concept) -> str:
@@ -131,19 +148,22 @@ def concept_json(concept: Concept) -> str:
     )
 
 
-def read_concepts(path: str | Path, *, obsolete: bool = False) -> list[Concept]:
+def read_concepts(path: str | Path, *, obsolete: bool = False, xrefs: bool = False) -> list[Concept]:
     """Read the lines that `concept_json` writes; of the links, those to other concepts. Empty lines are skipped.
 
     Parameters
     ----------
     obsolete
         Whether to return the obsolete concepts too: no name of a dictionary belongs to one.
+    xrefs
+        Whether to keep the cross-references, of which some ontologies have many.
     """
-    concepts = (_concept(line, number, path) for number, line in read_lines(path) if line.strip())
+    keys = (PARENTS, XREFS) if xrefs else (PARENTS,)
+    concepts = (_concept(line, number, path, keys) for number, line in read_lines(path) if line.strip())
     return [concept for concept in concepts if obsolete or not concept.obsolete]
 
 
-def _concept(line: str, number: int, path: str | Path) -> Concept:
+def _concept(line: str, number: int, path: str | Path, keys: Sequence[str]) -> Concept:
     try:
         row = json.loads(line)
         if not (isinstance(row, dict) and _are_texts(row["ids"])):
@@ -154,7 +174,7 @@ def _concept(line: str, number: int, path: str | Path) -> Concept:
         names = [row["preferred_name"], *row["names"]]
         if not _are_texts(names):
             raise TypeError
-        return Concept(ids, tuple(dict.fromkeys(names)), source, _links(row, PARENTS))
+        return Concept(ids, tuple(dict.fromkeys(names)), source, _links(row, *keys))
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         expected = '{"ids": ["..."], "preferred_name": "...", "names": ["..."], "source": "..."}'
         raise InputError(f"expected {expected}, found {line[:60]!r}", path=path, line=number) from error

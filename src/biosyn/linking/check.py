@@ -8,7 +8,6 @@ import logging
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
-from pathlib import Path
 from typing import Any, NamedTuple
 
 from biosyn.concept_ids import split_name_ids
@@ -81,12 +80,12 @@ class Checker:
 
     Parameters
     ----------
-    dictionary_path
-        The dictionary; without ``concepts.jsonl`` beside it, the ids of its names are all that is known.
+    dictionary
+        Without ``concepts.jsonl`` beside it, the ids of its names are all that is known.
     """
 
-    def __init__(self, dictionary_path: str | Path):
-        self.dictionary = DictionaryDataset(dictionary_path)
+    def __init__(self, dictionary: DictionaryDataset):
+        self.dictionary = dictionary
         self._vocabularies = vocabularies_beside(self.dictionary)
         path = self.dictionary.path.with_name(CONCEPTS_FILE)
         concepts = read_concepts(path, obsolete=True) if is_there(path) else []
@@ -180,7 +179,7 @@ def check(config: CheckConfig) -> dict[str, Any]:
     if config.output is not None:
         inputs.require_apart([config.output], option="--output")
     rows = [LabelRow(config.rows[1], config.rows[0], "")] if pair else read_labels(config.rows[0], config)
-    checker = Checker(config.dictionary_path)
+    checker = Checker(DictionaryDataset(config.dictionary_path))
     if not checker.obsolete:
         logger.warning(
             "%s lists no obsolete ids: an id that was withdrawn counts as unknown",

@@ -61,6 +61,7 @@ def load_linker(
     ann: bool = False,
     exact_first: bool = True,
     calibrated: bool = False,
+    whole_concepts: bool = False,
     on_stage: Callable[[str, int], object] = lambda stage, total: None,
     on_names: Callable[[int], object] = lambda names: None,
 ) -> Linker:
@@ -76,6 +77,8 @@ def load_linker(
         See `Linker`.
     calibrated
         Refuse a model without probabilities.
+    whole_concepts
+        Keep the obsolete concepts and the cross-references too.
     on_stage
         Called at the beginning of each stage with its name and the number of names in it, or 0. It may raise.
     on_names
@@ -89,7 +92,7 @@ def load_linker(
     dictionary = open_dictionary(dictionary_path, cache_dir=index.cache_dir)
     require_names(dictionary, topk)
     on_stage("reading the concepts", 0)
-    concepts = ConceptTable.beside(dictionary_path)
+    concepts = ConceptTable.beside(dictionary_path, whole=whole_concepts)
     on_stage("loading the model", 0)
     biosyn = open_model(model_name_or_path, compute, revision=revision, calibrated_for="hybrid" if calibrated else None)
     on_stage("embedding the dictionary", len(dictionary))

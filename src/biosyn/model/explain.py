@@ -1,6 +1,6 @@
 """The reasons for a mention's candidates: its cleaning, the n-grams in common, the other names of the concepts."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
 from biosyn.concept_ids import split_name_ids
@@ -79,15 +79,21 @@ class OtherNames:
             for cui in split_name_ids(cuis):
                 self._rows_by_id.setdefault(cui, []).append(row)
 
+    @property
+    def ids(self) -> Collection[str]:
+        """The ids of the dictionary, each once."""
+        return self._rows_by_id.keys()
+
     def of(self, candidate: Candidate) -> tuple[ConceptNames, ...]:
         """Return the concepts of a candidate, each with its other names."""
         concepts = self._concepts.concepts_of(Name(candidate.name, candidate.cui))
         return tuple(
-            ConceptNames(concept.ids, concept.preferred_name, self._names_of(concept, candidate.name))
+            ConceptNames(concept.ids, concept.preferred_name, self.names_of(concept, apart_from=candidate.name))
             for concept in concepts
         )
 
-    def _names_of(self, concept: Concept, apart_from: str) -> tuple[str, ...]:
+    def names_of(self, concept: Concept, *, apart_from: str = "") -> tuple[str, ...]:
+        """Return the names of a concept in the dictionary but for one."""
         rows = dict.fromkeys(row for cui in concept.ids for row in self._rows_by_id.get(cui, ()))
         names = (
             other.name

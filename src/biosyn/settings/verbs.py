@@ -440,6 +440,18 @@ class DemoConfig(Model, Dictionary, Order, Compute, Index, Approximate):
 
 
 @settings
+class McpConfig(Model, Dictionary, Order, Compute, Index, Approximate):
+    """Settings of biosyn mcp."""
+
+    http: int | None = setting(
+        "serve at this port of 127.0.0.1, at /mcp; 0 takes a free one (default: stdin and stdout)",
+        default=None,
+        metavar="PORT",
+        check=lambda value: None if 0 <= value <= 65535 else f"must be between 0 and 65535, found {value}",
+    )
+
+
+@settings
 class IndexConfig(Model, Dictionary, Compute, Index):
     """Settings of biosyn index build."""
 

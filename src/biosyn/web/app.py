@@ -1,4 +1,4 @@
-"""The demo's web application: the page, its static files, and the API."""
+"""The demo's web application: the page, its static files, the API, and that for OpenRefine."""
 
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,8 @@ from biosyn.web.handlers import (
     ReadyHandler,
     UpstreamHandler,
 )
+from biosyn.web.reconcile import ReconcileHandler
+from biosyn.web.suggest import PreviewHandler, ProposeHandler, SuggestHandler
 
 WEB_ROOT = Path(__file__).parent
 
@@ -37,6 +39,12 @@ def make_app(backend: Backend) -> Application:
             (r"/api/v1/link", LinkHandler, shared),
             (r"/api/v1/info", InfoHandler, shared),
             (r"/api/v1/openapi\.json", OpenApiHandler, shared),
+            (r"/reconcile", ReconcileHandler, shared),
+            (r"/reconcile/suggest/entity", SuggestHandler, shared),
+            (r"/reconcile/suggest/property", SuggestHandler, shared),
+            (r"/reconcile/suggest/type", SuggestHandler, shared),
+            (r"/reconcile/properties", ProposeHandler, shared),
+            (r"/reconcile/preview", PreviewHandler, shared),
             (r"/healthz", HealthHandler, shared),
             (r"/readyz", ReadyHandler, shared),
             (r"/metrics", MetricsHandler, shared),

@@ -143,13 +143,7 @@ class Base(RequestHandler):
 
     def json_body(self) -> dict[str, Any]:
         """Return the JSON object in the body, or answer 400 if there is none."""
-        try:
-            found = json.loads(self.body(), parse_constant=_refuse)
-        except (ValueError, RecursionError) as error:
-            raise ProblemError(400, "the body is no JSON") from error
-        if not isinstance(found, dict):
-            raise ProblemError(400, "the body is no JSON object")
-        return found
+        return json_object(self.body(), "the body")
 
     def finish(self, chunk: str | bytes | dict[Any, Any] | None = None) -> "asyncio.Future[None]":
         """Answer; the request counts as active until the answer has been sent."""
@@ -220,6 +214,17 @@ def _problem(error: BaseException | None, status: int) -> ProblemError:
     if isinstance(error, InputError):
         return ProblemError(400, str(error))
     return ProblemError(503 if isinstance(error, QueueFullError) else status)
+
+
+def json_object(text: str | bytes, what: str) -> dict[str, Any]:
+    """Return the JSON object in a text, or answer 400 if there is none."""
+    try:
+        found = json.loads(text, parse_constant=_refuse)
+    except (ValueError, RecursionError) as error:
+        raise ProblemError(400, f"{what} is no JSON") from error
+    if not isinstance(found, dict):
+        raise ProblemError(400, f"{what} is no JSON object")
+    return found
 
 
 def _refuse(constant: str) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from biosyn import __version__
-from biosyn.concept_ids import NO_CONCEPT, split_name_ids
+from biosyn.concept_ids import NO_CONCEPT
 from biosyn.data.vocabularies import ontology_link
 from biosyn.errors import InputError
 from biosyn.files import sha256_of
@@ -26,7 +26,7 @@ from biosyn.model.answers import (
     embeddings_json,
     probability_json,
 )
-from biosyn.model.explain import OtherNames
+from biosyn.model.catalogue import Catalogue
 from biosyn.model.linker import Linker
 from biosyn.records import Candidate, ConceptPrediction
 from biosyn.settings.verbs import DemoConfig
@@ -62,12 +62,13 @@ def load_service(config: DemoConfig, loading: Loading) -> "Service":
         ann=config.ann,
         exact_first=config.exact_first,
         topk=config.topk,
+        whole_concepts=True,
         on_stage=loading.step,
         on_names=loading.add,
     )
     loading.step("giving the first answer")
     service = Service(linker, model_name=shown_name(config.model_name_or_path))
-    _ = service.info  # goes through the whole dictionary: not while someone waits
+    _ = service.info, service.catalogue.vocabularies  # they go through the whole dictionary: not while someone waits
     service.answer([Question("ataxia", CONCEPTS, config.topk)])  # the first answer is slow: its pages are not in memory
     return service
 
@@ -97,8 +98,7 @@ class Service:
     def __init__(self, linker: Linker, *, model_name: str):
         self.linker = linker
         self.model_name = model_name
-        self._other_names = OtherNames(linker.dictionary, linker.concepts)
-        self._ids = {one for cui in linker.dictionary.cuis for one in split_name_ids(cui)}
+        self.catalogue = Catalogue(linker)
         self._vocabularies = linker.resolver.vocabularies
 
     def answer(self, questions: Sequence[Question]) -> list[dict[str, Any]]:
@@ -147,7 +147,7 @@ class Service:
 
     def other_names(self, name: str, cui: str) -> list[dict[str, Any]]:
         """Return the concepts of a dictionary's name, each with its other names in the dictionary."""
-        concepts = self._other_names.of(Candidate(name, cui, 0.0, 0.0, 0.0))
+        concepts = self.catalogue.names.of(Candidate(name, cui, 0.0, 0.0, 0.0))
         return [concept_names_json(concept, self._linked_ids(concept.ids)) for concept in concepts]
 
     def _linked_ids(self, ids: Iterable[str]) -> list[dict[str, str]]:
@@ -254,7 +254,7 @@ class Service:
             "dictionary": {
                 "name": dictionary.path.name,
                 "names": len(dictionary),
-                "ids": len(self._ids),
+                "ids": len(self.catalogue.names.ids),
                 "sha256": dictionary.sha256 or sha256_of(dictionary.path),
             },
             "search": self._search_info(),
