@@ -185,7 +185,7 @@ def test_flags_that_contradict_each_other_are_refused(mapped, tiny_checkpoint, a
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", ["labels", "concepts"])
 def test_sssom_py_finds_nothing_wrong(mapped, calibrated_checkpoint, terms, other_ontology, tmp_path, kind):
-    pytest.importorskip("sssom", reason="pip install sssom: 80 packages, so not among those for development")
+    pytest.importorskip("sssom", reason="pip install sssom: 70 packages, so not among those for development")
     from sssom.constants import DEFAULT_VALIDATION_TYPES
     from sssom.parsers import parse_sssom_table
     from sssom.validators import validate

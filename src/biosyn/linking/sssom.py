@@ -1,7 +1,7 @@
 """SSSOM mapping sets as TSV: a header of ``#`` lines, which are YAML, then a table with one mapping a row.
 
 Source: https://mapping-commons.github.io/sssom/ (version 1.1). It is written here, because sssom-py, which validates
-what is written (tests/linking/test_map.py), installs 80 packages for it.
+what is written (tests/linking/test_map.py), installs more than 70 packages for it.
 """
 
 import csv
