@@ -138,7 +138,7 @@ GROUPS: dict[str, dict[str, Verb]] = {
             script=True,
         ),
         "map": Verb(
-            "labels, or the concepts of a dictionary, to concepts of another (SSSOM)",
+            "labels, or the concepts of a dictionary, to concepts (SSSOM)",
             (
                 f"map tests/frozen/inputs/mentions/in.csv --column mention {MODEL} {DICTIONARY} "
                 "--output mapped.sssom.tsv",
