@@ -156,9 +156,10 @@ def embedding_rate(kit: Kit, dense: DenseEncoder, tokens: TokenizedTexts, size: 
     for rows in tokens.like_length_batches(size):
         tokens.batch(rows)
     batching = time.perf_counter() - started
+    flops = operations(dense.model.config, int(tokens.lengths.sum()), len(tokens))
     return {
         "names/s": len(tokens) / seconds,
-        "share of the matrix rate": operations(dense.model, int(tokens.lengths.sum()), len(tokens)) / seconds / rate,
+        "share of the matrix rate": flops / seconds / rate,
         "making batches, share": batching / seconds,
     }
 

@@ -54,6 +54,12 @@ def good(tiny_encoder, tiny_checkpoint, tiny_dictionary, tiny_queries, tmp_path)
             ["inference", *cpu],
             {**searched, "--input": mentions, "--output": tmp_path / "linked", "--typo_path": mentions},
         ),
+        "map": (["map", *cpu], {"": mentions, **searched, "--cache_dir": tmp_path, "--output": tmp_path / "m.tsv"}),
+        "check": (
+            ["check", *cpu],
+            {"": mentions, **searched, "--cache_dir": tmp_path, "--output": tmp_path / "checked.tsv"},
+        ),
+        "mcp": (["mcp", *cpu], searched),
         "demo": (["demo", *cpu, "--port", "0"], searched),
         "index": (["index", "build", *cpu], {**searched, "--cache_dir": tmp_path / "cache"}),
         "convert": (["convert"], {"--model_name_or_path": tiny_checkpoint, **out}),
@@ -73,7 +79,18 @@ def good(tiny_encoder, tiny_checkpoint, tiny_dictionary, tiny_queries, tmp_path)
 
 COMMANDS = (
     *("train", "pretrain", "eval", "calibrate", "compare", "ablate", "inference --mention", "inference --input"),
-    *("demo", "index", "convert", "cache", "preprocess ncbi-disease", "preprocess medmentions", "preprocess pubtator"),
+    *(
+        "map",
+        "check",
+        "mcp",
+        "demo",
+        "index",
+        "convert",
+        "cache",
+        "preprocess ncbi-disease",
+        "preprocess medmentions",
+        "preprocess pubtator",
+    ),
     *("preprocess bioc", "preprocess hpo", "preprocess dictionary"),
 )
 

@@ -36,7 +36,7 @@ def test_a_shared_search_is_that_of_one_process_with_ties_and_ranks_that_hold_no
 def test_shared_vectors_are_those_of_one_process_and_the_shares_are_balanced(on_ranks, tiny_encoder):
     for rows, lengths in on_ranks(3, "encodings", str(tiny_encoder)):
         assert rows == [list(range(50)), list(range(76))]  # every name has one owner
-        assert max(lengths) < 1.3 * min(lengths)  # tokens; 96 names are twelve batches of eight
+        assert max(lengths) < 1.5 * min(lengths)  # tokens; 96 names are a dozen batches, each of one length
 
 
 def test_the_gradient_is_the_sum_over_ranks_and_passes(on_ranks):

@@ -45,7 +45,7 @@ def test_a_config_cannot_be_changed(config):
         ({"weight_decay": -0.1}, "--weight_decay"),
         ({"weight_decay": float("nan")}, "--weight_decay"),
         ({"weight_decay": float("inf")}, "--weight_decay"),
-        ({"learning_rate": 0.0}, "--learning_rate"),
+        ({"learning_rate": -1e-5}, "--learning_rate"),
         ({"learning_rate": float("nan")}, "--learning_rate"),
         ({"learning_rate": float("inf")}, "--learning_rate"),
         ({"dense_ratio": 1.1}, "--dense_ratio"),

@@ -214,8 +214,9 @@ def group_vectors(
 
 def _mask_for(model: nn.Module, mask: Tensor | None) -> Tensor | None:
     """Return a mask (B, L) as the model takes it without looking into it, which would wait for a GPU."""
-    if mask is None or type(model) is not BertModel or model.config._attn_implementation != "sdpa":
-        return mask
+    config = model.config
+    if mask is None or type(model) is not BertModel or config._attn_implementation != "sdpa" or config.is_decoder:
+        return mask  # a decoder makes another of it
     return mask[:, None, None].bool()  # (B, 1, 1, L)
 
 

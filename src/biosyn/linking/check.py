@@ -8,6 +8,7 @@ import logging
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from biosyn.concept_ids import split_name_ids
@@ -23,7 +24,7 @@ from biosyn.records import ResolvedConcept
 from biosyn.retrieval.confidence import is_unsure
 from biosyn.settings.verbs import CheckConfig
 from biosyn.text.mentions import MentionCleaner
-from biosyn.writing import write_lines
+from biosyn.writing import require_writable, write_lines
 
 logger = logging.getLogger(__name__)
 OK, UNKNOWN, OBSOLETE, DISAGREES = "ok", "unknown id", "obsolete id", "label disagrees"
@@ -178,6 +179,7 @@ def check(config: CheckConfig) -> dict[str, Any]:
         raise InputError("no such file: give a file of ids and labels, or one id and its label", path=config.rows[0])
     if config.output is not None:
         inputs.require_apart([config.output], option="--output")
+        require_writable(Path(config.output).parent)
     rows = [LabelRow(config.rows[1], config.rows[0], "")] if pair else read_labels(config.rows[0], config)
     checker = Checker(DictionaryDataset(config.dictionary_path))
     if not checker.obsolete:

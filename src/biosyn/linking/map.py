@@ -32,6 +32,7 @@ from biosyn.retrieval.confidence import is_unsure
 from biosyn.settings.verbs import MapConfig
 from biosyn.text.mentions import MentionCleaner
 from biosyn.text.preprocess import lookup_text
+from biosyn.writing import require_writable
 
 logger = logging.getLogger(__name__)
 BATCH = 4096  # texts that are linked together: some megabytes of vectors
@@ -73,6 +74,7 @@ def map_terms(config: MapConfig) -> dict[str, Any]:
     """Run biosyn map: write the mapping set; return its JSON result, the counts."""
     inputs = Inputs.of(config)
     inputs.require_apart([config.output], option="--output")
+    require_writable(Path(config.output).parent)  # before minutes of linking
     left_out: Counter[str] = Counter()
     if config.subject_dictionary is not None:
         subjects = subjects_of_dictionary(config.subject_dictionary, left_out)
