@@ -8,6 +8,7 @@ from io import StringIO
 from pathlib import Path
 
 import pytest
+import torch
 
 from biosyn.cli.main import main
 
@@ -33,6 +34,14 @@ def golden():
         assert not differences, "\n".join(differences[:20])
 
     return check
+
+
+@pytest.fixture(scope="session")
+def same_dropout():
+    """Skip golden trainings where torch drops other numbers for the same seed than 2.11 to 2.13 do, as 2.6 does."""
+    mask = torch.empty(100).bernoulli_(0.9, generator=torch.Generator().manual_seed(0))
+    if (mask == 0).nonzero().flatten().tolist() != [0, 3, 35, 48, 53, 63, 92]:
+        pytest.skip("the golden trainings were written with a torch whose dropout differs")
 
 
 def different(expected, found, place, tolerance):

@@ -72,6 +72,7 @@ def interrupted(fixtures, tmp_path):
     return shutil.copytree(fixtures / "interrupted", tmp_path / "interrupted")
 
 
+@pytest.mark.usefixtures("same_dropout")
 def test_an_interrupted_training_goes_on_to_the_same_model(train, interrupted, golden, masked, tmp_path):
     before = [json.loads(line) for line in (interrupted / "train_log.jsonl").read_text("utf-8").splitlines()]
     code, out, err = train(interrupted, "--resume")

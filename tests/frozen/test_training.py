@@ -10,6 +10,9 @@ TIMES = ("seconds", "mentions_per_second", "names_per_second", "concepts_per_sec
 SMALL = ["--train_batch_size", 4, "--learning_rate", 1e-3, "--device", "cpu", "--quiet"]
 
 
+pytestmark = pytest.mark.usefixtures("same_dropout")
+
+
 @pytest.fixture(scope="module")
 def trained(result, fixtures, tmp_path_factory):
     """Function: verb and flags -> the output folder, and the JSON that was printed."""
