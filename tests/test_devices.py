@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from biosyn.devices import resolve_device, room_for_vectors, set_seed
+from biosyn.devices import resolve_device, resolve_precision, room_for_vectors, set_seed
 from biosyn.errors import InputError
 from biosyn.model.biosyn import BioSyn
 
@@ -22,11 +22,36 @@ def test_the_room_for_vectors_is_2_gb_or_half_of_what_a_gpu_has_left():
         assert room_for_vectors(torch.device("cuda")) < torch.cuda.mem_get_info()[1] // 2 + 1
 
 
+@pytest.mark.parametrize(
+    ("known", "expected"),
+    [({"avx512_bf16": True}, "bfloat16"), ({"amx_bf16": True}, "bfloat16"), ({"avx512_vnni": True}, "float32")],
+)
+def test_auto_is_bfloat16_on_a_cpu_that_multiplies_it(monkeypatch, known, expected):
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: known, raising=False)
+    assert BioSyn(precision="auto").precision == expected
+    assert BioSyn().precision == resolve_precision("float32", torch.device("cpu")) == "float32"
+
+
+def test_auto_is_float32_where_torch_does_not_say_or_has_no_kernels_for_it(monkeypatch):
+    monkeypatch.delattr(torch.cpu, "get_capabilities", raising=False)
+    assert resolve_precision("auto", torch.device("cpu")) == "float32"
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx512_bf16": True}, raising=False)
+    monkeypatch.setattr(torch.backends.mkldnn, "is_available", lambda: False)
+    assert resolve_precision("auto", torch.device("cpu")) == "float32"
+    assert resolve_precision("auto", torch.device("mps")) == "float32"
+
+
+@pytest.mark.parametrize(("capability", "expected"), [((7, 5), "float32"), ((8, 0), "bfloat16"), ((9, 0), "bfloat16")])
+def test_auto_is_bfloat16_on_a_gpu_of_capability_8_or_more(monkeypatch, capability, expected):
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device: capability)
+    assert resolve_precision("auto", torch.device("cuda")) == expected
+
+
 def test_auto_takes_cuda_where_there_is_one():
     assert resolve_device("auto").type == ("cuda" if HAS_CUDA else "cpu")
 
 
-@pytest.mark.skipif(not HAS_CUDA, reason="no CUDA device")
+@pytest.mark.cuda
 def test_cuda_is_found_where_there_is_one():
     assert resolve_device("cuda").type == "cuda"
 

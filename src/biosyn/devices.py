@@ -1,9 +1,10 @@
-"""The device, which a verb resolves once, and after a fork; autocast, memory, and seeds, which are set in one place."""
+"""The device and the precision, resolved once, and after a fork; autocast, memory, and seeds, set in one place."""
 
 import ctypes
 import os
 import random
 import sys
+from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
 
 import numpy as np
@@ -11,7 +12,7 @@ import torch
 from torch import Tensor
 
 from biosyn.distributed.environment import local_rank
-from biosyn.distributed.ranks import size
+from biosyn.distributed.ranks import from_first, size
 from biosyn.errors import InputError
 
 RETURN_MEMORY_EVERY = 10  # training steps; doing it in each one takes a tenth of the time and saves hardly more
@@ -89,6 +90,30 @@ def send(tensor: Tensor, device: torch.device) -> Tensor:
     if device.type == "cuda" and tensor.device.type == "cpu":  # a copy from pageable memory would wait
         return tensor.pin_memory().to(device, non_blocking=True)
     return tensor.to(device)
+
+
+def resolve_precision(name: str, device: torch.device) -> str:
+    """Return the precision to compute in: for ``auto`` bfloat16 where the device multiplies it natively, else float32.
+
+    All ranks call it together, and compute in what suits the first one's device: they share one index.
+
+    Examples
+    --------
+    >>> resolve_precision("float16", torch.device("cpu"))
+    'float16'
+    """
+    if name != "auto":
+        return name
+    return from_first("bfloat16" if _multiplies_bfloat16(device) else "float32")
+
+
+def _multiplies_bfloat16(device: torch.device) -> bool:
+    if device.type == "cuda":
+        return torch.cuda.get_device_capability(device) >= (8, 0)
+    if device.type != "cpu" or not torch.backends.mkldnn.is_available():
+        return False
+    known: Mapping[str, object] = getattr(torch.cpu, "get_capabilities", dict)()  # earlier versions of torch do not say
+    return bool(known.get("avx512_bf16") or known.get("amx_bf16"))
 
 
 def autocast(device: torch.device, precision: str) -> AbstractContextManager[object]:

@@ -159,7 +159,7 @@ def run(hub, tmp_path):
 
     def call(script, *flags):
         env = hub.env(tmp_path / "home") | {"PYTHONPATH": str(ROOT / "src")}
-        command = [sys.executable, str(ROOT / script), *map(str, flags), "--device", "cpu"]
+        command = [sys.executable, str(ROOT / script), *map(str, flags), "--device", "cpu", "--precision", "float32"]
         return subprocess.run(command, env=env, capture_output=True, text=True, timeout=300)
 
     return call

@@ -51,7 +51,8 @@ def test_the_second_run_embeds_nothing_and_answers_the_same(link):
 def test_what_inference_kept_is_listed_verified_and_removed(cache, link):
     link()
     (entry,) = cache("ls")[1]["indexes"]
-    assert (entry["names"], entry["precision"], entry["problem"]) == (40, "float32", None)
+    assert (entry["names"], entry["precision"], entry["compute"]) == (40, "float32", "float32")
+    assert entry["problem"] is None
     assert cache("verify")[1]["sound"] == [entry["key"]]
     assert cache("rm", "--key", entry["key"][:6])[1]["removed"] == [entry["key"]]
     assert cache("ls")[1]["indexes"] == []

@@ -27,7 +27,7 @@ def start(tmp_path, tiny_checkpoint, tiny_dictionary):
     tiny = ("--model_name_or_path", tiny_checkpoint, "--dictionary_path", tiny_dictionary)
 
     def run(*flags):
-        command = [sys.executable, ROOT / "demo.py", *tiny, "--device", "cpu", *flags]
+        command = [sys.executable, ROOT / "demo.py", *tiny, "--device", "cpu", "--precision", "float32", *flags]
         environment = {**os.environ, "PYTHONPATH": str(Path(biosyn.__file__).parents[1])}
         with log.open("w") as file:
             processes.append(subprocess.Popen(command, stdout=subprocess.PIPE, stderr=file, env=environment))

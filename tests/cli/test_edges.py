@@ -4,7 +4,7 @@ from itertools import cycle
 
 import pytest
 
-from biosyn.cli.main import VERBS
+from biosyn.cli.verbs import VERBS
 
 LONG = "a" * 5000
 

@@ -28,7 +28,7 @@ def required(tiny_checkpoint, tiny_dictionary, tiny_queries, tmp_path):
 def test_stdout_is_the_result_and_stderr_the_log_without_bars(command, required, tmp_path):
     code, found, log = command("eval", required)
     assert code == 0
-    assert list(found) == ["queries", "names", "score_mode", *(f"acc{k}" for k in range(1, 21))]
+    assert list(found) == ["queries", "names", "score_mode", "precision", *(f"acc{k}" for k in range(1, 21))]
     for k in (1, 5):
         assert re.search(rf"acc@{k}={re.escape(str(found[f'acc{k}']))}$", log, re.MULTILINE)
     assert "%|" not in log  # stderr is no terminal

@@ -121,7 +121,7 @@ def test_a_stdout_that_is_full_closed_or_a_closed_pipe(tmp_path):
     done = subprocess.run(["bash", "-c", script], cwd=tmp_path, capture_output=True, text=True, check=True)
     full = "stdout cannot be written (No space left on device): give it another place"
     assert done.stderr.splitlines() == [
-        *(f"biosyn --help: error: {full}", "2"),
+        *(f"biosyn: error: {full}", "2"),
         *(f"biosyn cache: error: {full}", "2"),
         *("biosyn cache: error: stdout is closed: give it a place, for example > /dev/null", "2"),
         "141",

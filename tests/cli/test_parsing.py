@@ -6,12 +6,12 @@ import pytest
 
 from biosyn.cli.parsing import add_flags, make_config
 from biosyn.errors import InputError
-from biosyn.settings.groups import Compute, Settings, at_least, changed, group, setting, settings
+from biosyn.settings.groups import FOLDER, Compute, Settings, at_least, changed, group, setting, settings
 
 
 @group
 class Food(Settings):
-    """The food."""
+    """Food: what is served."""
 
     pieces: int = setting("pieces to serve", default=3, check=at_least(1), metavar="N")
     kind: str | None = setting("kind of it (default: any)", default=None, choices=("sweet", "sour"))
@@ -22,6 +22,7 @@ class Meal(Food, Compute):
     """The settings of a verb."""
 
     name: str = setting("what it is called")
+    where: str | None = setting("the place", default=None, check=FOLDER, section="data")
     warm: bool = setting("heat it", default=False)
     guests: tuple[str, ...] = setting("who comes", default=())
     pieces: int = changed(Food, "pieces", default=5)
@@ -30,7 +31,7 @@ class Meal(Food, Compute):
 @pytest.fixture
 def parser():
     parser = argparse.ArgumentParser(prog="meal")
-    add_flags(parser, Meal)
+    add_flags(parser, Meal, title="meal")
     return parser
 
 
@@ -49,7 +50,8 @@ def test_what_is_not_given_has_the_default_of_the_verb(parser):
 
 def test_help_has_a_section_for_each_group_and_each_default_once(parser):
     text = " ".join(parser.format_help().split())
-    assert text.index("--name NAME what it is called") < text.index("the food:") < text.index("the machine:")
+    assert text.index("data: --where FOLDER") < text.index("meal: --name NAME what it is called") < text.index("food:")
+    assert text.index("food:") < text.index("compute:")
     assert "--pieces N pieces to serve (default: 5)" in text
     assert text.count("(default: any)") == 1
     assert "--warm heat it --" in text  # a switch has no default to tell

@@ -33,7 +33,7 @@ def command(verb, *argv):
     biosyn.encoders.dense.BATCH_SIZES["cpu"] = 8
     biosyn.linking.steps.MENTIONS = 16
     with redirect_stdout(io.StringIO()) as out, redirect_stderr(io.StringIO()) as err:
-        code = main([verb, *argv, "--device", "cpu"])
+        code = main([verb, *argv, "--device", "cpu", "--precision", "float32"])
     return [code, out.getvalue(), err.getvalue()]
 
 

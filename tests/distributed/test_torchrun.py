@@ -191,6 +191,7 @@ def test_a_training_goes_on_from_its_last_state_when_torchrun_starts_it_again(to
     assert not list((tmp_path / "killed").glob("*.partial-*"))
 
 
+@pytest.mark.cuda
 @pytest.mark.skipif(torch.cuda.device_count() < 2, reason="no two CUDA devices")
 def test_two_gpus_train_what_one_would(torchrun, train_command, tmp_path):
     losses = []

@@ -60,9 +60,17 @@ def test_half_precision_gives_float32_vectors_near_the_exact_ones(tiny_dense, ex
     assert 1e-5 < difference.max() < 0.05
 
 
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+def test_no_number_is_read_from_the_device_while_names_are_embedded(tiny_dense, monkeypatch):
+    # the meta device has shapes and no numbers: to read one there, or to mix devices, is an error
+    monkeypatch.setattr(DenseEncoder, "_require_finite", lambda *_: None)  # reads one, at the end
+    found = DenseEncoder(tiny_dense.model.to("meta"), tiny_dense.tokenizer).encode(TEXTS, batch_size=3)
+    assert (found.device.type, found.shape) == ("meta", (len(TEXTS), 32))
+
+
+@pytest.mark.cuda
 @pytest.mark.parametrize("precision", ["float32", "bfloat16", "float16"])
-def test_nothing_waits_for_the_gpu_while_names_are_embedded(tiny_dense, expected, precision):
+def test_nothing_waits_for_the_gpu_while_names_are_embedded(tiny_dense, expected, precision, monkeypatch):
+    monkeypatch.setattr(DenseEncoder, "_require_finite", lambda *_: None)  # waits once, at the end
     encoder = DenseEncoder(tiny_dense.model.cuda(), tiny_dense.tokenizer, precision=precision)
     encoder.encode(TEXTS)
     torch.cuda.set_sync_debug_mode("error")  # a call that waits is an error
@@ -170,7 +178,7 @@ def test_groups_have_the_vectors_and_the_gradient_of_one_after_the_other(tiny_de
     assert len(counted) == look_ups + len(groups)
 
 
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+@pytest.mark.cuda
 def test_cuda_gives_the_same_vectors(tiny_dense, expected):
     on_cuda = DenseEncoder(tiny_dense.model.cuda(), tiny_dense.tokenizer).encode(TEXTS)
     assert on_cuda.device.type == "cuda"

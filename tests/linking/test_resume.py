@@ -86,6 +86,7 @@ def arguments(tiny_checkpoint, tiny_dictionary, tmp_path):
             "--dictionary_path": tiny_dictionary,
             "--input": source,
             "--device": "cpu",
+            "--precision": "float32",
             "--on_error": "skip",
         }
         flags = [str(part) for pair in settings.items() for part in pair]

@@ -117,7 +117,14 @@ def test_dropout_is_on_in_training_and_off_in_evaluation(batch, tiny_dense):
         assert not torch.allclose(net.train()(batch), net(batch))
 
 
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+def test_a_step_reads_no_number_from_the_device(batch, tiny_dense):
+    # the meta device has shapes and no numbers: to read one there, or to mix devices, is an error
+    net = RerankNet(tiny_dense.model.to("meta"), W).train()
+    marginal_nll(net(batch), batch.target.to("meta")).backward()
+    assert net.sparse_weight.grad.shape == (1,)
+
+
+@pytest.mark.cuda
 def test_cuda_gives_the_same_scores(batch, tiny_dense, plain_model, pairwise_scores):
     with torch.no_grad():
         expected = pairwise_scores(plain_model, W)

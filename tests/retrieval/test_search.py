@@ -8,8 +8,7 @@ from scipy import sparse
 from biosyn.retrieval.search import BYTES_A_SCORE, Blocks, block_sizes, top_names
 from biosyn.retrieval.vectors import SparseRows, Vectors
 
-CUDA = pytest.param("cuda", marks=pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device"))
-DEVICES = ["cpu", CUDA]
+DEVICES = ["cpu", pytest.param("cuda", marks=pytest.mark.cuda)]
 MODES = ["hybrid", "dense", "sparse"]
 WEIGHT = 0.5  # exact in float32, as are the integers: every score below is exact, and so is every tie
 

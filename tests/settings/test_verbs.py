@@ -25,6 +25,10 @@ def test_the_evaluation_defaults_are_the_published_ones():
     assert (config.filter_composite, config.filter_duplicate, config.save_predictions) == (False, False, False)
 
 
+def test_a_training_computes_in_float32_unless_told_and_the_rest_in_what_suits_the_machine():
+    assert (TrainConfig(**TRAIN).precision, EvalConfig(**EVAL).precision) == ("float32", "auto")
+
+
 @pytest.mark.parametrize("config", [TrainConfig(**TRAIN), EvalConfig(**EVAL)])
 def test_a_config_cannot_be_changed(config):
     with pytest.raises(dataclasses.FrozenInstanceError):
@@ -66,6 +70,7 @@ def test_a_config_cannot_be_changed(config):
         ({"train_dictionary_path": ""}, "--train_dictionary_path is empty: name a file"),
         ({"model_name_or_path": ""}, "--model_name_or_path is empty: name a folder or a Hub id"),
         ({"precision": "float16"}, "--precision must be one of float32, bfloat16"),
+        ({"precision": "auto"}, "--precision must be one of float32, bfloat16"),
         ({"dev_dir": "q"}, "--dev_dictionary_path"),
         ({"dev_dictionary_path": "d"}, "--dev_dir"),
         ({"keep_best": True}, "--dev_dir"),

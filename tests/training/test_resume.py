@@ -10,7 +10,6 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import pytest
-import torch
 
 import biosyn.checkpoint.folder
 from biosyn.checkpoint.manifest import load_manifest
@@ -173,7 +172,7 @@ def test_every_kind_of_training_goes_on(tiny_config, tmp_path, state, changes):
     assert left_in(tmp_path / "stopped") == left_in(tmp_path / "uninterrupted")
 
 
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+@pytest.mark.cuda
 def test_on_cuda_the_losses_are_nearly_those_of_an_uninterrupted_run(tiny_config, tmp_path):
     same = {"epoch": 2, "save_every_steps": 1, "device": "cuda"}
     whole = train(tiny_config(tmp_path / "uninterrupted", **same))

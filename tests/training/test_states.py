@@ -20,8 +20,6 @@ from biosyn.training.states import (
     write_state,
 )
 
-NEEDS_CUDA = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
-
 # -- the states of a run
 
 IDENTITY = {"settings": {"seed": 0, "revision": None}, "files": {"train_dir": "c0ffee"}}
@@ -330,7 +328,7 @@ def test_what_the_optimizer_is_set_to_is_not_restored():
     assert its_optimizer.param_groups[0]["lr"] == 0.5
 
 
-@pytest.mark.parametrize("name", ["cpu", pytest.param("cuda", marks=NEEDS_CUDA)])
+@pytest.mark.parametrize("name", ["cpu", pytest.param("cuda", marks=pytest.mark.cuda)])
 def test_a_generator_goes_on_where_it_was(name):
     device = torch.device(name)
     torch.rand(3), torch.rand(3, device=device)

@@ -453,7 +453,7 @@ def test_the_manifest_tells_how_it_was_trained(tiny_checkpoint):
     assert trained["last_epoch"]["epoch"] == 1
 
 
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+@pytest.mark.cuda
 def test_cuda_gives_the_losses_of_the_cpu(tiny_config, still_encoder, tmp_path):
     on_cpu = train(tiny_config(tmp_path / "a", epoch=2, model_name_or_path=str(still_encoder)))
     on_cuda = train(tiny_config(tmp_path / "b", epoch=2, model_name_or_path=str(still_encoder), device="cuda"))

@@ -1,5 +1,6 @@
 """The page in a real browser that reaches nothing but 127.0.0.1."""
 
+import re
 import threading
 from urllib.parse import urlsplit
 
@@ -9,6 +10,7 @@ from biosyn.web.backend import Backend
 
 SAID = "document.getElementById('message').textContent"
 ALERT = "document.getElementById('alert')"
+UNCALIBRATED = "document.getElementById('uncalibrated')"
 BUSY = "document.body.ariaBusy === 'true'"
 FOCUS = "document.activeElement"
 HOSTILE = "<img src=x onerror=\"document.title='hacked'\">"
@@ -96,19 +98,38 @@ def test_back_goes_to_the_question_before(page, server):
     assert page.value("document.getElementById('mention').value") == "asthma"
 
 
-def test_a_concept_has_its_pages_its_shares_and_its_other_names(page, server):
+def test_a_concept_has_its_pages_its_other_names_and_the_parts_of_its_score(page, server):
     page.open(f"{server[0]}?q=diabetes")
     page.wait_for("document.querySelector('#results li')")
     assert names(page)[0] == "diabetes"
     assert page.value("document.querySelector('#results a.id').href").endswith("ui=D003920")
-    label = page.value("document.querySelector('.bar').ariaLabel")
-    score, dense, sparse = (float(part.strip(",:").split(" ")[-1]) for part in label.replace(": ", ", ").split(", "))
-    assert score == pytest.approx(dense + sparse, abs=0.02)  # each is rounded to 0.01
-    widths = page.value("[...document.querySelector('.bar').children].map(part => parseFloat(part.style.width))")
-    assert widths == pytest.approx([100 * dense / score, 100 * sparse / score], abs=0.5)  # of the best: all of the bar
     page.value("document.querySelector('#results summary').click()")
     page.wait_for("document.querySelector('.others li')")
     assert page.texts("#results li:first-child .others li") == ["diabetes mellitus", "sugar disease"]
+    (said,) = page.texts("#results > li:first-child details > .hint")
+    score, dense, sparse = map(float, re.findall(r"-?[0-9.]+[0-9]", said))
+    assert score == pytest.approx(dense + sparse, abs=0.02)  # each is rounded to 0.01
+
+
+@pytest.mark.parametrize("scores", [[57.99, 57.98, 57.56], [1.002, 0.987, 0.2], [-3.0, -3.5, -5.0], [0.5, 0.5, 0.5]])
+def test_bars_show_the_gap_to_the_best_on_any_scale(page, start_altered, tiny_service, scores):
+    def answer(questions):
+        found = tiny_service.answer(questions)
+        rows = [{**row, "score": score} for row, score in zip(found[0]["concepts"], scores, strict=False)]
+        return [{**found[0], "concepts": rows}]
+
+    page.open(f"{start_altered(answer)}?q=ataxia")
+    page.wait_for("document.querySelectorAll('#results > li').length === 3")
+    widths = page.value("[...document.querySelectorAll('.bar > span')].map(part => parseFloat(part.style.width))")
+    best, spread = max(scores), max(scores) - min(scores)
+    # the best is full, the lowest empty, equal ones are all full
+    assert widths == pytest.approx([100 - 100 * (best - score) / (spread or 1) for score in scores], abs=0.01)
+    labels = page.value("[...document.querySelectorAll('.bar')].map(bar => bar.ariaLabel)")
+    digits = 3 if spread < 1 else 2
+    said = [f"{best - score:.{digits}f} below the best score" if score < best else "the best score" for score in scores]
+    assert labels == said
+    assert page.texts("#results .score .number") == [f"{score:.{digits}f}" for score in scores]
+    assert "the best is full, the lowest empty" in page.value("document.getElementById('legend').innerText")
 
 
 def test_a_name_of_two_concepts_stands_once_with_both(page, server):
@@ -124,15 +145,28 @@ def test_a_name_of_two_concepts_stands_once_with_both(page, server):
 @pytest.mark.parametrize(
     ("probability", "said"),
     [
-        (0.834, "Closest to “ataxia”: the first is right with 83 %"),
-        (0.2, "Probably no match for “ataxia” (the first is right with 20 %). Closest to it:"),
+        (0.834, "83 % likely that the first is right for “ataxia”"),
+        (0.2, "20 % likely that the first is right for “ataxia”: another may be, or none"),
+        (0.9999, "99 % likely that the first is right for “ataxia”"),  # nothing is certain
     ],
 )
-def test_a_calibrated_model_says_how_sure_it_is(page, start_altered, tiny_service, probability, said):
+def test_a_calibrated_model_says_first_how_sure_it_is(page, start_altered, tiny_service, probability, said):
     url = start_altered(lambda ones: [{**one, "probability": probability} for one in tiny_service.answer(ones)])
     page.open(f"{url}?q=ataxia")
     page.wait_for("document.querySelector('#results li')")
     assert page.value(SAID) == said
+    assert page.value(f"{UNCALIBRATED}.hidden")
+
+
+def test_a_model_that_is_not_calibrated_says_how_to(page, server):
+    page.open(server[0])
+    page.wait_for("!document.getElementById('card').hidden")
+    assert page.value(f"{UNCALIBRATED}.hidden")  # where nothing is asked, nothing is missed
+    page.type("ataxia")
+    page.wait_for(f"!{UNCALIBRATED}.hidden")
+    (command,) = page.texts("#uncalibrated code")
+    flags = "--model_name_or_path MODEL --dictionary_path DEV_DICTIONARY --data_dir DEV_MENTIONS"
+    assert " ".join(command.split()) == f"biosyn calibrate {flags}"
 
 
 def test_names_are_text_and_never_elements(page, start_server, make_backend, write_dictionary):
@@ -228,7 +262,7 @@ def test_all_of_it_can_be_reached_by_keyboard(page, server):
             break
         page.press("Tab")
     assert reached[2:7] == ["mention", "BUTTON Search", "example", "example", "example"]
-    assert reached[7:9] == ["id", "SUMMARY Other names"]
+    assert reached[7:9] == ["id", "SUMMARY Other names and score"]
     assert reached[-1] == "SUMMARY Model and dictionary"
     page.press("Enter")
     page.wait_for("document.getElementById('card').open")

@@ -2,6 +2,8 @@
 
 import pytest
 
+from biosyn.web.backend import Backend
+
 SAID = "document.getElementById('file-message').textContent"
 HOSTILE = "<img src=x onerror=\"document.title='hacked'\">"
 PUBTATOR = "1|t|Ataxia in children\n1|a|None.\n1\t0\t6\tAtaxia\tDisease\n\n"
@@ -43,6 +45,28 @@ def test_a_table_comes_back_linked(files_page, send_file):
     assert hostile[0] == HOSTILE
     assert files_page.value("document.querySelectorAll('main img').length") == 0
     assert files_page.value("document.getElementById('download').download") == "linked-m.csv"
+
+
+def test_a_calibrated_model_shows_probabilities_in_place_of_scores(
+    page, start_server, make_linker, tiny_dictionary, calibrated_checkpoint, tmp_path
+):
+    from biosyn.web.service import Service
+
+    linker = make_linker(tiny_dictionary, calibrated_checkpoint)
+    backend = Backend()
+    backend.service = Service(linker, model_name="calibrated")
+    page.open(f"{start_server(backend)[0]}?view=file")
+    page.wait_for("!document.getElementById('card').hidden")
+    path = tmp_path / "m.txt"
+    path.write_text("ataxia\n--\n")
+    page.choose_file(path)
+    page.value("document.querySelector('#upload button').click()")
+    page.wait_for("document.querySelector('tbody tr')")
+    ataxia, bad = rows(page)
+    (prediction,) = linker.link(["ataxia"], topk=1)
+    assert ataxia[3] == f"{round(100 * prediction.probability)} %"
+    assert bad == ["--", "the mention holds no letter or digit"]
+    assert page.texts("th")[3] == "Likely"
 
 
 def test_what_is_downloaded_is_the_linked_file(files_page, send_file, tmp_path):

@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from biosyn.cli.common import run_command
-from biosyn.cli.parsing import add_flags, make_config
+from biosyn.cli.parser import Parser
+from biosyn.cli.parsing import add_flags, make_config, section_of
 from biosyn.settings.groups import Index
 from biosyn.settings.verbs import EvalConfig, TrainConfig
 
@@ -33,25 +34,30 @@ TRAINING = (
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; return its exit code."""
-    parser = argparse.ArgumentParser(prog="biosyn ablate", description=__doc__)
-    add = parser.add_argument
-    add("--model_name_or_path", required=True, help="encoder to start from: a folder or a Hub id")
-    add("--train_dictionary_path", required=True, help="dictionary of the training")
-    add("--train_dir", required=True, help="folder of .concept files to train on")
-    add("--dictionary_path", required=True, help="dictionary of the evaluation")
-    add("--data_dir", required=True, help="folder of .concept files to measure on")
-    add("--output_dir", required=True, help="for ablation.jsonl and the models; given again, the ablation is resumed")
+    parser = Parser("ablate")
+    model, data, output, training = (section_of(parser, title) for title in ("model", "data", "output", "training"))
+    text = "encoder to start from: a folder or a Hub id"
+    model.add_argument("--model_name_or_path", required=True, metavar="MODEL", help=text)
+    for flag, metavar, text in (
+        ("--train_dictionary_path", "FILE", "dictionary of the training"),
+        ("--train_dir", "FOLDER", "folder of .concept files to train on"),
+        ("--dictionary_path", "FILE", "dictionary of the evaluation"),
+        ("--data_dir", "FOLDER", "folder of .concept files to measure on"),
+    ):
+        data.add_argument(flag, required=True, metavar=metavar, help=text)
+    text = "for ablation.jsonl and the models; given again, the ablation is resumed"
+    output.add_argument("--output_dir", required=True, metavar="FOLDER", help=text)
     text = f"fractions of dense candidates to train with (default: {' '.join(f'{ratio:g}' for ratio in DENSE_RATIOS)})"
-    add("--dense_ratios", nargs="+", type=float, default=list(DENSE_RATIOS), metavar="FRACTION", help=text)
-    add_flags(parser, TrainConfig, only=TRAINING)
+    training.add_argument("--dense_ratios", nargs="+", type=float, default=[*DENSE_RATIOS], metavar="X", help=text)
+    add_flags(parser, TrainConfig, title="training", only=TRAINING)
     add_flags(parser, Index, only=("cache_dir",))
     return run_command(_ablate, parser, argv)
 
 
 def _ablate(args: argparse.Namespace) -> dict[str, Any]:
     training = make_config(TrainConfig, args)
-    # the evaluation is told what was seen in training, and loads a folder: no Hub
-    evaluation = make_config(EvalConfig, args, train_dir=(args.train_dir,), revision=None)
+    # the evaluation is told what was seen in training, computes alike on every machine, and loads a folder: no Hub
+    evaluation = make_config(EvalConfig, args, train_dir=(args.train_dir,), precision="float32", revision=None)
     from biosyn.training.ablate import ablate  # here, so that --help does not wait for torch
 
     return {"output_dir": training.output_dir, "rows": ablate(training, evaluation, dense_ratios=args.dense_ratios)}

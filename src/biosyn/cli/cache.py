@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from biosyn.cli.common import run_command
+from biosyn.cli.parser import Parser
 from biosyn.cli.parsing import add_flags, make_config
 from biosyn.settings.groups import Index
 
@@ -16,14 +17,16 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="biosyn cache", description=__doc__)
+    parser = Parser("cache")
     actions = parser.add_subparsers(dest="action", required=True)
     for name, text in (
         ("ls", "list them"),
         ("rm", "remove one, or all"),
         ("verify", "compare every block of one, or of all, with its checksum"),
     ):
-        action = actions.add_parser(name, help=text, description=text)
+        action = actions.add_parser(  # what removes takes whole flags only: --al is no --all
+            name, help=text, description=f"{text.capitalize()}.", allow_abbrev=name != "rm"
+        )
         if name != "ls":
             which = action.add_mutually_exclusive_group(required=name == "rm")
             which.add_argument("--key", help="the first digits of one key")
@@ -50,6 +53,7 @@ def _cache(args: argparse.Namespace) -> dict[str, Any]:
                 "names": entry.n_names,
                 "bytes": entry.n_bytes,
                 "precision": entry.precision,
+                "compute": entry.compute,
                 "problem": entry.problem,
                 "approximate": list(entry.approximate),
             }

@@ -1,13 +1,15 @@
 """What every command shares: its flags are parsed, it logs to stderr, its result is printed on stdout."""
 
 import argparse
+import os
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from importlib import import_module
 from typing import Any
 
-from biosyn.cli.exits import DEBUG, debug_wanted, guarded, print_result
+from biosyn.cli.exits import debug_wanted, guarded, print_result
 from biosyn.distributed.environment import (
     RankLostError,
     launched_rank,
@@ -35,7 +37,7 @@ def run_command(
         Whether several processes that torchrun started may do it together.
     """
     flags, debug = debug_wanted(sys.argv[1:] if argv is None else argv)
-    parser.epilog = f"{DEBUG} shows the traceback of an error."
+    complete(parser)
 
     def work() -> int:
         with only_first_prints():
@@ -56,6 +58,14 @@ def run_command(
         return 0
 
     return guarded(work, parser.prog, debug=debug)
+
+
+def complete(parser: argparse.ArgumentParser) -> None:
+    """Where a shell asks by argcomplete's protocol what may come next, answer and end the process."""
+    if "_ARGCOMPLETE" in os.environ:
+        with suppress(ModuleNotFoundError):
+            import_module("argcomplete").autocomplete(parser)
+        sys.exit(1)  # without the library: nothing may run
 
 
 def call_function(function: str, config: Any, *, ranks: bool) -> Any:

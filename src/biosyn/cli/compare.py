@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from biosyn.cli.common import run_command
+from biosyn.cli.parser import Parser
 from biosyn.cli.parsing import add_quiet
 from biosyn.errors import InputError
 
@@ -18,7 +19,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="biosyn compare", description=__doc__)
+    parser = Parser("compare")
     parser.add_argument("runs", nargs="*", metavar="RUN", help="two runs, A and B")
     parser.add_argument("--a", nargs="+", default=[], metavar="RUN", help="in place of A: one run per seed")
     parser.add_argument("--b", nargs="+", default=[], metavar="RUN", help="in place of B: one run per seed")

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from biosyn.cli.common import call_function, run_command
 from biosyn.cli.exits import release_signals
+from biosyn.cli.parser import Parser
 from biosyn.cli.parsing import add_flags, make_config
 from biosyn.errors import InputError
 from biosyn.settings.verbs import DemoConfig
@@ -15,9 +16,8 @@ QUICKSTART = Path("quickstart", "model"), Path("quickstart", "data", "test_dicti
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command until Ctrl-C or SIGTERM; return its exit code."""
-    text = "A page on which mentions are mapped to concepts. Without a model and a dictionary: those of the quickstart."
-    parser = argparse.ArgumentParser(prog="demo.py", description=text)
-    add_flags(parser, DemoConfig)
+    parser = Parser("demo")
+    add_flags(parser, DemoConfig, title="server")
     parser.add_argument("--show_predictions", action="store_true", help="for old command lines: they are always shown")
     return run_command(_demo, parser, argv)
 

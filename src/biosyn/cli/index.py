@@ -5,19 +5,17 @@ from collections.abc import Sequence
 from typing import Any
 
 from biosyn.cli.common import call_function, run_command
+from biosyn.cli.parser import Parser
 from biosyn.cli.parsing import add_flags, make_config
 from biosyn.settings.verbs import IndexConfig
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; return its exit code."""
-    parser = argparse.ArgumentParser(
-        prog="biosyn index",
-        description="Embed a dictionary before it is searched. biosyn cache lists indexes and removes them.",
-    )
+    parser = Parser("index")
     actions = parser.add_subparsers(dest="action", required=True)
     text = "embed a dictionary; a build that was stopped is resumed"
-    add_flags(actions.add_parser("build", help=text, description=text), IndexConfig)
+    add_flags(actions.add_parser("build", help=text, description=f"{text.capitalize()}."), IndexConfig)
     return run_command(_build, parser, argv)
 
 

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from biosyn.cli.common import call_function, run_command
+from biosyn.cli.parser import Parser
 from biosyn.cli.parsing import add_flags, make_config
 from biosyn.errors import InputError
 from biosyn.settings.verbs import INFERENCE_TOPK, InferenceConfig, LinkConfig
@@ -17,12 +18,8 @@ A_FILE_WITH_DEFAULT = ("column", "field", "on_error")
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; return its exit code."""
-    parser = argparse.ArgumentParser(
-        prog="inference.py",
-        description="The best names of a mention, its concepts, or its embeddings; or a file of mentions, linked "
-        "(docs/formats.md).",
-    )
-    add_flags(parser, InferenceConfig)
+    parser = Parser("inference")
+    add_flags(parser, InferenceConfig, title="one mention")
     add_flags(parser, LinkConfig, title="a file of mentions")
     return run_command(_infer, parser, argv, ranks=True)
 

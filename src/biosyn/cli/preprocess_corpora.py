@@ -5,7 +5,7 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from biosyn.cli.parsing import add_quiet, seed_number, show_progress
+from biosyn.cli.parsing import add_quiet, section_of, seed_number, show_progress
 from biosyn.corpora import bc2gn, bc5cdr, medmentions, ncbi_disease, tac2017adr
 from biosyn.corpora.bioc import ID_KEYS, read_bioc_corpus
 from biosyn.corpora.expected_counts import EXPECTED_COUNTS, count_differences
@@ -32,7 +32,7 @@ class _Verb(NamedTuple):
     """
 
     help: str
-    add_flags: Callable[[argparse.ArgumentParser], None]
+    add_flags: Callable[[Any], None]
     read: Callable[[argparse.Namespace, ReadCounts], Corpus]
     published: Callable[[argparse.Namespace], str] = lambda args: str(args.corpus)
     composites: str = "split"
@@ -41,15 +41,17 @@ class _Verb(NamedTuple):
 
 def add_common_flags(parser: argparse.ArgumentParser, *, composites: str) -> None:
     """Add the dictionary, the output, and what is done to mentions; ``composites`` is the default of that flag."""
-    parser.add_argument("--dictionary", required=True, help="the ontology: a file of 'ids||name|name...' lines")
-    parser.add_argument("--output_dir", required=True)
-    parser.add_argument(
+    data, mentions, output = (section_of(parser, title) for title in ("data", "mentions", "output"))
+    data.add_argument(
+        "--dictionary", required=True, metavar="FILE", help="the ontology: a file of 'ids||name|name...' lines"
+    )
+    mentions.add_argument(
         "--abbreviations",
         choices=ABBREVIATION_METHODS,
         default="ab3p",
         help="program that finds abbreviations (default: ab3p, as published)",
     )
-    cuiless = parser.add_mutually_exclusive_group()
+    cuiless = mentions.add_mutually_exclusive_group()
     cuiless.add_argument(
         "--remove_cuiless",
         action="store_true",
@@ -59,53 +61,54 @@ def add_common_flags(parser: argparse.ArgumentParser, *, composites: str) -> Non
     cuiless.add_argument(
         "--keep_cuiless", dest="remove_cuiless", action="store_false", help="keep it, with -1 as its id"
     )
-    parser.add_argument(
+    mentions.add_argument(
         "--composites",
         choices=("split", "keep"),
         default=composites,
         help=f"a mention of several ids: split it where it has a part for each, or keep it (default: {composites})",
     )
-    parser.add_argument(
+    data.add_argument(
         "--on_error",
         choices=("fail", "skip"),
         default="fail",
         help="a bad line or document of the corpus: end there, or leave it out and count it (default: fail)",
     )
-    add_quiet(parser)
+    output.add_argument("--output_dir", required=True, metavar="FOLDER", help="where the files of BioSyn go")
+    add_quiet(output)
 
 
-def ncbi_disease_flags(parser: argparse.ArgumentParser) -> None:
+def ncbi_disease_flags(parser: Any) -> None:
     """Add the folder and the spelling file."""
     _add_raw_dir(parser, ", ".join(ncbi_disease.FILES.values()))
     _add_typo_path(parser)
 
 
-def bc5cdr_flags(parser: argparse.ArgumentParser) -> None:
+def bc5cdr_flags(parser: Any) -> None:
     """Add the type of mentions and the folder."""
     parser.add_argument("--type", required=True, choices=bc5cdr.TYPES)
     _add_raw_dir(parser, ", ".join(bc5cdr.FILES.values()))
 
 
-def medmentions_flags(parser: argparse.ArgumentParser) -> None:
+def medmentions_flags(parser: Any) -> None:
     """Add the version, the folder and the semantic types."""
     parser.add_argument("--version", choices=medmentions.VERSIONS, default="st21pv", help="(default: st21pv)")
     _add_raw_dir(parser, "the corpus's repository, or of corpus_pubtator.txt and its three lists of ids")
     _add_types(parser, "semantic types, T047")
 
 
-def tac2017adr_flags(parser: argparse.ArgumentParser) -> None:
+def tac2017adr_flags(parser: Any) -> None:
     """Add the folder and how to make a dev set."""
     _add_raw_dir(parser, f"the folders {' and '.join(tac2017adr.FOLDERS.values())}")
     _add_dev_share(parser)
 
 
-def bc2gn_flags(parser: argparse.ArgumentParser) -> None:
+def bc2gn_flags(parser: Any) -> None:
     """Add the folder and how to make a dev set."""
     _add_raw_dir(parser, f"{' and '.join(bc2gn.GENE_LISTS.values())} and the abstracts")
     _add_dev_share(parser)
 
 
-def file_flags(parser: argparse.ArgumentParser) -> None:
+def file_flags(parser: Any) -> None:
     """Add a file for each split, and what can differ between corpora of one format."""
     for split in SPLITS:
         parser.add_argument(f"--{split}", metavar="FILE", help=f"the {split} set; one split at least is needed")
@@ -115,7 +118,7 @@ def file_flags(parser: argparse.ArgumentParser) -> None:
     _add_dev_share(parser)
 
 
-def bioc_flags(parser: argparse.ArgumentParser) -> None:
+def bioc_flags(parser: Any) -> None:
     """Add the flags of all files, and the keys under which the ids are."""
     file_flags(parser)
     parser.add_argument(
@@ -127,22 +130,24 @@ def bioc_flags(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def _add_raw_dir(parser: argparse.ArgumentParser, holds: str) -> None:
-    parser.add_argument("--raw_dir", required=True, help=f"folder of {holds}")
+def _add_raw_dir(parser: Any, holds: str) -> None:
+    parser.add_argument("--raw_dir", required=True, metavar="FOLDER", help=f"folder of {holds}")
 
 
-def _add_typo_path(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--typo_path", help="spelling corrections: a file of 'wrong||right' lines (default: none)")
-
-
-def _add_dev_share(parser: argparse.ArgumentParser) -> None:
+def _add_typo_path(parser: Any) -> None:
     parser.add_argument(
-        "--dev_share", type=float, help="fraction of the train documents that becomes dev (default: none)"
+        "--typo_path", metavar="FILE", help="spelling corrections: a file of 'wrong||right' lines (default: none)"
     )
-    parser.add_argument("--seed", type=seed_number, default=0, help="chooses these documents (default: 0)")
 
 
-def _add_types(parser: argparse.ArgumentParser, what: str) -> None:
+def _add_dev_share(parser: Any) -> None:
+    parser.add_argument(
+        "--dev_share", type=float, metavar="X", help="fraction of the train documents that becomes dev (default: none)"
+    )
+    parser.add_argument("--seed", type=seed_number, default=0, metavar="N", help="chooses these documents (default: 0)")
+
+
+def _add_types(parser: Any, what: str) -> None:
     parser.add_argument("--types", nargs="+", default=[], metavar="TYPE", help=f"keep these {what} (default: all)")
 
 
@@ -216,8 +221,8 @@ _VERBS = {
 def add_corpora(subparsers: Any) -> None:
     """Add a subcommand for each corpus."""
     for name, verb in _VERBS.items():
-        parser = subparsers.add_parser(name, help=verb.help)
-        verb.add_flags(parser)
+        parser = subparsers.add_parser(name, help=verb.help, description=f"{verb.help[0].upper()}{verb.help[1:]}.")
+        verb.add_flags(section_of(parser, "data"))
         add_common_flags(parser, composites=verb.composites)
         parser.set_defaults(function=lambda args, verb=verb: _preprocess(args, verb))
 

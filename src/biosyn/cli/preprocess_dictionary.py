@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from biosyn.cli.parsing import add_quiet, show_progress, whole_number
+from biosyn.cli.parsing import add_quiet, section_of, show_progress, whole_number
 from biosyn.data.bad_entries import ReadCounts
 from biosyn.data.concepts import CONCEPTS_FILE
 from biosyn.data.vocabularies import VOCABULARIES_FILE
@@ -32,20 +32,21 @@ def add_dictionary(commands: Any) -> None:
         help="any ontology to a dictionary; or what changed between two",
         description=f"Write an ontology's cleaned names to --output and its concepts to {CONCEPTS_FILE} beside it.",
     )
-    parser.add_argument("path", nargs="*", metavar="PATH", help="file, .gz or not; a folder for meddra, umls, snomed")
-    parser.add_argument("--from", dest="format", choices=READERS, metavar="FORMAT", help=", ".join(READERS))
-    parser.add_argument("--output", help="the dictionary to write, lines 'cui||name'")
-    parser.add_argument(
+    data, output = section_of(parser, "data"), section_of(parser, "output")
+    data.add_argument("path", nargs="*", metavar="PATH", help="file, .gz or not; a folder for meddra, umls, snomed")
+    data.add_argument("--from", dest="format", choices=READERS, metavar="FORMAT", help=", ".join(READERS))
+    output.add_argument("--output", metavar="FILE", help="the dictionary to write, lines 'cui||name'")
+    data.add_argument(
         "--on_error", choices=("fail", "skip"), default="fail", help="skip: count malformed lines (default: fail)"
     )
-    parser.add_argument("--branch", metavar="ID", help="take this concept and what is below it (default: all)")
+    data.add_argument("--branch", metavar="ID", help="take this concept and what is below it (default: all)")
     _add_options(parser)
     compare = parser.add_argument_group("comparison")
     compare.add_argument("--diff", nargs=2, metavar=("A", "B"), help="say what B has changed; nothing is written")
     compare.add_argument(
-        "--limit", type=whole_number, default=100, help="list that many changes of a kind (default: 100)"
+        "--limit", type=whole_number, default=100, metavar="N", help="list that many changes of a kind (default: 100)"
     )
-    add_quiet(parser)
+    add_quiet(output)
     parser.set_defaults(function=_dictionary)
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from biosyn.cli.common import run_command
+from biosyn.cli.parser import Parser
 from biosyn.cli.parsing import add_flags, chosen_device, seed_number, show_progress, whole_number
 from biosyn.errors import InputError, missing_extra
 from biosyn.files import sha256_of
@@ -38,7 +39,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="biosyn quickstart", description=__doc__)
+    parser = Parser("quickstart")
     parser.add_argument("--output_dir", default="quickstart", help="for data/ and model/ (default: %(default)s)")
     parser.add_argument("--epoch", type=whole_number, default=1, help="epochs of training (default: %(default)s)")
     parser.add_argument(

@@ -118,7 +118,11 @@ class DenseEncoder:
         was_training = self.model.training
         self.model.eval()
         try:
-            with torch.inference_mode(), tqdm(total=mine, desc=progress, disable=progress is None) as bar:
+            with (
+                torch.inference_mode(),
+                autocast(self.device, self.precision),  # the outer one: weights are cast once, not once a batch
+                tqdm(total=mine, desc=progress, disable=progress is None) as bar,
+            ):
                 first = 0
                 for tokens in (
                     [texts]
@@ -192,11 +196,18 @@ def group_vectors(
     masks = [None if group.attention_mask is None else send(group.attention_mask, device) for group in groups]
     with autocast(device, precision):  # one context for all, because it caches the cast weights
         outputs = [
-            model(**given, attention_mask=mask).last_hidden_state
+            model(**given, attention_mask=_mask_for(model, mask)).last_hidden_state
             for given, mask in zip(_inputs(model, ids), masks, strict=True)
         ]
     # each output is (B, L or 1, H)
     return torch.cat([pooling(output, mask) for output, mask in zip(outputs, masks, strict=True)])
+
+
+def _mask_for(model: nn.Module, mask: Tensor | None) -> Tensor | None:
+    """Return a mask (B, L) as the model takes it without looking into it, which would wait for a GPU."""
+    if mask is None or type(model) is not BertModel or model.config._attn_implementation != "sdpa":
+        return mask
+    return mask[:, None, None].bool()  # (B, 1, 1, L)
 
 
 def _inputs(model: nn.Module, ids: list[Tensor]) -> list[dict[str, Tensor]]:

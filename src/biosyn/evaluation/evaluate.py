@@ -90,7 +90,8 @@ def evaluate(config: EvalConfig) -> dict[str, Any]:
         logger.info("predictions are in %s", path)
     if config.record_as is not None:
         _record(config, accuracy, mentions=len(queries), names=len(dictionary))
-    return {"queries": len(queries), "names": len(dictionary), "score_mode": config.score_mode, **accuracy}
+    measured = {"queries": len(queries), "names": len(dictionary), "score_mode": config.score_mode}
+    return {**measured, "precision": biosyn.precision, **accuracy}
 
 
 def _require_places(config: EvalConfig, output_dir: Path) -> Inputs:
@@ -115,6 +116,7 @@ def _write_metrics(
     path, figures = Path(config.output_dir) / METRICS_FILE, outcomes.figures()
     settings = {
         "score_mode": config.score_mode,
+        "precision": biosyn.precision,
         "names": len(searched.dictionary),
         "filters": _filters(config),
     }

@@ -52,7 +52,8 @@ class IndexEntry:
     folder: Path
     n_bytes: int
     n_names: int  # 0 where unknown
-    precision: str  # "" where unknown
+    precision: str  # of the stored vectors; "" where unknown
+    compute: str  # in which they were computed; "" where unknown
     problem: str | None = None
     approximate: tuple[dict[str, Any], ...] = ()  # the summary of each of its approximate indexes, or its problem
 
@@ -81,9 +82,11 @@ def _entry(folder: Path) -> IndexEntry:
         forbidden = isinstance(error, ForeignIndexError)
         leads_nowhere = folder.is_symlink() and not forbidden and not os.path.exists(folder)
         problem = f"{folder}: is a link to {folder.readlink()}, which is not there" if leads_nowhere else str(error)
-        return IndexEntry(folder.name, folder, n_bytes, 0, "", problem)
+        return IndexEntry(folder.name, folder, n_bytes, 0, "", "", problem)
     found = tuple(map(_summary, ann_folders(folder)))
-    return IndexEntry(folder.name, folder, n_bytes, len(index), index.key.precision, approximate=found)
+    return IndexEntry(
+        folder.name, folder, n_bytes, len(index), index.key.precision, index.key.compute, approximate=found
+    )
 
 
 def _summary(folder: Path) -> dict[str, Any]:

@@ -132,8 +132,8 @@ def embeddings_json(vectors: Vectors) -> list[dict[str, list[float]]]:
     assert vectors.sparse is not None
     sparse = vectors.sparse.matrix().to_dense()  # (M, V)
     return [
-        {"mention_sparse_embeds": row.tolist(), "mention_dense_embeds": dense.tolist()}
-        for row, dense in zip(sparse, vectors.dense, strict=True)
+        {"mention_sparse_embeds": row, "mention_dense_embeds": dense}
+        for row, dense in zip(sparse.tolist(), vectors.dense.tolist(), strict=True)
     ]
 
 

@@ -19,7 +19,7 @@ from biosyn.checkpoint.manifest import Manifest, load_manifest
 from biosyn.checkpoint.opening import open_checkpoint, open_encoder
 from biosyn.data.annotations import Annotations
 from biosyn.data.dictionary import DictionaryDataset
-from biosyn.devices import existing_device, resolve_device
+from biosyn.devices import existing_device, resolve_device, resolve_precision
 from biosyn.distributed.ranks import size, summed
 from biosyn.encoders.dense import DenseEncoder
 from biosyn.encoders.pooling import Pooling
@@ -62,7 +62,8 @@ class BioSyn:
     initial_sparse_weight
         w before training.
     precision
-        The precision the encoder computes in: ``float32``, ``bfloat16`` or ``float16``.
+        The precision the encoder computes in: ``float32``, ``bfloat16``, ``float16``, or ``auto``, which is the
+        commands' default: see `biosyn.devices.resolve_precision`.
     search_memory
         The memory that a search may take in addition to the vectors, in MB.
     pooling, similarity
@@ -89,9 +90,9 @@ class BioSyn:
         self.max_length = max_length
         self.pooling = pooling
         self.similarity = similarity
-        self.precision = precision
         self.search_memory = search_memory
         self.device = resolve_device(device) if isinstance(device, str) else existing_device(device)
+        self.precision = resolve_precision(precision, self.device)
         self.sparse_weight = float(initial_sparse_weight)
         self.manifest: Manifest | None = None  # the manifest of the checkpoint that was loaded
         self.calibrations: dict[str, Calibration] = {}  # by score mode; empty once the model differs from the saved one

@@ -92,7 +92,7 @@ def dictionary_index(
     )
 
     def embed(names: list[str]) -> NDArray[np.float32]:
-        logger.info("embedding %d names on %s", len(names), dense.device)
+        logger.info("embedding %d names on %s in %s", len(names), dense.device, dense.precision)
         texts = [lookup_text(name) for name in names]
         return dense.encode(texts, what="names", progress=progress, together=True).cpu().numpy()
 

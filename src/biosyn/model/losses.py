@@ -36,12 +36,11 @@ def marginal_nll_sum(score: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
     """Return the sum that `marginal_nll` divides, and the number of mentions in it, each of shape ()."""
     probability = torch.softmax(score.float(), dim=-1)  # (B, K)
     marginal = (probability * target).sum(dim=-1)  # (B,)
-    marginal = marginal[marginal > 0].clamp(PROBABILITY_FLOOR, 1.0)
-    count = torch.tensor(float(marginal.numel()), device=score.device)
-    if marginal.numel() == 0:
-        # 0 with a graph, so that backward() works; but nan where the scores are nan
-        return score.float().sum() * 0.0, count
-    return -marginal.log().sum(), count
+    counted = marginal > 0  # (B,); where, not an index: an index has to wait for a GPU's numbers
+    count = counted.sum().float()
+    total = -marginal.where(counted, 1.0).clamp(PROBABILITY_FLOOR, 1.0).log().sum()
+    # none left: 0 with a graph, so that backward() works; but nan where the scores are nan
+    return torch.where(count > 0, total, score.float().sum() * 0.0), count
 
 
 def synonym_nll(score: Tensor, synonym: Tensor, *, excluded: Tensor) -> Tensor:

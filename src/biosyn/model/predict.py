@@ -113,7 +113,8 @@ def equal_first(
     """
     depth = found.rows.shape[1]
     equal = [dictionary.rows_of(text)[:depth] for text in texts]
-    late = [at for at, first in enumerate(equal) if first and found.rows[at, : len(first)].tolist() != first]
+    best = found.rows[:, : max(map(len, equal), default=0)].tolist()  # at once: each copy from a GPU waits for it
+    late = [at for at, first in enumerate(equal) if best[at][: len(first)] != first]
     if not late:
         return found
     rows, scores = found.rows.clone(), found.scores.clone()

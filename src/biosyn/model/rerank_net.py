@@ -5,6 +5,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
+from biosyn.devices import send
 from biosyn.encoders.dense import group_vectors
 from biosyn.encoders.pooling import CLS, Pooling
 from biosyn.encoders.tokens import TokenBatch
@@ -58,9 +59,9 @@ class RerankNet(nn.Module):
         """Return the scores of the candidates divided by the temperature, shape (B, K)."""
         device = self.sparse_weight.device
         vectors = group_vectors(self.encoder, batch.groups, self.pooling, self.precision)  # (T, H)
-        # index_select, not vectors[rows]: its backward adds in a fixed order, so the same seed gives the same losses
-        mentions = vectors.index_select(0, batch.mention_rows.to(device))  # (B, H)
-        names = vectors.index_select(0, batch.candidate_rows.flatten().to(device))  # (B * K, H)
+        # index_select, not vectors[rows]: on a CPU its backward adds in a fixed order, so that losses are repeated
+        mentions = vectors.index_select(0, send(batch.mention_rows, device))  # (B, H)
+        names = vectors.index_select(0, send(batch.candidate_rows.flatten(), device))  # (B * K, H)
         names = names.view(*batch.candidate_rows.shape, -1)  # (B, K, H)
         dense_score = torch.einsum("bh,bkh->bk", mentions, names)  # (B, K)
-        return (self.sparse_weight * batch.sparse_score.to(device) + dense_score) / self.temperature  # (B, K)
+        return (self.sparse_weight * send(batch.sparse_score, device) + dense_score) / self.temperature  # (B, K)

@@ -69,7 +69,8 @@ def top_names(
     if not 1 <= topk <= names.count:
         raise ValueError(f"topk {topk} is not between 1 and the number of names, {names.count}")
     if mentions.count == 0:
-        return TopNames(torch.empty(0, topk, dtype=torch.int64), torch.empty(0, topk))
+        none = torch.empty(0, topk, device=mentions.device)
+        return TopNames(none.long(), none)
     blocks = blocks or block_sizes(memory, names)
     found = [
         _best_of_mentions(mentions.slice(start, start + blocks.mentions), names, topk, sparse_weight, blocks.names)

@@ -1,7 +1,7 @@
 """Groups of settings, each setting declared once: its type, default, help, choices and check.
 
 A verb's record in `verbs.py` has groups as bases, so its fields are flat: ``config.epoch``. `biosyn.cli.parsing`
-makes a flag of every field and a section of ``--help`` of every group.
+makes a flag of every field, in the section of ``--help`` that the first word or words of the group's docstring name.
 """
 
 import dataclasses
@@ -38,6 +38,7 @@ def setting(
     metavar: str | None = None,
     required: bool = True,
     reads: str = "",
+    section: str = "",
 ) -> Any:
     """Return a dataclass field that becomes a flag.
 
@@ -55,10 +56,12 @@ def setting(
         Whether the flag of a field without a default must be given. False where a verb has two ways to be called.
     reads
         What is read of the path that it names, a key of `biosyn.places.READS`; empty where it names none.
+    section
+        The section of the help; empty for that of its group.
     """
     metadata = {
         **{"help": text, "choices": choices, "check": check, "metavar": metavar},
-        **{"required": required, "reads": reads},
+        **{"required": required, "reads": reads, "section": section},
     }
     return dataclasses.field(default=default, metadata=metadata)
 
@@ -161,6 +164,7 @@ def not_blank(what: str) -> Check:
 
 
 FILE, FOLDER, MODEL = (not_blank(f"name a {what}") for what in ("file", "folder", "folder or a Hub id"))
+OUTPUT = filled("name a folder")
 
 
 # -- Groups of several verbs
@@ -168,7 +172,7 @@ FILE, FOLDER, MODEL = (not_blank(f"name a {what}") for what in ("file", "folder"
 
 @group
 class Model(Settings):
-    """The model."""
+    """Model."""
 
     model_name_or_path: str = setting(
         "a BioSyn model: a folder that train.py or pretrain.py wrote, a published checkpoint, or a Hub id",
@@ -180,27 +184,27 @@ class Model(Settings):
 
 @group
 class Dictionary(Settings):
-    """The dictionary."""
+    """Data: the dictionary."""
 
     dictionary_path: str = setting("dictionary, one line 'cui||name' per name", check=FILE, reads="dictionary")
 
 
 @group
 class Queries(Settings):
-    """The annotated mentions."""
+    """Data: annotated mentions."""
 
     data_dir: str = setting("folder of .concept files, for example processed_test", check=FOLDER, reads="queries")
 
 
 @settings
 class Compute(Settings):
-    """The machine."""
+    """Compute: device, precision, memory."""
 
     device: str = setting("auto, cpu, cuda, cuda:N or mps", default="auto")
     precision: str = setting(
-        "number format of the encoder's computation; less than float32 is for GPUs, or CPUs made for it",
-        default="float32",
-        choices=PRECISIONS,
+        "number format of the encoder's computation; auto: bfloat16 on a device that multiplies it, else float32",
+        default="auto",
+        choices=("auto", *PRECISIONS),
     )
     search_memory: int = setting(
         "memory that a search may take in addition to the vectors",
@@ -213,7 +217,7 @@ class Compute(Settings):
 
 @settings
 class Index(Settings):
-    """The embedded dictionary."""
+    """Index: the embedded dictionary on disk."""
 
     cache_dir: str | None = setting(
         "where the embedded dictionary is kept (default: $BIOSYN_CACHE, else the user's cache)",
@@ -229,7 +233,7 @@ class Index(Settings):
 
 @group
 class Approximate(Settings):
-    """The approximate search."""
+    """Index: the approximate search."""
 
     ann: bool = setting(
         "search the approximate index that biosyn index build --ann made: millions of names in milliseconds",
@@ -239,7 +243,7 @@ class Approximate(Settings):
 
 @group
 class Order(Settings):
-    """The order of the names."""
+    """Answer: the order of the names."""
 
     exact_first: bool = setting(
         "put a name that equals the mention, letter for letter, first, whatever its score", default=True
@@ -248,7 +252,7 @@ class Order(Settings):
 
 @group
 class Threshold(Settings):
-    """The answer."""
+    """Answer: or none."""
 
     threshold: float | None = setting(
         "answer -1 where the best concept is right with a probability below P; needs biosyn calibrate",
@@ -260,7 +264,7 @@ class Threshold(Settings):
 
 @group
 class Evaluation(Settings):
-    """The evaluation."""
+    """Evaluation."""
 
     score_mode: str = setting("score by which names are ranked", default="hybrid", choices=SCORE_MODES)
     hide_concepts: float = setting(
@@ -274,7 +278,7 @@ class Evaluation(Settings):
 
 @group
 class Composites(Settings):
-    """The cleaning of mentions."""
+    """Cleaning of mentions."""
 
     typo_path: str | None = setting(
         "with --explain or --input: corrections, one line 'wrong||right' per word",
@@ -293,19 +297,21 @@ class Composites(Settings):
 
 @group
 class TrainingFiles(Settings):
-    """The files."""
+    """Data: what is read, and what is written."""
 
     model_name_or_path: str = setting(
-        "encoder to start from, or a BioSyn model: a folder or a Hub id", check=MODEL, reads="model"
+        "encoder to start from, or a BioSyn model: a folder or a Hub id", check=MODEL, reads="model", section="model"
     )
-    revision: str | None = setting("branch, tag or commit of a Hub id (default: main)", default=None)
+    revision: str | None = setting("branch, tag or commit of a Hub id (default: main)", default=None, section="model")
     train_dictionary_path: str = setting("dictionary, one line 'cui||name' per name", check=FILE, reads="dictionary")
-    output_dir: str = setting("where the checkpoint and train_log.jsonl go", check=filled("name a folder"))
+    output_dir: str = setting("where the checkpoint and train_log.jsonl go", check=OUTPUT, section="output")
     dev_dir: str | None = setting(
         "folder of .concept files on which each epoch is measured", default=None, check=FOLDER, reads="queries"
     )
     dev_dictionary_path: str | None = setting("dictionary for --dev_dir", default=None, check=FILE, reads="dictionary")
-    keep_best: bool = setting("keep the epoch with the best Acc@1 on dev, not the last one", default=False)
+    keep_best: bool = setting(
+        "keep the epoch with the best Acc@1 on dev, not the last one", default=False, section="output"
+    )
 
     def check(self) -> None:
         """Refuse half a dev set, and a best epoch without one."""
@@ -318,7 +324,7 @@ class TrainingFiles(Settings):
 
 @group
 class Encoder(Settings):
-    """The vectors."""
+    """Model: the vectors."""
 
     max_length: int = setting(
         "tokens kept of a name or mention, [CLS] and [SEP] included", default=MAX_LENGTH, check=at_least(3)
@@ -333,7 +339,7 @@ class Encoder(Settings):
 
 @group
 class Optimization(Settings):
-    """The training."""
+    """Training."""
 
     epoch: int = setting("epochs; 0 fits the TF-IDF and saves", default=10, check=at_least(0))
     train_batch_size: int = setting("mentions in a batch, of all ranks together", default=16, check=at_least(1))
@@ -347,7 +353,7 @@ class Optimization(Settings):
 
 @group
 class Run(Settings):
-    """The run."""
+    """Run: states of the training."""
 
     draft: bool = setting("100 names, 10 mentions, output in <output_dir>_draft: a trial run", default=False)
     resume: bool = setting("resume from the newest training state in --output_dir, if there is one", default=False)

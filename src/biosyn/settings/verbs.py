@@ -10,6 +10,7 @@ from biosyn.settings.groups import (
     ABBREVIATION_METHODS,
     FILE,
     FOLDER,
+    OUTPUT,
     SIMILARITIES,
     TOPK,
     TRAIN_PRECISIONS,
@@ -48,7 +49,9 @@ DELIMITERS = {"\\t": "\t", "tab": "\t"}  # as they are given on a command line
 class TrainConfig(TrainingFiles, Encoder, Optimization, Run, Compute):
     """Settings of train.py; names and defaults are upstream's but for ``learning_rate`` (its examples' 1e-5)."""
 
-    train_dir: str = setting("folder of .concept files, for example processed_traindev", check=FOLDER, reads="queries")
+    train_dir: str = setting(
+        "folder of .concept files, for example processed_traindev", check=FOLDER, reads="queries", section="data"
+    )
     topk: int = setting("candidates of a mention", default=TOPK, check=at_least(1))
     dense_ratio: float = setting(
         "fraction of the candidates that come from the dense score", default=0.5, check=fraction
@@ -56,15 +59,26 @@ class TrainConfig(TrainingFiles, Encoder, Optimization, Run, Compute):
     fixed_candidates: bool = setting(
         "keep the candidates of the first epoch: the paper's ablation of iterative retrieval", default=False
     )
-    keep_sparse_weight: bool = setting("start from the w of the BioSyn model given", default=False)
+    keep_sparse_weight: bool = setting("start from the w of the BioSyn model given", default=False, section="model")
     similarity: str | None = setting(
-        "similarity of two vectors (default: the model's, or inner)", default=None, choices=SIMILARITIES
+        "similarity of two vectors (default: the model's, or inner)",
+        default=None,
+        choices=SIMILARITIES,
+        section="model",
     )
     gradient_accumulation_steps: int = setting(
         "batches in a step: like one batch so much larger, in the memory of one", default=1, check=at_least(1)
     )
-    gradient_checkpointing: bool = setting("less memory for more time: compute activations twice", default=False)
-    precision: str = changed(Compute, "precision", choices=TRAIN_PRECISIONS)
+    gradient_checkpointing: bool = setting(
+        "less memory for more time: compute activations twice", default=False, section="compute"
+    )
+    precision: str = changed(
+        Compute,
+        "precision",
+        text="number format of the encoder's computation; bfloat16 is for GPUs, or CPUs made for it",
+        default="float32",
+        choices=TRAIN_PRECISIONS,
+    )
 
 
 @settings
@@ -101,7 +115,13 @@ class PretrainConfig(TrainingFiles, Encoder, Optimization, Run, Compute):
     temperature: float = changed(
         Optimization, "temperature", text="cosines are divided by it for the loss", default=0.05
     )
-    precision: str = changed(Compute, "precision", choices=TRAIN_PRECISIONS)
+    precision: str = changed(
+        Compute,
+        "precision",
+        text="number format of the encoder's computation; bfloat16 is for GPUs, or CPUs made for it",
+        default="float32",
+        choices=TRAIN_PRECISIONS,
+    )
 
 
 @settings
@@ -109,15 +129,16 @@ class EvalConfig(Model, Dictionary, Queries, Evaluation, Order, Threshold, Compu
     """Settings of eval.py. ``max_length`` None means the checkpoint's own; several ``train_dir`` count as one."""
 
     topk: int = setting("names kept for a mention", default=TOPK, check=at_least(1))
-    output_dir: str = setting("folder for metrics.json", default="./output/", check=filled("name a folder"))
+    output_dir: str = setting("folder for metrics.json", default="./output/", check=OUTPUT, section="output")
     filter_composite: bool = setting("leave out the mentions with several ids", default=False)
     filter_duplicate: bool = setting("keep the first of each (mention, id) pair", default=False)
-    save_predictions: bool = setting("write predictions_eval.json into --output_dir", default=False)
+    save_predictions: bool = setting("write predictions_eval.json into --output_dir", default=False, section="output")
     train_dir: tuple[str, ...] = setting(
         "folders of training queries, for the refined protocol and the slices of seen mentions and concepts",
         default=(),
-        metavar="DIR",
+        metavar="FOLDER",
         reads="queries",
+        section="data",
         check=lambda folders: next(filter(None, map(FOLDER, folders)), None),
     )
     record_as: str | None = setting(
@@ -125,12 +146,15 @@ class EvalConfig(Model, Dictionary, Queries, Evaluation, Order, Threshold, Compu
         default=None,
         metavar="NAME",
         check=filled("name the data set, for example test"),
+        section="output",
     )
     max_length: int | None = setting(
-        "tokens kept of a text (default: the checkpoint's)", default=None, check=at_least(3)
+        "tokens kept of a text (default: the checkpoint's)", default=None, check=at_least(3), section="model"
     )
     exact_first: bool = changed(Order, "exact_first", default=False)
-    report: bool = setting("write report.html, one page with all of it, into --output_dir", default=False)
+    report: bool = setting(
+        "write report.html, one page with all of it, into --output_dir", default=False, section="output"
+    )
 
     def check(self) -> None:
         """Refuse to record figures of a dictionary that is not whole."""
@@ -148,7 +172,10 @@ class CalibrateConfig(Dictionary, Queries, Evaluation, Compute, Index):
     )
     data_dir: str = changed(Queries, "data_dir", text="folder of .concept files, for example processed_dev")
     model_name_or_path: str = setting(
-        "a folder of ours, not a Hub id; its manifest gets the calibration", check=FOLDER, reads="model"
+        "a folder of ours, not a Hub id; its manifest gets the calibration",
+        check=FOLDER,
+        reads="model",
+        section="model",
     )
 
 
@@ -160,7 +187,7 @@ class InferenceConfig(Model, Order, Threshold, Composites, Compute, Index, Appro
     """
 
     mention: str = setting("the text to map, as it is in a document", required=False)
-    dictionary_path: str | None = changed(Dictionary, "dictionary_path", default=None)
+    dictionary_path: str | None = changed(Dictionary, "dictionary_path", default=None, section="data")
     topk: int = setting("names or concepts to give", default=INFERENCE_TOPK, check=at_least(1))
     show_predictions: bool = setting("give the best names (the default with a dictionary)", default=False)
     show_embeddings: bool = setting("give the mention's vectors (the default without one)", default=False)
@@ -330,7 +357,7 @@ class IndexConfig(Model, Dictionary, Compute, Index):
 class ConvertConfig(Model):
     """Settings of biosyn convert. ``max_length`` None means the checkpoint's own; a published one keeps none: 25."""
 
-    output_dir: str = setting("where the converted checkpoint goes", check=filled("name a folder"))
+    output_dir: str = setting("where the converted checkpoint goes", check=OUTPUT)
     to: str = setting(
         "upstream: for the tools that read upstream's files, which hold a pickle",
         default="biosyn",
@@ -341,4 +368,4 @@ class ConvertConfig(Model):
         default=None,
         check=at_least(3),
     )
-    show_progress: bool = changed(Compute, "show_progress")
+    show_progress: bool = changed(Compute, "show_progress", section="compute")

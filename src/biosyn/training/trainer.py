@@ -13,6 +13,7 @@ from torch import Tensor
 from transformers import PreTrainedModel
 
 from biosyn.data.dictionary import DictionaryDataset
+from biosyn.devices import send
 from biosyn.distributed.ranks import data_parallel, gradients_shared, my_share, size, summed
 from biosyn.errors import InputError
 from biosyn.model.biosyn import BioSyn
@@ -196,7 +197,7 @@ class Trainer:
         """Return this rank's part of the loss of a batch, of shape (); the parts of all ranks add up to it."""
         mine = my_share(mentions)
         batch = candidates.batch(mine if len(mine) else mentions[:1])  # every rank takes part in every backward pass
-        target = batch.target.to(self.biosyn.device)  # (B, K)
+        target = send(batch.target, self.biosyn.device)  # (B, K)
         score = self.parallel(batch)  # (B, K)
         total, count = marginal_nll_sum(score, target if len(mine) else torch.zeros_like(target))
         return total / summed(count).clamp(min=1)

@@ -24,6 +24,7 @@ from biosyn.model.answers import (
     concept_names_json,
     decided,
     embeddings_json,
+    probability_json,
 )
 from biosyn.model.explain import OtherNames
 from biosyn.model.linker import Linker
@@ -222,6 +223,7 @@ class Service:
             "id": link.id,
             "ids": self._linked_ids(link.id.split("|")),
             "score": link.score,
+            **probability_json(link.probability),
             "preferred_name": link.preferred_name,
             "alternative_ids": self._linked_ids(link.alternative_ids),
             "other_concepts": self._linked_ids(link.other_concepts),
@@ -247,6 +249,7 @@ class Service:
                 "max_length": key.max_length,
                 "figures": dict(biosyn.manifest.figures) if biosyn.manifest else {},
                 "device": str(biosyn.device),
+                "precision": key.compute,
             },
             "dictionary": {
                 "name": dictionary.path.name,

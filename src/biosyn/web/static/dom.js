@@ -20,19 +20,18 @@ export function idLinks(ids) {
   });
 }
 
-/** Return a bar of the score, relative to the best, with its dense and sparse shares. */
-export function scoreBar({ score, dense_score, sparse_score }, best) {
-  const bar = element("span", "bar");
+/** Return a bar that is full for the best score of a list and empty for its lowest, whatever the model's scale is. */
+export function scoreBar(score, { best, lowest, digits }) {
+  const bar = element("span", "bar", element("span"));
   bar.role = "img";
-  bar.ariaLabel = `score ${score.toFixed(2)}: dense ${dense_score.toFixed(2)}, sparse ${sparse_score.toFixed(2)}`;
+  bar.ariaLabel = score === best ? "the best score" : `${(best - score).toFixed(digits)} below the best score`;
   bar.title = bar.ariaLabel;
-  for (const [kind, share] of [["dense", dense_score], ["sparse", sparse_score]]) {
-    const part = element("span", kind);
-    part.style.width = `${best > 0 ? (100 * Math.max(0, share)) / best : 0}%`;
-    bar.append(part);
-  }
+  bar.firstChild.style.width = `${best > lowest ? (100 * (score - lowest)) / (best - lowest) : 100}%`;
   return bar;
 }
+
+/** Return a probability as it is shown: no more than 99 %, no less than 1 %, as none is certain. */
+export const percent = (probability) => `${Math.min(99, Math.max(1, Math.round(100 * probability)))} %`;
 
 /** Return a promise of some milliseconds. */
 export const pause = (milliseconds) => new Promise((done) => setTimeout(done, milliseconds));

@@ -1,7 +1,7 @@
 // A file of mentions: it goes to the server, and comes back linked, as a table and for download.
 
 import { linkFile } from "./api.js";
-import { element, idLinks } from "./dom.js";
+import { element, idLinks, percent } from "./dom.js";
 import { whenReady } from "./server.js";
 
 const SHOWN = 200; // rows
@@ -29,7 +29,10 @@ async function link(file, column) {
     const answer = await whenReady(() => linkFile(file, column));
     say(summary(answer));
     offer(answer.file, file.name);
-    rows.querySelector("tbody").replaceChildren(...answer.rows.slice(0, SHOWN).map(toRow));
+    const calibrated = answer.rows.some(({ probability }) => typeof probability === "number");
+    document.getElementById("certainty").textContent = calibrated ? "Likely" : "Score";
+    const shown = answer.rows.slice(0, SHOWN).map((row) => toRow(row, calibrated));
+    rows.querySelector("tbody").replaceChildren(...shown);
     rows.hidden = !answer.rows.length;
   } catch (error) {
     say(error.message, "error");
@@ -54,7 +57,7 @@ function offer(base64, name) {
   download.hidden = false;
 }
 
-function toRow({ mention, name, ids, score, problem }) {
+function toRow({ mention, name, ids, score, probability, problem }, calibrated) {
   if (problem) {
     const cell = element("td", "error", problem);
     cell.colSpan = 3;
@@ -66,8 +69,13 @@ function toRow({ mention, name, ids, score, problem }) {
     element("td", "", mention),
     element("td", "", name),
     element("td", "concept", ...idLinks(ids)),
-    element("td", "number", score.toFixed(2)),
+    element("td", "number", certainty(score, probability, calibrated)),
   );
+}
+
+function certainty(score, probability, calibrated) {
+  if (!calibrated) return score.toFixed(2);
+  return typeof probability === "number" ? percent(probability) : "–"; // of a script that the model does not know
 }
 
 function say(text, kind = "") {

@@ -1,4 +1,4 @@
-// Concepts as list items: rank, name, ids, score with its shares, and the other names on request.
+// Concepts as list items: rank, name, ids, score; on request the parts of the score and the other names.
 
 import { getOtherNames } from "./api.js";
 import { element, idLinks, scoreBar } from "./dom.js";
@@ -11,17 +11,20 @@ export function resultItems(concepts) {
     if (!groups.has(concept.name)) groups.set(concept.name, []);
     groups.get(concept.name).push(concept);
   }
-  const best = Math.max(...concepts.map(({ score }) => score));
-  return [...groups.values()].map((group, index) => toItem(group, index + 1, best));
+  const scores = concepts.map(({ score }) => score);
+  const [best, lowest] = [Math.max(...scores), Math.min(...scores)];
+  const scale = { best, lowest, digits: best - lowest < 1 ? 3 : 2 }; // cosines differ in the third digit
+  return [...groups.values()].map((group, index) => toItem(group, index + 1, scale));
 }
 
-function toItem(group, rank, best) {
+function toItem(group, rank, scale) {
   const [found] = group;
-  const score = element("span", "score", scoreBar(found, best), element("span", "number", found.score.toFixed(2)));
+  const number = element("span", "number", found.score.toFixed(scale.digits));
+  const score = element("span", "score", scoreBar(found.score, scale), number);
   const head = element("div", "head", element("span", "rank", String(rank)), element("span", "name", found.name), score);
   const item = element("li", "", head, ...group.map((concept) => toConcept(concept, found.name)));
   if (group.length > 1) item.append(element("p", "hint", "This name belongs to several concepts, the likeliest first."));
-  item.append(otherNames(found));
+  item.append(more(found, scale));
   return item;
 }
 
@@ -33,10 +36,12 @@ function toConcept({ preferred_name: preferred, ids, homonym, reason }, name) {
   return line;
 }
 
-function otherNames({ name, id }) {
+function more({ name, id, score, dense_score: dense, sparse_score: sparse }, { digits }) {
+  const [all, meaning, spelling] = [score, dense, sparse].map((part) => part.toFixed(digits));
+  const parts = element("p", "hint", `Score ${all}: ${meaning} by meaning (dense), ${spelling} by spelling (sparse)`);
   const list = element("div", "others");
   list.ariaLive = "polite";
-  const details = element("details", "", element("summary", "", "Other names"), list);
+  const details = element("details", "", element("summary", "", "Other names and score"), parts, list);
   details.addEventListener("toggle", () => fill(list, name, id), { once: true });
   return details;
 }

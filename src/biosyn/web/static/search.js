@@ -1,16 +1,17 @@
 // One mention: results as it is typed. An answer that a newer question has overtaken is dropped.
 
 import { getConcepts } from "./api.js";
-import { pause } from "./dom.js";
+import { element, pause, percent } from "./dom.js";
 import { resultItems } from "./results.js";
 import { whenReady } from "./server.js";
 
 const DELAY = 200; // milliseconds without a key, after which what is typed is asked for
 
-const SURE = 0.5; // probability below which there is more likely no match
+const SURE = 0.5; // probability below which the first is more likely wrong
 
 const input = document.getElementById("mention");
 const message = document.getElementById("message");
+const uncalibrated = document.getElementById("uncalibrated");
 const legend = document.getElementById("legend");
 const results = document.getElementById("results");
 
@@ -64,6 +65,7 @@ async function search(mention, delay = 0) {
       const { concepts, probability, unsure } = await whenReady(() => getConcepts(mention, signal));
       if (signal.aborted) return;
       show(heading(mention, probability, unsure), concepts);
+      uncalibrated.hidden = typeof probability === "number" || Boolean(unsure);
     }
   } catch (error) {
     if (signal.aborted) return;
@@ -73,19 +75,19 @@ async function search(mention, delay = 0) {
 }
 
 function show(text, concepts, kind = "") {
-  message.textContent = text;
+  message.replaceChildren(...[text].flat());
   message.className = kind;
-  legend.hidden = !concepts.length;
+  legend.hidden = concepts.length < 2;
+  uncalibrated.hidden = true;
   results.replaceChildren(...resultItems(concepts));
 }
 
-/** Say how sure the answer is, where the model is calibrated, or that it is worth nothing. */
+/** Say how likely the answer is right, where the model is calibrated, or that it is worth nothing. */
 function heading(mention, probability, unsure) {
   if (unsure) return `Probably no match for “${mention}” (${unsure}). Closest to it:`;
   if (typeof probability !== "number") return `Closest to “${mention}”`;
-  const percent = `${Math.round(100 * probability)} %`;
-  if (probability < SURE) return `Probably no match for “${mention}” (the first is right with ${percent}). Closest to it:`;
-  return `Closest to “${mention}”: the first is right with ${percent}`;
+  const doubt = probability < SURE ? ": another may be, or none" : "";
+  return [element("span", "probability", percent(probability)), ` likely that the first is right for “${mention}”${doubt}`];
 }
 
 const address = (mention) => (mention.trim() ? `?q=${encodeURIComponent(mention)}` : "./");
