@@ -1,11 +1,11 @@
-# make quickstart | make reproduce-ncbi RAW=DIR [SEEDS="0 1 2"] | make test [WORKERS=2] | make test-slow | make check. Each makes what it needs; PYTHON picks the interpreter.
+# make quickstart | make reproduce-ncbi RAW=DIR [SEEDS="0 1 2"] | make test [WORKERS=2] | make test-slow | make check | make docs. Each makes what it needs; PYTHON picks the interpreter.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 WORKERS ?= 2
 
-.PHONY: quickstart reproduce-ncbi install test test-slow lint check clean
+.PHONY: quickstart reproduce-ncbi install test test-slow lint check docs clean
 
 install: $(STAMP)
 
@@ -35,5 +35,13 @@ lint: $(STAMP)
 
 check: lint test
 
+docs: .venv-docs/.installed
+	NO_MKDOCS_2_WARNING=1 .venv-docs/bin/mkdocs build --strict
+
+.venv-docs/.installed: requirements-docs.txt
+	$(PYTHON) -m venv .venv-docs
+	.venv-docs/bin/python -m pip install --quiet --disable-pip-version-check -r requirements-docs.txt
+	touch $@
+
 clean:
-	rm -rf $(VENV) quickstart reproduced build src/*.egg-info .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) .venv-docs site quickstart reproduced build src/*.egg-info .pytest_cache .mypy_cache .ruff_cache

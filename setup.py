@@ -27,6 +27,8 @@ EXTRAS = {
         "mypy>=2.4",
         "bioc>=2.1",
         "schemathesis>=4.0",
+        "nbclient>=0.10",
+        "ipykernel>=6.29",
     ],
 }
 
