@@ -30,7 +30,7 @@ PIECE = 32_768  # texts that are tokenized and sorted by length at a time
 
 
 class DenseEncoder:
-    """From texts to vectors of shape (N, H), without dropout and gradient.
+    """Turns texts into vectors of shape (N, H), without dropout or gradients.
 
     Parameters
     ----------
@@ -42,7 +42,7 @@ class DenseEncoder:
         Precision of the model's computations: ``float32``, or ``bfloat16`` or ``float16`` by autocast. Vectors are
         float32.
     pooling
-        The way from hidden states to the vector.
+        How a text's hidden states become its vector.
     """
 
     def __init__(
@@ -79,7 +79,7 @@ class DenseEncoder:
         return np.sort(np.concatenate([*batches, np.zeros(0, dtype=np.int64)]))
 
     def tokenize(self, texts: Sequence[str], *, what: str = "texts") -> TokenizedTexts:
-        """Tokenize the texts; one warning, which is not repeated, counts those that are cut at ``max_length``."""
+        """Tokenize the texts; a single warning says how many of them are cut at ``max_length``."""
         tokens = tokenize(self.tokenizer, texts, self.max_length)
         if is_first():  # all ranks tokenize the same texts here
             self._warn_of_cut(tokens.n_cut, len(tokens), what)
@@ -97,7 +97,7 @@ class DenseEncoder:
         """Return the vectors of the texts, in order: float32 of shape (N, H) on the encoder's device.
 
         Batches consist of texts of similar length, so that there is hardly any padding. The next texts are tokenized
-        in the meantime, and nothing waits for a GPU's result.
+        in the meantime, and nothing waits for the results of a GPU.
 
         Parameters
         ----------
