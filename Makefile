@@ -1,4 +1,4 @@
-# make quickstart [FAITHFUL=1] | make reproduce-ncbi RAW=DIR [SEEDS="0 1 2"] | make test [WORKERS=2] | make test-slow | make test-lowest | make check. Each makes what it needs; PYTHON picks the interpreter.
+# make quickstart [FAITHFUL=1] | make reproduce-ncbi RAW=DIR [SEEDS="0 1 2"] | make test [WORKERS=2] | make test-slow | make test-lowest | make check | make docs. Each makes what it needs; PYTHON picks the interpreter.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 WORKERS ?= 2
 LOWEST := .venv-lowest
 
-.PHONY: quickstart reproduce-ncbi install test test-slow test-lowest lint check clean
+.PHONY: quickstart reproduce-ncbi install test test-slow test-lowest lint check docs clean
 
 install: $(STAMP)
 
@@ -47,5 +47,13 @@ lint: $(STAMP)
 
 check: lint test
 
+docs: .venv-docs/.installed
+	NO_MKDOCS_2_WARNING=1 .venv-docs/bin/mkdocs build --strict
+
+.venv-docs/.installed: requirements-docs.txt
+	$(PYTHON) -m venv .venv-docs
+	.venv-docs/bin/python -m pip install --quiet --disable-pip-version-check -r requirements-docs.txt
+	touch $@
+
 clean:
-	rm -rf $(VENV) $(LOWEST) quickstart reproduced build src/*.egg-info .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) $(LOWEST) .venv-docs site quickstart reproduced build src/*.egg-info .pytest_cache .mypy_cache .ruff_cache

@@ -31,6 +31,8 @@ EXTRAS = {
         "schemathesis>=4.0",
         "setuptools>=77",
         "reconciler>=0.2",
+        "nbclient>=0.10",
+        "ipykernel>=6.29",
     ],
 }
 

@@ -1,4 +1,4 @@
-"""Count the code of a checkout: stages, modules, lines, floors of imports, modules with at most one importer.
+"""Count the code of a checkout: stages, modules, lines, layers of imports, modules with at most one importer.
 
 Usage: ``python benchmarks/house.py [CHECKOUT]``. The figures in docs/architecture.md come from this.
 """
@@ -22,7 +22,7 @@ def main() -> None:
         (len(_arguments(node)), node.name, module) for module, tree in trees.items() for node in _functions(tree)
     )
     counts = {
-        "floors of stages": max(_floors(_stages(imports)).values()),
+        "layers of stages": max(_layers(_stages(imports)).values()),
         "stages": len(_stages(imports)),
         "modules": len(paths),
         "modules in the root": sum(module.count(".") == 1 for module in modules),
@@ -61,12 +61,12 @@ def _stages(imports: dict[str, set[str]]) -> dict[str, set[str]]:
     return found
 
 
-def _floors(imports: dict[str, set[str]]) -> dict[str, int]:
-    """Return each stage's floor: 1 without imports of other stages, else one above the highest of them."""
-    floors: dict[str, int] = {}
+def _layers(imports: dict[str, set[str]]) -> dict[str, int]:
+    """Return each stage's layer: 1 without imports of other stages, else one above the highest of them."""
+    layers: dict[str, int] = {}
     for stage in TopologicalSorter(imports).static_order():
-        floors[stage] = 1 + max((floors[each] for each in imports[stage]), default=0)
-    return floors
+        layers[stage] = 1 + max((layers[each] for each in imports[stage]), default=0)
+    return layers
 
 
 def _functions(tree: ast.Module) -> list[ast.FunctionDef | ast.AsyncFunctionDef]:

@@ -9,8 +9,8 @@ from pathlib import Path
 SOURCE = Path(__file__).parents[1] / "src"
 PATHS = sorted((SOURCE / "biosyn").rglob("*.py"))
 
-# A stage imports only stages that come before it in this list, and no module imports in a circle. Each line is a floor.
-FLOORS = [
+# A stage imports only stages that come before it in this list, and no module imports in a circle. Each line is a layer.
+LAYERS = [
     "errors records concept_ids settings",
     "distributed pipes files writing devices",
     "text encoders retrieval",
@@ -21,7 +21,7 @@ FLOORS = [
     "cli",
     "__main__",
 ]
-STAGES = [stage for floor in FLOORS for stage in floor.split()]
+STAGES = [stage for layer in LAYERS for stage in layer.split()]
 PICKLES = {"pickle", "_pickle", "cPickle", "cloudpickle", "dill", "joblib", "shelve", "marshal"}
 EXPORT, READER = "biosyn.checkpoint.upstream_export", "biosyn.checkpoint.pickle_reader"
 
@@ -66,7 +66,7 @@ def public_definitions(tree):
 
 
 def test_every_stage_has_its_place():
-    assert {stage for module in MODULES if (stage := stage_of(module))} == set(STAGES), "add it to FLOORS"
+    assert {stage for module in MODULES if (stage := stage_of(module))} == set(STAGES), "add it to LAYERS"
 
 
 def test_imports_go_downward_only():

@@ -6,10 +6,10 @@ from os import PathLike
 class InputError(ValueError):
     """Bad input; the message is one line that says what is wrong, where, and what to do.
 
-    Every function that reads user input, a file or a flag, may raise it: when a file is missing, unreadable or of
-    another form, when a value is out of range, or when an optional package is not installed. Docstrings mention it
-    only where there is more to say. The command-line tools print the message and end with exit code 2, and so they do
-    for errors of the system (`biosyn.cli.exits`); any other exception is a bug of ours and keeps its traceback.
+    Every function that reads user input, a file or a flag, may raise it: when a file is missing, unreadable or in
+    another format, when a value is out of range, or when an optional package is not installed. Docstrings mention it
+    only where there is more to say. The commands print the message and end with exit code 2, as they do for errors of
+    the system (`biosyn.cli.exits`); any other exception is a bug of ours and keeps its traceback.
 
     Examples
     --------

@@ -27,7 +27,7 @@ class Annotations:
 
     @classmethod
     def of(cls, queries: Iterable[Query]) -> "Annotations":
-        """Count the queries of a corpus; repeated ones count each time, ``-1`` never.
+        """Count the annotations of a corpus; repeated queries count each time, and ``-1`` never does.
 
         Examples
         --------

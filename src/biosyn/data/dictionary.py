@@ -34,7 +34,7 @@ class DictionaryDataset:
     names, cuis
         Two sequences of equal length N.
     sha256
-        The sha256 of the file's bytes; None where the names are not those of the whole file.
+        The sha256 of the file's bytes; None if the names are not those of the whole file.
     """
 
     def __init__(self, dictionary_path: str | Path, draft: bool = False):
@@ -60,7 +60,7 @@ class DictionaryDataset:
     def of_texts(
         cls, path: Path, names: Sequence[str], cuis: Sequence[str], *, sha256: str | None = None
     ) -> "DictionaryDataset":
-        """Return the dictionary of a file whose names and ids are known already."""
+        """Return the dictionary of a file whose names and ids are already known."""
         dictionary = cls.__new__(cls)
         dictionary.path, dictionary.names, dictionary.cuis = path, names, cuis
         dictionary.sha256 = sha256

@@ -32,7 +32,7 @@ PIECE = 32_768  # texts that are tokenized and sorted by length at a time
 
 
 class DenseEncoder:
-    """From texts to vectors of shape (N, H), without dropout and gradient.
+    """Turns texts into vectors of shape (N, H), without dropout or gradients.
 
     Parameters
     ----------
@@ -44,7 +44,7 @@ class DenseEncoder:
         Precision of the model's computations: ``float32``, or ``bfloat16`` or ``float16`` by autocast. Vectors are
         float32.
     pooling
-        The way from hidden states to the vector.
+        How a text's hidden states become its vector.
     """
 
     def __init__(
@@ -81,7 +81,7 @@ class DenseEncoder:
         return np.sort(np.concatenate([*batches, np.zeros(0, dtype=np.int64)]))
 
     def tokenize(self, texts: Sequence[str], *, what: str = "texts") -> TokenizedTexts:
-        """Tokenize the texts; one warning, which is not repeated, counts those that are cut at ``max_length``."""
+        """Tokenize the texts; a single warning says how many of them are cut at ``max_length``."""
         tokens = self._tokens(texts)
         if is_first():  # all ranks tokenize the same texts here
             self._warn_of_cut(int(tokens.is_cut.sum()), len(tokens), what)
@@ -98,8 +98,8 @@ class DenseEncoder:
     ) -> Tensor:
         """Return the vectors of the texts, in order: float32 of shape (N, H) on the encoder's device.
 
-        Batches consist of texts of equal length but for a few rests, so that there is hardly any padding. The next
-        texts are tokenized in the meantime, and nothing waits for a GPU's result.
+        Batches consist of texts of equal length but for a few remainders, so that there is hardly any padding. The next
+        texts are tokenized in the meantime, and nothing waits for the results of a GPU.
 
         Parameters
         ----------

@@ -65,12 +65,14 @@ def load_linker(
     on_stage: Callable[[str, int], object] = lambda stage, total: None,
     on_names: Callable[[int], object] = lambda names: None,
 ) -> Linker:
-    """Read the dictionary and the model and embed the names; the cheap checks come first.
+    """Open a model on a dictionary: read both and embed the names, after the cheap checks.
 
     Parameters
     ----------
-    compute, index
-        The machine, and the embedded dictionary; a verb's config is both. None: the defaults of the flags.
+    compute
+        The device, the precision and the memory of a search; None uses the defaults of the flags.
+    index
+        Where and how the embedded dictionary is kept; None uses the defaults of the flags.
     topk
         The number of names that the dictionary must have at least.
     ann, exact_first

@@ -56,24 +56,24 @@ class BioSyn:
     Parameters
     ----------
     max_length
-        The tokens kept of a text, [CLS] and [SEP] included; None takes the checkpoint's own when one is loaded.
+        The tokens kept of a text, [CLS] and [SEP] included; None uses the value of the checkpoint that is loaded.
     device
         The device of the encoder and of the retrieval: ``auto``, ``cpu``, ``cuda``, ``cuda:N`` or ``mps``.
     initial_sparse_weight
         w before training.
     precision
-        The precision the encoder computes in: ``float32``, ``bfloat16``, ``float16``, or ``auto``, which is the
-        commands' default: see `biosyn.devices.resolve_precision`.
+        The precision that the encoder computes in: ``float32``, ``bfloat16``, ``float16``, or ``auto``, which is the
+        default of the commands; see `biosyn.devices.resolve_precision`.
     search_memory
         The memory that a search may take in addition to the vectors, in MB.
     pooling, similarity
-        The parameters of `Pooling`; None takes the checkpoint's own, or ``cls`` and ``inner``.
+        The parameters of `Pooling`; None uses those of the checkpoint, or ``cls`` and ``inner``.
 
     Attributes
     ----------
     annotations
-        How often each concept was annotated in training, by which a name of several concepts is resolved; None if that
-        is not known. `save_model` keeps it. ``Annotations.of(queries)`` adds it to a model that has none.
+        How often each concept was annotated in training, which decides between the concepts of a name; None if that is
+        not known. `save_model` keeps it. ``Annotations.of(queries)`` makes it for a model that has none.
     """
 
     def __init__(
@@ -134,7 +134,7 @@ class BioSyn:
         revision
             The branch, tag or commit of a Hub id.
         max_length
-            The tokens kept of a text; None takes the checkpoint's own (a published one: 25).
+            The tokens kept of a text; None uses the value of the checkpoint (25 for a published one).
         device, precision, search_memory
             See the constructor.
         """
@@ -226,7 +226,7 @@ class BioSyn:
         )
 
     def encoder_will_change(self) -> None:
-        """Forget the files that the encoder was loaded from and the calibration, neither of which fits it any more."""
+        """Forget the files that the encoder was loaded from, and the calibration: neither will match it any more."""
         self._encoder_sha256 = None
         self._will_change()
 
@@ -237,12 +237,12 @@ class BioSyn:
     # -- the same model in another process
 
     def recipe(self) -> dict[str, Any]:
-        """Return what `of_recipe` opens the same model by: its folder and settings, not its weights.
+        """Return what `of_recipe` needs to open the same model: its folder and settings, not its weights.
 
         Raises
         ------
         InputError
-            If the model is not, or no longer, that of a folder.
+            If the model was not loaded from a folder, or has changed since.
         """
         if self._folder is None:
             raise InputError("only a model as it was loaded goes to another process: save it, and load it again")
@@ -269,7 +269,7 @@ class BioSyn:
         annotations: Annotations | None,
         **settings: Any,
     ) -> "BioSyn":
-        """Open the model of a `recipe`; an InputError if its folder holds another one by now."""
+        """Open the model of a `recipe`; raise an InputError if its folder now holds a different one."""
         biosyn = cls(**settings).load_model(folder)
         if biosyn._encoder_sha256 != encoder_sha256:
             raise InputError("is another model than the one that was to be opened here: start again", path=folder)
@@ -305,7 +305,7 @@ class BioSyn:
 
     @sparse_weight.setter
     def sparse_weight(self, value: float) -> None:
-        """Set w; a network that `rerank_net` returned before does not follow. An InputError if it is not finite."""
+        """Set w, but not in a network that `rerank_net` returned earlier; raise an InputError if it is not finite."""
         if not abs(value) <= LARGEST_SPARSE_WEIGHT:  # NaN is not
             raise InputError(
                 f"w, the sparse weight, must be a number of at most {LARGEST_SPARSE_WEIGHT:g}, found {value}"
@@ -375,7 +375,7 @@ class BioSyn:
         tokens
             The same texts already tokenized, for a caller that embeds them more than once.
         what
-            A word for the texts in the warning about cut ones.
+            What to call the texts in the warning about cut ones.
         progress
             The title of a progress bar; None shows none.
         together
@@ -400,12 +400,12 @@ class BioSyn:
         precision: str = "float32",
         progress: str | None = None,
     ) -> DictionaryIndex:
-        """Return the dictionary embedded by this model; it is read from the cache, or made and kept there.
+        """Return the dictionary as embedded by this model: read from the cache, or made and kept there.
 
         Parameters
         ----------
         cache_dir
-            The folder of the indexes; None takes ``BIOSYN_CACHE`` or the platform's cache folder.
+            The folder of the indexes; None uses ``BIOSYN_CACHE`` or the platform's cache folder.
         precision
             The precision of the stored vectors: ``float32``, or ``float16`` in half the space.
         progress

@@ -47,8 +47,8 @@ class Linker:
     `normalize` and `normalize_to_concepts` clean mentions first; a mention without a letter or digit is an InputError.
     `link` and `link_to_concepts` take texts that are clean already. The model must not change.
 
-    A linker goes to another process by what it was opened from, and is opened there again; a process that was forked
-    from this one uses this one.
+    A pickled linker holds only what it was opened from, and another process opens it again; a forked process uses its
+    parent's linker.
 
     Parameters
     ----------
@@ -59,7 +59,7 @@ class Linker:
     concepts
         The concepts of its names; None reads ``concepts.jsonl`` next to the dictionary when they are first needed.
     cache_dir
-        The folder that keeps embedded dictionaries from one run to the next; None takes the usual place.
+        The folder that keeps embedded dictionaries from one run to the next; None uses the default folder.
     index_precision
         The precision in which it is kept: ``float32`` or ``float16``.
     ann
@@ -133,14 +133,14 @@ class Linker:
         mentions
             A list, an array, a column of a table, a generator: any iterable of texts.
         on_error
-            ``skip``: a mention that is bad or no text gets a prediction without candidates, and one warning counts
-            them. Its text is the empty one where it is no text.
+            ``skip`` gives a bad mention a prediction without candidates, and one warning says how many there were. The
+            ``mention`` of the prediction is empty if it was not a text.
 
         Raises
         ------
         InputError
-            If a mention is no text (None, NaN), empty, or nothing but punctuation, with its place from 0; if
-            ``mentions`` is one text, or ``topk`` is below 1.
+            If a mention is not a text (None, NaN), is empty, or is only punctuation; the message gives its position,
+            counted from 0. Also if ``mentions`` is a single text, or ``topk`` is below 1.
         """
         given, texts = _cleaned(mentions, on_error)
         found = iter(self.link([text for text in texts if text], topk=topk))
@@ -154,7 +154,7 @@ class Linker:
     ) -> list[ConceptPrediction]:
         """Return the ``topk`` best concepts of each mention; fewer where the dictionary has fewer.
 
-        A concept scores as the best of its names; a name of two concepts gives both.
+        The score of a concept is that of its best name; a name of two concepts gives both.
 
         Parameters
         ----------
@@ -265,10 +265,10 @@ class Linker:
         Parameters
         ----------
         abbreviations, typos
-            Short form -> long form, and misspelled token -> right spelling: steps of the cleaning that `normalize` does
-            not make.
+            Short form -> long form, and misspelled token -> correct spelling: steps of the cleaning that `normalize`
+            leaves out.
         split_composites
-            Explain the parts of a mention that is no name of the dictionary if each part is one.
+            Explain the parts of a mention that is not a name of the dictionary, if each part is one.
 
         Raises
         ------

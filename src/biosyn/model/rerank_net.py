@@ -33,7 +33,7 @@ class RerankNet(nn.Module):
     precision
         The precision of the encoder: ``float32``, or ``bfloat16`` by autocast. The scores are float32.
     pooling
-        The way a vector is made of the hidden states, as in `DenseEncoder`.
+        How a text's hidden states become its vector, as in `DenseEncoder`.
     temperature
         The scores are divided by it for the loss.
     """

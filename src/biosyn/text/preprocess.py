@@ -13,8 +13,8 @@ from biosyn.text.characters import plain
 class TextPreprocess:
     """Plain characters, lower case, known misspellings corrected, white space and punctuation as single blanks.
 
-    Only the first step, `plain`, is not the published cleaning; it changes no text in ASCII, and the published corpora
-    are ASCII.
+    Only the first step, `plain`, is not part of the published cleaning. It leaves ASCII unchanged, and the published
+    corpora are ASCII.
 
     Parameters
     ----------
@@ -23,7 +23,7 @@ class TextPreprocess:
         punctuation: ``tumour`` in the table does not correct ``tumour,``.
     keep_pipe
         Keep ``|``, which separates the parts of a composite query. In names of an ontology and in mentions that a
-        user types it is punctuation.
+        user types, it is punctuation.
 
     Examples
     --------

@@ -72,7 +72,7 @@ class CandidateRetriever:
         return self.dataset(mix_candidates(self.sparse_rows, dense_rows, topk=self.topk, dense_ratio=self.dense_ratio))
 
     def dataset(self, candidates: NDArray[np.int64]) -> "CandidateDataset":
-        """Return the candidates of which these are the rows of the dictionary, (M, K)."""
+        """Return the candidates at these rows of the dictionary, (M, K)."""
         return CandidateDataset(
             self.tokens,
             candidates=candidates,
