@@ -36,8 +36,10 @@ class DenseEncoder:
 
     Parameters
     ----------
-    model, tokenizer
-        A transformers encoder and its tokenizer; the model stays on its device.
+    model
+        A transformers encoder, which stays on its device.
+    tokenizer
+        Its tokenizer.
     max_length
         Tokens kept per text, including [CLS] and [SEP].
     precision

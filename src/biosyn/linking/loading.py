@@ -75,7 +75,9 @@ def load_linker(
         Where and how the embedded dictionary is kept; None uses the defaults of the flags.
     topk
         The number of names that the dictionary must have at least.
-    ann, exact_first
+    ann
+        See `Linker`.
+    exact_first
         See `Linker`.
     calibrated
         Refuse a model without probabilities.

@@ -135,7 +135,11 @@ class BioSyn:
             The branch, tag or commit of a Hub id.
         max_length
             The tokens kept of a text; None uses the value of the checkpoint (25 for a published one).
-        device, precision, search_memory
+        device
+            See the constructor.
+        precision
+            See the constructor.
+        search_memory
             See the constructor.
         """
         biosyn = cls(max_length, device, precision=precision, search_memory=search_memory)
@@ -522,8 +526,10 @@ class BioSyn:
         ----------
         dictionary
             A file of lines ``cui||name``, or a dictionary already read.
-        cache_dir, index_precision
-            The parameters ``cache_dir`` and ``precision`` of `index`.
+        cache_dir
+            The parameter ``cache_dir`` of `index`.
+        index_precision
+            The parameter ``precision`` of `index`.
         ann
             Search the approximate index that ``biosyn index build --ann`` made.
 

@@ -158,7 +158,9 @@ class Linker:
 
         Parameters
         ----------
-        mentions, on_error
+        mentions
+            See `normalize`.
+        on_error
             See `normalize`.
 
         Raises
