@@ -78,7 +78,7 @@ setup(
         "tqdm>=4.60",
         "tornado>=6.6",
         "prometheus_client>=0.15",
-        "filelock>=3.10",
+        "filelock>=3.12",
     ],
     extras_require=EXTRAS,
     entry_points={
