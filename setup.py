@@ -15,6 +15,7 @@ EXTRAS = {
     "owl": ["rdflib>=7.1"],
     "xml": ["lxml>=5.0"],
     "report": ["matplotlib>=3.9"],
+    "text": ["ahocorasick-rs>=1.0"],
     "spacy": ["spacy>=3.8"],
     "ann": ["faiss-cpu>=1.9"],
     "completion": ["argcomplete>=3.5"],

@@ -81,7 +81,8 @@ def test_only_the_concept_of_the_wanted_entities_changes(rewrite):
     first, second, species = DOCUMENT["entities"]
     entities = [{**first, "normalized": linked}, {**second, "normalized": linked}, species]
     assert json.loads(written) == {**DOCUMENT, "entities": entities}
-    assert written.endswith(b"}\n\n") and written.count(b"\n") == 2
+    assert written.endswith(b"}\n\n")
+    assert written.count(b"\n") == 2
 
 
 def test_what_was_linked_is_read_as_a_corpus_and_not_linked_again(rewrite, write):
