@@ -15,6 +15,7 @@ EXTRAS = {
     "owl": ["rdflib>=7.1"],
     "xml": ["lxml>=5.4"],
     "report": ["matplotlib>=3.9"],
+    "text": ["ahocorasick-rs>=1.0"],
     "spacy": ["spacy>=3.8"],
     "ssslm": ["ssslm>=0.3"],
     "mcp": ["mcp>=2.3"],

@@ -71,7 +71,7 @@ def test_a_bad_record_ends_the_run_or_is_skipped_and_a_broken_file_always_ends_i
     [
         (["--show_embeddings"], "--show_embeddings goes with --mention only"),
         (["--topk", "3"], "--topk goes with --mention only"),
-        (["--mention", "a"], "give one of --mention TEXT and --input FILE"),
+        (["--mention", "a"], "give one of --mention TEXT, --input FILE and --text FILE"),
         (["--types", ","], "--types is empty"),
         (["--column", "x"], "--column goes with csv and tsv, the input is read as lines: see --format"),
         (["--field", "x"], "--field goes with jsonl, the input is read as lines: see --format"),
@@ -86,11 +86,16 @@ def test_flags_that_do_not_go_together(run, flags, message):
 def test_flags_of_a_file_without_one(refused, tiny_checkpoint):
     for flags, message in (
         ([], "give one of"),
-        (["--mention", "a", "--output", "x"], "--output goes with --input only"),
+        (["--mention", "a", "--output", "x"], "--output goes with --input and --text only"),
         (["--mention", "a", "--column", "x"], "--column goes with --input only"),
         (["--mention", "a", "--on_error", "skip"], "--on_error goes with --input only"),
         (["--input", "x", "--output", "y"], "--input needs --dictionary_path"),
         (["--input", "x", "--dictionary_path", "y"], "--input needs --output"),
+        (["--text", "x", "--dictionary_path", "y"], "--text needs --output"),
+        (["--text", "x", "--dictionary_path", "y", "--output", "z.csv"], "--text is written as pubtator or bioc-json"),
+        (["--text", "x", "--dictionary_path", "y", "--output", "z", "--format", "csv"], "--text is written as"),
+        (["--text", "x", "--types", "a"], "--types goes with --input only"),
+        (["--text", "x", "--topk", "3"], "--topk goes with --mention only"),
     ):
         assert message in refused("inference", "--model_name_or_path", tiny_checkpoint, *flags)
 

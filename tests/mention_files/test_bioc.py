@@ -10,6 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from lxml import etree
 
+from biosyn.corpora.bioc import ID_KEYS, read_bioc_corpus
+from biosyn.corpora.pubtator import PubTatorForm
+from biosyn.data.bad_entries import ReadCounts
 from biosyn.errors import InputError
 from biosyn.mention_files.added_columns import ID, NAME, SCORE
 from biosyn.mention_files.bioc_xml import xml_document, xml_pieces
@@ -191,3 +194,83 @@ def test_another_entity_ends_the_run_and_is_named_with_its_line(rewrite, old, ne
     content = XML.replace(old, new)
     with pytest.raises(InputError, match=named):
         rewrite(content if new else content.replace("Skin Sjögren", "Skin Sj&ouml;gren"), "bioc-xml")
+
+
+PUBTATOR_3 = {
+    "_id": "17|None",
+    "id": "17",
+    "infons": {},
+    "passages": [
+        {
+            "infons": {"type": "title", "journal": "J", "year": "2024"},
+            "offset": 0,
+            "text": "ATM in cancer.",
+            "sentences": [],
+            "annotations": [
+                {
+                    "id": "2",
+                    "infons": {
+                        "identifier": "472",
+                        "type": "Gene",
+                        "ncbi_homologene": "30952",
+                        "valid": True,
+                        "normalized": [472],
+                        "database": "ncbi_gene",
+                        "normalized_id": 472,
+                        "biotype": "gene",
+                        "name": "ATM",
+                        "accession": "@GENE_ATM",
+                    },
+                    "text": "ATM",
+                    "locations": [{"offset": 0, "length": 3}],
+                },
+                {
+                    "id": "3",
+                    "infons": {
+                        "identifier": "MESH:D009369",
+                        "type": "Disease",
+                        "valid": True,
+                        "normalized": ["D009369"],
+                        "database": "ncbi_mesh",
+                        "normalized_id": "D009369",
+                        "biotype": "disease",
+                        "name": "Neoplasms",
+                        "accession": "@DISEASE_Neoplasms",
+                    },
+                    "text": "cancer",
+                    "locations": [{"offset": 7, "length": 6}],
+                },
+            ],
+            "relations": [],
+        }
+    ],
+    "relations": [
+        {"id": "R1", "infons": {"type": "Association", "score": "0.9"}, "nodes": [{"refid": "0", "role": ""}]}
+    ],
+    "pmid": 17,
+    "pmcid": None,
+    "meta": {},
+    "authors": ["A B"],
+    "relations_display": [{"name": "associate|@DISEASE_Neoplasms|@GENE_ATM"}],
+}
+
+
+@pytest.mark.parametrize("lines", [False, True], ids=["collection", "lines"])
+def test_an_export_of_pubtator_3_is_linked_and_is_a_corpus(rewrite, tmp_path, lines):
+    before = f"{json.dumps(PUBTATOR_3)}\n" if lines else json.dumps({"PubTator3": [PUBTATOR_3]}, indent=1)
+    mentions, written = rewrite(before, "bioc-json", types=frozenset({"disease"}))
+    assert [(one.text, one.problem) for one in mentions] == [("cancer", "")]
+    linked = json.loads(written) if lines else json.loads(written)["PubTator3"][0]
+    infons = linked["passages"][0]["annotations"][1]["infons"]
+    assert [infons.pop(key) for key in INFONS] == list(INFONS.values())
+    assert linked == PUBTATOR_3
+    path = tmp_path / "export.json"
+    path.write_bytes(written)
+    for keys, gene, disease in (
+        (ID_KEYS, "472", "MESH:D009369"),
+        (["normalized"], "472", "D009369"),
+        (["normalized_id"], "472", "D009369"),
+    ):
+        form = PubTatorForm(loose_ids=True)
+        (document,) = read_bioc_corpus(path, form=form, id_keys=keys, counts=ReadCounts())
+        assert [(one.mention, one.cui) for one in document.queries] == [("ATM", gene), ("cancer", disease)]

@@ -15,6 +15,7 @@ SECTIONS = {
     "PubTator": "pubtator",
     "BioC XML": "bioc-xml",
     "BioC JSON": "bioc-json",
+    "BigBio": "bioc-json",
     "brat": "brat",
     "PubAnnotation": "pubannotation",
 }

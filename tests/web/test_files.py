@@ -192,3 +192,50 @@ def test_a_bad_byte_stays_in_the_file(upload):
     _, answer = upload(content)
     assert base64.b64decode(answer["file"]).splitlines()[1] == b"sj\xf6gren"
     assert "UTF-8" in answer["rows"][1]["problem"]
+
+
+# -- texts without mentions
+
+
+@pytest.fixture
+def annotate(start_server, send, tiny_files_backend):
+    """Function: body -> (status, JSON value)."""
+    url, _ = start_server(tiny_files_backend)
+
+    def call(body):
+        status, _, answer = send(url, "/api/v1/annotate", "POST", json.dumps(body).encode(), kind="application/json")
+        return status, json.loads(answer)
+
+    return call
+
+
+def test_the_names_of_a_text_have_offsets_and_links(annotate, upload):
+    text = "Ataxia\u2013telangiectasia (A-T). \U0001f600 A-T, \ufb01ne breast\ncancer."
+    status, answer = annotate({"text": text, "abbreviations": "schwartz-hearst"})
+    assert (status, answer["abbreviations"]) == (200, "schwartz-hearst")
+    assert "not those of a trained recognizer" in answer["notice"]
+    rows = answer["annotations"]
+    mentions = [row["mention"] for row in rows]
+    assert mentions == ["Ataxia\u2013telangiectasia", "A-T", "A-T", "breast\ncancer"]
+    assert [text[row["start"] : row["end"]] for row in rows] == mentions
+    _, alone = upload(b"ataxia telangiectasia\n")
+    (expected,) = alone["rows"]
+    for row in rows[:3]:
+        assert (row["id"], row["name"], row["ids"]) == (expected["id"], expected["name"], expected["ids"])
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        ({}, "text must be a text of 1 to 500,000 characters"),
+        ({"text": "x" * 500_001}, "text must be a text of 1 to 500,000 characters"),
+        ({"text": ["ataxia"]}, "text must be a text"),
+        ({"text": "ataxia", "abbreviations": "x"}, "abbreviations must be one of ab3p, schwartz-hearst, none"),
+        ({"text": "ataxia", "topk": 3}, "the body has a member 'topk'"),
+        ({"text": "ataxia, " * 51}, "the text has more than 50 names"),
+    ],
+)
+def test_a_text_that_is_refused(annotate, body, message):
+    status, answer = annotate(body)
+    assert status == 400
+    assert message in answer["error"]["message"]

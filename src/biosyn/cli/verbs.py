@@ -129,12 +129,12 @@ GROUPS: dict[str, dict[str, Verb]] = {
     },
     "use": {
         "inference": Verb(
-            "a mention, or a file of mentions, to names and concepts",
+            "a mention, a file of mentions, or texts, to names and concepts",
             (
                 f"inference {MODEL} {DICTIONARY} --mention 'big ears'",
                 f"inference {MODEL} {DICTIONARY} --input tests/frozen/inputs/mentions/in.csv --output linked.csv",
             ),
-            more="docs/formats.md has the formats of files.",
+            more="docs/formats.md has the formats of files, docs/text.md what is found in texts.",
             script=True,
         ),
         "map": Verb(

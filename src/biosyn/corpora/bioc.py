@@ -13,8 +13,9 @@ from biosyn.mention_files.bioc_documents import BiocAnnotation, BiocDocument, an
 from biosyn.mention_files.units import is_of_types
 from biosyn.records import Query
 
-# The infons of an annotation that may hold its ids: in PubTator's exports and BioRED, BC5CDR, GNormPlus, PubTator 3
-ID_KEYS = ("identifier", "Identifier", "MESH", "NCBI Gene", "normalized")
+# The infons of an annotation that may hold its ids: in PubTator's exports and BioRED, BC5CDR, GNormPlus, PubTator 3, in
+# which the first has the vocabulary's prefix and the last two have not; BigBio's ids are under "normalized"
+ID_KEYS = ("identifier", "Identifier", "MESH", "NCBI Gene", "normalized", "normalized_id")
 
 
 def read_bioc_corpus(

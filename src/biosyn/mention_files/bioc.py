@@ -1,4 +1,4 @@
-"""Read BioC XML and JSON document by document; links become infons of the annotations.
+"""Read BioC XML and JSON, BigBio's too, document by document; links become infons of the annotations.
 
 Files need not be trusted, and are never in memory as a whole.
 """
@@ -12,6 +12,7 @@ from typing import Any
 from biosyn.errors import InputError
 from biosyn.files import open_binary
 from biosyn.mention_files.added_columns import Link, added_texts, already_linked
+from biosyn.mention_files.bigbio import bigbio_document, bigbio_with, is_bigbio
 from biosyn.mention_files.bioc_documents import BiocAnnotation, BiocDocument, annotation_problem
 from biosyn.mention_files.bioc_json import json_document, json_pieces
 from biosyn.mention_files.bioc_xml import add_infons, to_bytes, xml_document, xml_pieces
@@ -25,7 +26,7 @@ Infons = tuple[Any, dict[str, str]]
 def read_bioc(path: str | Path) -> Iterator[BiocDocument]:
     """Yield the documents of a BioC file: XML, JSON, or JSON with one document per line; ``.gz`` is unpacked.
 
-    The first character tells XML from JSON. XML that declares entities is refused.
+    Documents in JSON may be BigBio's. The first character tells XML from JSON. XML that declares entities is refused.
     """
     with open_binary(path) as stream:
         head = stream.peek(64).removeprefix(b"\xef\xbb\xbf").lstrip()[:1]
@@ -36,7 +37,7 @@ def read_bioc(path: str | Path) -> Iterator[BiocDocument]:
         else:
             for piece in json_pieces(stream, path):
                 if piece.parsed is not None:
-                    yield json_document(piece.parsed.value, path)
+                    yield _json_document(piece.parsed.value, path)
 
 
 def bioc_xml_units(
@@ -58,7 +59,7 @@ def bioc_json_units(
         if parsed is None:
             yield plain_unit(text.encode())
         else:
-            yield _unit(partial(json_document, parsed.value), partial(_json_with, text, parsed), path, types, keys)
+            yield _unit(partial(_json_document, parsed.value), partial(_json_with, text, parsed), path, types, keys)
 
 
 def _unit(
@@ -88,7 +89,13 @@ def _xml_with(document: Any, added: Sequence[Infons]) -> bytes:
     return to_bytes(document)
 
 
+def _json_document(value: Any, path: str | Path) -> BiocDocument:
+    return bigbio_document(value, path) if is_bigbio(value) else json_document(value, path)
+
+
 def _json_with(text: str, parsed: ParsedJson, added: Sequence[Infons]) -> bytes:
+    if added and is_bigbio(parsed.value):
+        return bigbio_with(parsed.value, added)
     return with_members_of(text, parsed.objects, [_json_members(*one) for one in added]).encode()
 
 

@@ -42,8 +42,8 @@ def json_document(value: Any, path: str | Path) -> BiocDocument:
     try:
         passages = [
             _passage(part)
-            for passage in _items(members, "passages", required=True)
-            for part in (passage, *_items(passage, "sentences"))
+            for passage in items_of(members, "passages", required=True)
+            for part in (passage, *items_of(passage, "sentences"))
         ]
     except (KeyError, TypeError, AttributeError, RecursionError) as error:  # the last from a deeply nested infon
         raise broken(path, name, f"a part is missing or has the wrong type ({error})") from error
@@ -69,18 +69,18 @@ def _collection(text: JsonText) -> Iterator[JsonPiece]:
 
 
 def _passage(members: JsonObject) -> BiocPassage:
-    annotations = tuple(_annotation(child) for child in _items(members, "annotations"))
+    annotations = tuple(_annotation(child) for child in items_of(members, "annotations"))
     return BiocPassage(_whole(members["offset"]), _text(members), annotations, _infons(members)[0])
 
 
 def _annotation(members: JsonObject) -> BiocAnnotation:
-    locations = tuple((_whole(each["offset"]), _whole(each["length"])) for each in _items(members, "locations"))
+    locations = tuple((_whole(each["offset"]), _whole(each["length"])) for each in items_of(members, "locations"))
     infons, unread = _infons(members)
     return BiocAnnotation(_id(members), _text(members), infons, locations, members, unread)
 
 
-def _items(members: Mapping[str, Any], key: str, *, required: bool = False) -> list[JsonObject]:
-    """Return the array's elements, or none if it is missing and not required."""
+def items_of(members: Mapping[str, Any], key: str, *, required: bool = False) -> list[JsonObject]:
+    """Return the array's elements, or none if it is missing and not required; a TypeError if it holds others."""
     if key not in members and not required:
         return []
     items = members[key]
@@ -97,7 +97,7 @@ def _infons(members: JsonObject) -> tuple[dict[str, str], dict[str, str]]:
     infons, unread = {}, {}
     for key, value in members.get("infons", {}).items():
         try:
-            texts = _texts(value)
+            texts = texts_of(value)
         except TypeError:
             unread[key] = json_text(value)
         else:
@@ -106,8 +106,11 @@ def _infons(members: JsonObject) -> tuple[dict[str, str], dict[str, str]]:
     return infons, unread
 
 
-def _texts(value: Any) -> list[str]:
-    """Return the texts in a value: of a string, a number, a list, or what an object names as its identifier."""
+def texts_of(value: Any) -> list[str]:
+    """Return the texts in a value: of a string, a number, a list, or what an object names as its identifier.
+
+    Any other value is a TypeError.
+    """
     if value is None:
         return []
     if isinstance(value, str):
@@ -117,16 +120,16 @@ def _texts(value: Any) -> list[str]:
     if isinstance(value, float):  # 7157.0 is what a table of numbers with a gap makes of 7157
         return [str(int(value)) if value.is_integer() else str(value)]
     if isinstance(value, list):
-        return [text for item in value for text in _texts(item)]
+        return [text for item in value for text in texts_of(item)]
     if isinstance(value, dict) and "identifier" in value:
-        return _texts(value["identifier"])
+        return texts_of(value["identifier"])
     raise TypeError("is no text")
 
 
 def _id(members: JsonObject) -> str:
     """Return the id of a document or annotation, empty if it is missing, null or no text."""
     value = members.get("id")
-    return "|".join(_texts(value)) if isinstance(value, str | int | float) and not isinstance(value, bool) else ""
+    return "|".join(texts_of(value)) if isinstance(value, str | int | float) and not isinstance(value, bool) else ""
 
 
 def _whole(value: Any) -> int:

@@ -36,6 +36,7 @@ from biosyn.retrieval.vectors import Vectors
 from biosyn.settings.verbs import INFERENCE_TOPK
 from biosyn.text.mentions import MentionCleaner, elements_of, require_text
 from biosyn.text.preprocess import TextPreprocess, lookup_text
+from biosyn.text.spans import NameFinder
 
 _CLEANER = MentionCleaner()
 logger = logging.getLogger(__name__)
@@ -122,6 +123,11 @@ class Linker:
     def cleaned_names(self) -> frozenset[str]:
         """The names, cleaned as mentions are: what composite mentions are split by."""
         return frozenset(map(TextPreprocess().run, self.dictionary.names))
+
+    @cached_property
+    def name_finder(self) -> NameFinder:
+        """Finds the names in texts; an InputError where its package is not installed."""
+        return NameFinder(self.dictionary.names)
 
     def normalize(
         self, mentions: Iterable[str], *, topk: int = INFERENCE_TOPK, on_error: str = "fail"

@@ -4,6 +4,7 @@ A config stops at the verb: the verb takes it apart, and nothing below takes one
 """
 
 import re
+from pathlib import PurePath
 
 from biosyn.errors import InputError
 from biosyn.settings.groups import (
@@ -45,6 +46,7 @@ CHECKPOINT_FORMATS = ("biosyn", "upstream")
 DOCUMENT_FORMATS = ("pubtator", "bioc-xml", "bioc-json", "brat", "pubannotation")
 TABLE_FORMATS = ("csv", "tsv")
 LABEL_FORMATS = ("lines", *TABLE_FORMATS, "jsonl")
+TEXT_FORMATS = {".pubtator": "pubtator", ".json": "bioc-json", ".jsonl": "jsonl"}  # by the suffix of --output
 LINK_FORMATS = ("lines", *TABLE_FORMATS, "jsonl", *DOCUMENT_FORMATS)
 DELIMITERS = {"\\t": "\t", "tab": "\t"}  # as they are given on a command line
 
@@ -399,6 +401,41 @@ class CheckConfig(Labels, Order, Compute, Index):
             raise InputError("give a file of ids and labels, or one id and its label")
         if self.threshold is not None and self.model_name_or_path is None:
             raise InputError("--threshold is of a model's confidence: give --model_name_or_path")
+
+
+@settings
+class TextConfig(Model, Dictionary, Order, Threshold, Compute, Index, Approximate):
+    """Settings of inference.py --text. ``abbreviations`` None is Ab3P; ``format`` None: by the suffix of the output."""
+
+    text: tuple[str, ...] = setting(
+        "texts without mentions, a document a file: the dictionary's names in them are found by a text search, which "
+        "is no trained recognizer, and linked; --output gets PubTator, BioC JSON or JSON lines, by --format or its "
+        "suffix",
+        default=(),
+        metavar="FILE",
+        reads="file",
+        check=lambda files: next(filter(None, map(FILE, files)), None),
+    )
+    output: str = changed(LinkConfig, "output")
+    format: str | None = changed(LinkConfig, "format")
+    abbreviations: str | None = changed(LinkConfig, "abbreviations")
+
+    def check(self) -> None:
+        """Refuse a text without an output or a dictionary, and an output of another format."""
+        super().check()
+        for flag, value in (("--output", self.output), ("--dictionary_path", self.dictionary_path)):
+            if not value:
+                raise InputError(f"--text needs {flag}")
+        if self.written_as not in TEXT_FORMATS.values():
+            known = " or ".join(TEXT_FORMATS.values())
+            raise InputError(f"--text is written as {known}: give --format, or --output with the suffix of one")
+        if self.output.endswith(".gz"):
+            raise InputError("--text writes no compressed file: give another --output", path=self.output)
+
+    @property
+    def written_as(self) -> str:
+        """The format of the output; empty if neither says it."""
+        return self.format or TEXT_FORMATS.get(PurePath(self.output).suffix.lower(), "")
 
 
 def _host_names(value: tuple[str, ...]) -> str | None:

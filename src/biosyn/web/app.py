@@ -7,7 +7,7 @@ from tornado.web import Application, StaticFileHandler
 
 from biosyn.web.backend import Backend
 from biosyn.web.base import Base, NotFound
-from biosyn.web.files import LinkHandler
+from biosyn.web.files import AnnotateHandler, LinkHandler
 from biosyn.web.handlers import (
     EmbedHandler,
     HealthHandler,
@@ -37,6 +37,7 @@ def make_app(backend: Backend) -> Application:
             (r"/api/v1/embed", EmbedHandler, shared),
             (r"/api/v1/names", NamesHandler, shared),
             (r"/api/v1/link", LinkHandler, shared),
+            (r"/api/v1/annotate", AnnotateHandler, shared),
             (r"/api/v1/info", InfoHandler, shared),
             (r"/api/v1/openapi\.json", OpenApiHandler, shared),
             (r"/reconcile", ReconcileHandler, shared),

@@ -1,4 +1,4 @@
-"""``POST /api/v1/link``: a file of mentions in, the same file with its links out."""
+"""``POST /api/v1/link`` and ``/api/v1/annotate``: a file of mentions, or a text without, in; its links out."""
 
 import asyncio
 import base64
@@ -13,10 +13,11 @@ from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from biosyn.errors import InputError
+from biosyn.settings.groups import ABBREVIATION_METHODS as METHODS
 from biosyn.settings.verbs import LINK_FORMATS
 from biosyn.web.backend import Backend
 from biosyn.web.base import ProblemError
-from biosyn.web.handlers import ReadyBase
+from biosyn.web.handlers import Body, ReadyBase
 from biosyn.web.limits import Limits
 
 if TYPE_CHECKING:
@@ -99,6 +100,40 @@ class LinkHandler(ReadyBase):
             self.backend.files -= 1
 
 
+class AnnotateHandler(LinkHandler):
+    """``POST /api/v1/annotate``: a text in, the dictionary's names in it with their links out."""
+
+    route = "/api/v1/annotate"
+    body_type = "application/json"
+
+    @property
+    def longest(self) -> int:
+        """The most bytes that a body may have."""
+        return self.backend.limits.body
+
+    async def post(self) -> None:
+        """Answer with the offsets and links."""
+        body, backend = Body(self.json_body(), ("text", "abbreviations")), self.backend
+        text, method = body.text("text", most=backend.limits.file_document), body.one_of("abbreviations", METHODS)
+        assert backend.service is not None  # it is ready
+        with self._turn():
+            link = partial(in_turns, service=backend.service, thread=backend.batcher.thread, check=self._check())
+            work = partial(backend.service.annotate, text, method=method, link=link, limits=backend.limits)
+            found = await asyncio.get_running_loop().run_in_executor(backend.file_threads, work)
+        self.finish(found)
+
+
+def in_turns(
+    texts: Sequence[str], *, service: "Service", thread: ThreadPoolExecutor, check: Callable[[], object]
+) -> list["Link"]:
+    """Return the best links, asked for a few at a time, so that mentions of others come in between."""
+    found: list[Link] = []
+    for start in range(0, len(texts), CHUNK):
+        check()
+        found += thread.submit(service.best_links, texts[start : start + CHUNK]).result()
+    return found
+
+
 def link_bytes(
     content: bytes,
     asked: Asked,
@@ -124,14 +159,6 @@ def link_bytes(
     dict
         The result of `Service.link_file`, with ``file`` in base64.
     """
-
-    def link(texts: Sequence[str]) -> list["Link"]:
-        found: list[Link] = []
-        for start in range(0, len(texts), CHUNK):  # one after the other, so that mentions of others come in between
-            check()
-            found += thread.submit(service.best_links, texts[start : start + CHUNK]).result()
-        return found
-
     from biosyn.mention_files.formats import SUFFIXES  # here, as its readers take a while to import
 
     if content.count(b"\n") > limits.file_lines:
@@ -140,6 +167,7 @@ def link_bytes(
         raise InputError(f"format must be one of {', '.join(LINK_FORMATS)}")
     file_format, column = asked.file_format or None, asked.column or "mention"
     suffix = PurePath(asked.filename).suffix.lower()
+    link = partial(in_turns, service=service, thread=thread, check=check)
     with tempfile.TemporaryDirectory(prefix="biosyn-demo-") as folder:
         place = Path(folder, f"file{suffix if suffix in SUFFIXES else ''}")
         place.write_bytes(content)

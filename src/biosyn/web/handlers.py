@@ -1,6 +1,7 @@
 """The routes of the API but for files: names, concepts and embeddings of mentions, the card, health and figures."""
 
 import asyncio
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -106,6 +107,20 @@ class Body:
             raise ProblemError(400, "mentions must be a list of one text or more")
         if len(found) > most:
             raise ProblemError(400, f"there are {len(found)} mentions: give {most} at most")
+        return found
+
+    def text(self, key: str, *, most: int) -> str:
+        """Return a text of some characters."""
+        found = self._members.get(key)
+        if not isinstance(found, str) or not 0 < len(found) <= most:
+            raise ProblemError(400, f"{key} must be a text of 1 to {most:,} characters")
+        return found
+
+    def one_of(self, key: str, choices: Sequence[str]) -> str | None:
+        """Return one of the choices; None where it is absent."""
+        found = self._members.get(key)
+        if key in self._members and found not in choices:
+            raise ProblemError(400, f"{key} must be one of {', '.join(choices)}")
         return found
 
     def whole_number(self, key: str, default: int, *, most: int) -> int:

@@ -11,6 +11,7 @@ from biosyn.data.vocabularies import ontology_link
 from biosyn.errors import InputError
 from biosyn.files import sha256_of
 from biosyn.index.header import ann_summary
+from biosyn.linking.annotate import NOTICE, annotate
 from biosyn.linking.file import best_links
 from biosyn.linking.file_settings import abbreviation_method, file_cleaner, open_source
 from biosyn.linking.loading import load_linker
@@ -193,11 +194,7 @@ class Service:
             one for each mention; ``file``: the file's bytes with its links.
         """
         source = open_source(path, file_format=file_format, column=column)
-        method = abbreviation_method(None, source.file_format)
-        try:
-            find_abbreviations = abbreviation_finder(method)
-        except InputError:  # its package is not installed
-            method, find_abbreviations = "none", no_abbreviations
+        method, find_abbreviations = _installed(abbreviation_method(None, source.file_format))
         cleaner = file_cleaner(
             _of_documents(find_abbreviations, longest=limits.file_document), is_name=self.linker.is_name
         )
@@ -214,11 +211,38 @@ class Service:
             "file": step.output,
         }
 
+    def annotate(
+        self,
+        text: str,
+        *,
+        method: str | None,
+        limits: Limits,
+        link: Callable[[Sequence[str]], Sequence[Link]] | None = None,
+    ) -> dict[str, Any]:
+        """Return the dictionary's names in a text, as rows with offsets: ``text[start:end]`` is the mention.
+
+        Parameters
+        ----------
+        method
+            How abbreviations are found; None: by Ab3P, if it is installed.
+        limits, link
+            See `link_file`.
+        """
+        method, finder = (method, abbreviation_finder(method)) if method else _installed("ab3p")
+        found = annotate(text, self.linker, finder, link or self.best_links, most=limits.file_mentions)
+        rows = [
+            {"start": start, "end": end, "mention": text[start:end], **self._link_json(one)}
+            for (start, end), one in found
+        ]
+        return {"notice": NOTICE, "abbreviations": method, "annotations": rows}
+
     def _row(self, one: Prepared, link: Link | None) -> dict[str, Any]:
         if link is None:
             return {"mention": one.mention.text[:200], "problem": one.problem}
+        return {"mention": one.mention.text, **self._link_json(link)}
+
+    def _link_json(self, link: Link) -> dict[str, Any]:
         return {
-            "mention": one.mention.text,
             "name": link.name,
             "id": link.id,
             "ids": self._linked_ids(link.id.split("|")),
@@ -263,6 +287,14 @@ class Service:
     def _search_info(self) -> dict[str, Any]:
         approximate = self.linker.approximate
         return {"kind": "exact"} if approximate is None else ann_summary(approximate.key, approximate.measured)
+
+
+def _installed(method: str) -> tuple[str, AbbreviationFinder]:
+    """Return a method that finds abbreviations and its finder, or those of none if its package is not installed."""
+    try:
+        return method, abbreviation_finder(method)
+    except InputError:
+        return "none", no_abbreviations
 
 
 def _bounded(units: Iterable[Unit], limits: Limits, check: Callable[[], object]) -> Iterator[Unit]:
