@@ -74,7 +74,9 @@ def random_pair(chance):
 def random_body(chance):
     members = {
         key: chance.choice([chance.choice(VALUES), [chance.choice(VALUES)], [chance.choice(VALUES) for _ in range(3)]])
-        for key in chance.sample(["mentions", "topk", "threshold", "group_by_concept", "more"], chance.randrange(6))
+        for key in chance.sample(
+            ["mentions", "text", "topk", "threshold", "group_by_concept", "more"], chance.randrange(6)
+        )
     }
     text = json.dumps(members).encode()
     changed = bytearray(text)

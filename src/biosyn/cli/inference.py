@@ -8,6 +8,7 @@ from typing import Any
 from biosyn.cli.common import call_function, run_command
 from biosyn.cli.parser import Parser
 from biosyn.cli.parsing import add_flags, make_config
+from biosyn.distributed.environment import require_one_process
 from biosyn.errors import InputError
 from biosyn.settings.verbs import InferenceConfig, LinkConfig, TextConfig
 
@@ -33,11 +34,14 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _infer(args: argparse.Namespace) -> dict[str, Any]:
+    kind = _kind_of_input(args)
+    if kind == "text":
+        require_one_process("inference --text")
     function, config = {
         "mention": ("biosyn.linking.mention:infer", InferenceConfig),
         "input": ("biosyn.linking.file:link_file", LinkConfig),
         "text": ("biosyn.linking.annotate:annotate_files", TextConfig),
-    }[_kind_of_input(args)]
+    }[kind]
     return dict(call_function(function, make_config(config, args), ranks=True))
 
 

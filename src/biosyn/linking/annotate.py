@@ -1,5 +1,6 @@
 """The verb of inference.py --text: texts without mentions in, the names of the dictionary in them, linked, out."""
 
+import logging
 import re
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -22,6 +23,7 @@ from biosyn.text.abbreviations import AbbreviationFinder
 from biosyn.text.spans import Span
 from biosyn.writing import write_lines
 
+logger = logging.getLogger(__name__)
 NOTICE = "spans are names of the dictionary as a text search finds them, not those of a trained recognizer"
 TYPE = "Concept"  # of a mention: a dictionary says none
 
@@ -83,7 +85,14 @@ def annotate_files(config: TextConfig) -> dict[str, Any]:
     )
     link = partial(best_links, linker, threshold=config.threshold)
     keys = (ID, NAME, SCORE, *([PROBABILITY] if "hybrid" in linker.biosyn.calibrations else []), *CONCEPT)
-    annotated = {name: annotate(text, linker, find_abbreviations, link) for name, text in documents.items()}
+    annotated = {}
+    for name, text in documents.items():
+        try:
+            annotated[name] = annotate(text, linker, find_abbreviations, link)
+        except InputError as error:
+            raise InputError(f"document '{name[:60]}': {error}") from error
+    if not any(annotated.values()):
+        logger.warning("no name of the dictionary is in the text%s", "s" if len(documents) > 1 else "")
     lines = (line for name, text in documents.items() for line in _WRITERS[form](name, text, annotated[name], keys))
     write_lines(config.output, _collection(lines) if form == "bioc-json" else lines)
     inputs.warn_of_changes()
