@@ -114,11 +114,12 @@ def _prediction_lines(result: QuickstartResult) -> list[str]:
 
 def _next_lines(result: QuickstartResult) -> list[str]:
     model = f"--model_name_or_path {result.model_dir} --dictionary_path {result.data_dir / 'test_dictionary.txt'}"
+    program = f"{sys.executable} -m biosyn"  # also where the scripts of the repository are not at hand
     return [
         "Go on with:",
-        f"  {sys.executable} inference.py {model} --mention 'big ears'",
-        f"  {sys.executable} inference.py {model} --input YOUR.csv --column mention --output linked.csv",
-        f"  {sys.executable} demo.py {model}",
+        f"  {program} inference {model} --mention 'big ears'",
+        f"  {program} inference {model} --input YOUR.csv --column mention --output linked.csv",
+        f"  {program} demo {model}",
     ]
 
 
