@@ -124,7 +124,7 @@ GROUPS: dict[str, dict[str, Verb]] = {
         "compare": Verb(
             "whether two runs differ, by how much, and on which mentions",
             ("compare output output/dense", "compare --a output --b output/dense"),
-            more="A run is a predictions_eval.json, or a folder that holds one (eval --save_predictions).",
+            more="A run is a predictions_eval.json, or a folder that holds one. The two examples of eval make those here.",
         ),
     },
     "use": {
@@ -149,7 +149,7 @@ GROUPS: dict[str, dict[str, Verb]] = {
         ),
         "check": Verb(
             "whether ids exist, are obsolete, and agree with their labels",
-            (f"check HP:0000400 'big ears' {DICTIONARY}", f"check HP:0000400 'large auricles' {MODEL} {DICTIONARY}"),
+            (f"check HP:0000400 Macrotia {DICTIONARY}", f"check HP:0000400 'big ears' {MODEL} {DICTIONARY}"),
             more="The exit code is 1 where one does not. docs/mappings.md has a transcript.",
         ),
         "demo": Verb(
