@@ -59,6 +59,27 @@ def test_what_is_above_or_below_an_exact_match_is_broader_or_narrower():
     assert kinds == ["narrow", "exact", "broad", "broad", "close", "close"]
 
 
+def test_subjects_that_are_left_out_still_have_their_names_and_their_place():
+    top, late = match("HP:1", "ataxia", "ataxia", A), match("HP:3", "late", "x", A, parents=("HP:2",))
+    between = Subject("HP:2", "Mid", ("mid", "gait"), ("HP:1",))
+    gait = match("HP:4", "gait", "gait", B)
+    rows = mappings_of([top, late, gait], subjects=[top.subject, between, late.subject, gait.subject])
+    assert [row.predicate_id for row in rows] == ["skos:exactMatch", "skos:broadMatch", "skos:closeMatch"]
+
+
+def test_a_row_that_a_file_repeats_is_no_other_subject():
+    rows = mappings_of([match("HP:1", "ataxia", "ataxia", A)] * 2)
+    assert [row.predicate_id for row in rows] == ["skos:exactMatch"] * 2
+
+
+@pytest.mark.parametrize("preferred", ["x" * 1001, "+/-"])
+def test_a_preferred_name_that_is_no_mention_is_not_the_one_that_was_found(preferred):
+    one = match("HP:1", "ataxia", "ataxia", A)
+    resolved = (one.concept._replace(preferred_name=preferred),)
+    (row,) = mappings_of([one._replace(found=one.found._replace(resolved=resolved))])
+    assert (row.object_label, row.object_match_field) == (preferred, "skos:altLabel")
+
+
 def test_the_best_in_both_directions_is_marked():
     rows = mappings_of([match("HP:1", "ataxia", "x", A), match("HP:2", "gait", "x", A)], {A: "HP:2"})
     assert [row.other for row in rows] == ["", "reciprocal_best=true"]
