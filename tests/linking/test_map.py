@@ -178,6 +178,15 @@ def test_each_concept_of_another_ontology_is_mapped_to_its_best(mapped, tiny_che
     assert result["reciprocal_best"] == 2
 
 
+def test_the_best_in_both_directions_is_found_where_another_id_of_the_subject_is_preferred(
+    mapped, tiny_checkpoint, other_ontology
+):
+    concepts = other_ontology.with_name("concepts.jsonl")
+    concepts.write_text(concepts.read_text(encoding="utf-8").replace('["HP:3"]', '["HP:3", "OMIM:100100"]'))
+    rows = mapped(tiny_checkpoint, "--subject_dictionary", other_ontology)[3]
+    assert {row["subject_id"] for row in rows if row["other"]} == {"HP:1", "HP:3"}
+
+
 def test_ids_of_no_known_vocabulary_are_an_error(mapped, tiny_checkpoint, other_ontology, terms, tmp_path):
     for path in (other_ontology, other_ontology.with_name("concepts.jsonl")):
         path.write_text(path.read_text(encoding="utf-8").replace("HP:", "x"), encoding="utf-8")

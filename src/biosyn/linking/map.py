@@ -14,6 +14,7 @@ from tqdm import tqdm
 
 from biosyn import __version__
 from biosyn.data.concepts import ConceptTable
+from biosyn.data.vocabularies import curie
 from biosyn.errors import InputError
 from biosyn.linking import sssom
 from biosyn.linking.labels import (
@@ -157,7 +158,14 @@ def _mutual(linker: Linker, config: MapConfig, matches: Sequence[Match]) -> dict
         names.setdefault(match.concept.curie, list(known)).append(match.found.candidates[0].name)
     objects = [Subject(cui, own[0], clean_texts(own)) for cui, own in names.items()]
     found = best_matches(back, objects, progress=config.show_progress)
-    return {match.subject.id: match.concept.curie for match in found}
+    return {match.subject.id: _own_id(match.concept, back) for match in found}
+
+
+def _own_id(concept: ResolvedConcept, linker: Linker) -> str:
+    """Return the CURIE of a concept's own id, which is that of a subject; the dictionary may prefer another."""
+    same = (one for one in linker.concepts.with_id(concept.id) if set(one.ids) == set(concept.ids))
+    own = next((one.ids[0] for one in same), concept.id)
+    return curie(own, linker.resolver.vocabularies)
 
 
 def mappings_of(
