@@ -127,6 +127,14 @@ def test_labels_become_literals_and_an_uncalibrated_model_has_no_confidence(mapp
     assert rows[1]["subject_label"] == '"asthmatic ""attack"""'
 
 
+def test_any_prefix_is_a_key_of_the_header(mapped, tiny_checkpoint, terms):
+    terms.write_text("id,label\nNO:1,ataxia\n{x:1,asthma\n", encoding="utf-8")
+    flags = ("--format", "csv", "--column", "label", "--id_column", "id")
+    code, _, header, _, error = mapped(tiny_checkpoint, terms, *flags)
+    assert code == 0, error
+    assert [line.partition(": ")[0] for line in header[1:4]] == ["#  MESH", '#  "NO"', '#  "{x"']
+
+
 def test_the_same_input_gives_the_same_file(mapped, tiny_checkpoint, terms):
     first, second = (mapped(tiny_checkpoint, terms)[2:4] for _ in range(2))
     assert first == second
