@@ -85,6 +85,17 @@ def test_a_pair_is_checked_by_names_alone(capsys, dictionary, cui, label, expect
     assert found["agrees"] == (code == 0)
 
 
+def test_an_id_that_is_also_an_alternative_one_of_another_concept_is_its_own(capsys, write_dictionary):
+    path = write_dictionary("HP:1||ataxia", "HP:2|HP:1||gait")
+    rows = [
+        {"ids": ids, "preferred_name": name, "names": [name]}
+        for ids, name in ((["HP:1"], "Ataxia"), (["HP:2", "HP:1"], "Gait"))
+    ]
+    path.with_name("concepts.jsonl").write_text("".join(f"{json.dumps(row)}\n" for row in rows), encoding="utf-8")
+    found = checked(capsys, "HP:1", "ataxia", "--dictionary_path", path)[1]
+    assert (found["status"], found["preferred_name"], found.get("primary_id")) == ("ok", "Ataxia", None)
+
+
 def test_a_file_is_counted_and_every_row_written(capsys, dictionary, tmp_path):
     rows = tmp_path / "rows.tsv"
     rows.write_text("id\tlabel\nHP:1\tAtaxia\nHP:8\tlung\nHP:2\tataxia\n\tAsthma\n", encoding="utf-8")

@@ -59,6 +59,27 @@ def test_what_is_above_or_below_an_exact_match_is_broader_or_narrower():
     assert kinds == ["narrow", "exact", "broad", "broad", "close", "close"]
 
 
+def test_subjects_that_are_left_out_still_have_their_names_and_their_place():
+    top, late = match("HP:1", "ataxia", "ataxia", A), match("HP:3", "late", "x", A, parents=("HP:2",))
+    between = Subject("HP:2", "Mid", ("mid", "gait"), ("HP:1",))
+    gait = match("HP:4", "gait", "gait", B)
+    rows = mappings_of([top, late, gait], subjects=[top.subject, between, late.subject, gait.subject])
+    assert [row.predicate_id for row in rows] == ["skos:exactMatch", "skos:broadMatch", "skos:closeMatch"]
+
+
+def test_a_row_that_a_file_repeats_is_no_other_subject():
+    rows = mappings_of([match("HP:1", "ataxia", "ataxia", A)] * 2)
+    assert [row.predicate_id for row in rows] == ["skos:exactMatch"] * 2
+
+
+@pytest.mark.parametrize("preferred", ["x" * 1001, "+/-"])
+def test_a_preferred_name_that_is_no_mention_is_not_the_one_that_was_found(preferred):
+    one = match("HP:1", "ataxia", "ataxia", A)
+    resolved = (one.concept._replace(preferred_name=preferred),)
+    (row,) = mappings_of([one._replace(found=one.found._replace(resolved=resolved))])
+    assert (row.object_label, row.object_match_field) == (preferred, "skos:altLabel")
+
+
 def test_the_best_in_both_directions_is_marked():
     rows = mappings_of([match("HP:1", "ataxia", "x", A), match("HP:2", "gait", "x", A)], {A: "HP:2"})
     assert [row.other for row in rows] == ["", "reciprocal_best=true"]
@@ -104,6 +125,14 @@ def test_labels_become_literals_and_an_uncalibrated_model_has_no_confidence(mapp
     # "ataxia syndrome" is a name of two concepts
     assert [row["predicate_id"] for row in rows[::2]] == ["skos:exactMatch", "skos:closeMatch"]
     assert rows[1]["subject_label"] == '"asthmatic ""attack"""'
+
+
+def test_any_prefix_is_a_key_of_the_header(mapped, tiny_checkpoint, terms):
+    terms.write_text("id,label\nNO:1,ataxia\n{x:1,asthma\n", encoding="utf-8")
+    flags = ("--format", "csv", "--column", "label", "--id_column", "id")
+    code, _, header, _, error = mapped(tiny_checkpoint, terms, *flags)
+    assert code == 0, error
+    assert [line.partition(": ")[0] for line in header[1:4]] == ["#  MESH", '#  "NO"', '#  "{x"']
 
 
 def test_the_same_input_gives_the_same_file(mapped, tiny_checkpoint, terms):
@@ -155,6 +184,15 @@ def test_each_concept_of_another_ontology_is_mapped_to_its_best(mapped, tiny_che
     # HP:1 and HP:2 are both asthma, and HP:1 has its label
     assert {cui: bool(row["other"]) for cui, row in by_id.items()} == {"HP:1": True, "HP:2": False, "HP:3": True}
     assert result["reciprocal_best"] == 2
+
+
+def test_the_best_in_both_directions_is_found_where_another_id_of_the_subject_is_preferred(
+    mapped, tiny_checkpoint, other_ontology
+):
+    concepts = other_ontology.with_name("concepts.jsonl")
+    concepts.write_text(concepts.read_text(encoding="utf-8").replace('["HP:3"]', '["HP:3", "OMIM:100100"]'))
+    rows = mapped(tiny_checkpoint, "--subject_dictionary", other_ontology)[3]
+    assert {row["subject_id"] for row in rows if row["other"]} == {"HP:1", "HP:3"}
 
 
 def test_ids_of_no_known_vocabulary_are_an_error(mapped, tiny_checkpoint, other_ontology, terms, tmp_path):

@@ -67,12 +67,13 @@ def test_the_sdks_client_over_stdio(command, environment, tmp_path, calibrated_c
         ("link", {"mentions": ["ataxia"], "candidates": 101}),
         ("link", {"mentions": ["ataxia", "?!"]}),
         ("link", {"mentions": ["x" * 1001]}),
+        ("check", {"id": "MESH:" * 100}),
     )
     shell = ["-c", '"$@" | tee wire', "sh", *command(calibrated_checkpoint)]  # keeps what the server wrote to stdout
     server = StdioServerParameters(command="sh", args=shell, env=environment, cwd=tmp_path)
     tools, answers = talk(server, *calls)
     assert tools == ["link", "concept", "check"]
-    assert [failed for failed, _ in answers] == [False] * 6 + [True] * 5
+    assert [failed for failed, _ in answers] == [False] * 6 + [True] * 6
     linked, *described = (json.loads(f"[{text}]") for _, text in answers[:6])
     assert [len(one["candidates"]) for one in linked] == [2, 2]
     assert linked[0]["answer"].startswith("MESH:D001260 (Ataxia Telangiectasia) with a probability of ")
@@ -91,6 +92,7 @@ def test_the_sdks_client_over_stdio(command, environment, tmp_path, calibrated_c
             "candidates: 101 asked for, give 1 to 100",
             "text 2: ",
             "give 1000 at most",
+            "the id has 500 characters: give 200 at most",
         ),
         strict=True,
     ):

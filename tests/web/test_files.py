@@ -230,6 +230,7 @@ def test_the_names_of_a_text_have_offsets_and_links(annotate, upload):
         ({}, "text must be a text of 1 to 500,000 characters"),
         ({"text": "x" * 500_001}, "text must be a text of 1 to 500,000 characters"),
         ({"text": ["ataxia"]}, "text must be a text"),
+        ({"text": "ataxia \ud800"}, "text holds half of a surrogate pair"),
         ({"text": "ataxia", "abbreviations": "x"}, "abbreviations must be one of ab3p, schwartz-hearst, none"),
         ({"text": "ataxia", "topk": 3}, "the body has a member 'topk'"),
         ({"text": "ataxia, " * 51}, "the text has more than 50 names"),

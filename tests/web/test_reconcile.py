@@ -177,7 +177,8 @@ def test_suggestions_begin_with_the_id_that_was_typed_and_go_on_after_the_cursor
     assert suggested("prefix=ataxia")[0] == "MESH:D001259"
     assert suggested("prefix=ataxia&cursor=1") == suggested("prefix=ataxia")[1:]
     assert suggested("prefix=") == []
-    assert get("/reconcile/suggest/entity?prefix=a&cursor=-1")[0] == 400
+    for cursor in ("-1", "101", "0000000000101", "0" * 5000):  # Python reads no number of so many digits
+        assert get(f"/reconcile/suggest/entity?prefix=a&cursor={cursor}")[0] == 400
 
 
 def test_values_of_properties(ask):
@@ -195,6 +196,11 @@ def test_values_of_properties(ask):
     assert answer["rows"]["MESH:D001260"] == answer["rows"]["OMIM:208900"] == ataxia
     assert answer["rows"]["D001259"]["parents"] == [{"id": "MESH:D001260", "name": "Ataxia Telangiectasia"}]
     assert answer["rows"]["MESH:X"] == dict.fromkeys(wanted, [])
+
+
+def test_a_property_that_is_asked_for_many_times_is_looked_up_once(ask):
+    answer = ask(extend={"ids": ["D001259"], "properties": [{"id": "parents"}] * 1000})[1]
+    assert answer["meta"] == [{"id": "parents", "name": "parents"}]
 
 
 def test_a_preview_is_a_page_that_may_be_shown_in_another_and_runs_nothing(get):

@@ -104,7 +104,9 @@ class Checker:
         return curie(cui, self._vocabularies)
 
     def _by_curie(self, concepts: Iterable[Concept]) -> dict[str, Concept]:
-        return {self._curie(cui): concept for concept in concepts for cui in concept.ids}
+        found = list(concepts)
+        own = {self._curie(concept.ids[0]): concept for concept in found}
+        return {self._curie(cui): concept for concept in found for cui in concept.ids} | own
 
     def named(self, label: str) -> tuple[ResolvedConcept, ...]:
         """Return the concepts that have a label as one of their names; none if it is no name."""

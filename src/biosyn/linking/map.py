@@ -14,6 +14,7 @@ from tqdm import tqdm
 
 from biosyn import __version__
 from biosyn.data.concepts import ConceptTable
+from biosyn.data.vocabularies import curie
 from biosyn.errors import InputError
 from biosyn.linking import sssom
 from biosyn.linking.labels import (
@@ -30,7 +31,6 @@ from biosyn.places import Inputs
 from biosyn.records import MentionPrediction, ResolvedConcept
 from biosyn.retrieval.confidence import is_unsure
 from biosyn.settings.verbs import MapConfig
-from biosyn.text.mentions import MentionCleaner
 from biosyn.text.preprocess import lookup_text
 from biosyn.writing import require_writable
 
@@ -59,8 +59,8 @@ class Match(NamedTuple):
     @property
     def is_preferred(self) -> bool:
         """Whether the name is the preferred one of its concept, if that is known."""
-        preferred = self.concept.preferred_name
-        return preferred is not None and MentionCleaner().clean(preferred) == lookup_text(self.found.candidates[0].name)
+        name = lookup_text(self.found.candidates[0].name)
+        return clean_texts(filter(None, [self.concept.preferred_name])) == (name,)  # it may be no mention: too long
 
     @property
     def quality(self) -> tuple[bool, bool, float]:
@@ -96,7 +96,7 @@ def map_terms(config: MapConfig) -> dict[str, Any]:
         )
     matches = list(_usable(best_matches(linker, subjects, progress=config.show_progress), config.threshold, left_out))
     mutual = _mutual(linker, config, matches) if config.subject_dictionary else None
-    mappings = mappings_of(matches, mutual)
+    mappings = mappings_of(matches, mutual, subjects=subjects)
     if config.least_sure_first:
         mappings.sort(key=lambda each: float(each.confidence))
     sssom.write_mappings(config.output, mappings, _header(config, linker, matches))
@@ -158,10 +158,19 @@ def _mutual(linker: Linker, config: MapConfig, matches: Sequence[Match]) -> dict
         names.setdefault(match.concept.curie, list(known)).append(match.found.candidates[0].name)
     objects = [Subject(cui, own[0], clean_texts(own)) for cui, own in names.items()]
     found = best_matches(back, objects, progress=config.show_progress)
-    return {match.subject.id: match.concept.curie for match in found}
+    return {match.subject.id: _own_id(match.concept, back) for match in found}
 
 
-def mappings_of(matches: Sequence[Match], mutual: Mapping[str, str] | None = None) -> list[sssom.Mapping]:
+def _own_id(concept: ResolvedConcept, linker: Linker) -> str:
+    """Return the CURIE of a concept's own id, which is that of a subject; the dictionary may prefer another."""
+    same = (one for one in linker.concepts.with_id(concept.id) if set(one.ids) == set(concept.ids))
+    own = next((one.ids[0] for one in same), concept.id)
+    return curie(own, linker.resolver.vocabularies)
+
+
+def mappings_of(
+    matches: Sequence[Match], mutual: Mapping[str, str] | None = None, *, subjects: Sequence[Subject] | None = None
+) -> list[sssom.Mapping]:
     """Return the rows of the mapping set.
 
     A match is exact where the label itself equals a name that belongs to one concept alone, and is no other subject's;
@@ -173,9 +182,12 @@ def mappings_of(matches: Sequence[Match], mutual: Mapping[str, str] | None = Non
     ----------
     mutual
         The best subject of each object, by its CURIE; None where the other direction was not searched.
+    subjects
+        All subjects, those without a match too, whose names and parents count; None: those of the matches.
     """
-    parents = {match.subject.id: match.subject.parents for match in matches if match.subject.id}
-    exact = _are_exact(matches)
+    subjects = [match.subject for match in matches] if subjects is None else subjects
+    parents = {subject.id: subject.parents for subject in subjects if subject.id}
+    exact = _are_exact(matches, subjects)
     same: defaultdict[str, set[str]] = defaultdict(set)  # object -> the subjects that are exact matches
     for match, is_exact in zip(matches, exact, strict=True):
         if is_exact:
@@ -211,8 +223,11 @@ def mappings_of(matches: Sequence[Match], mutual: Mapping[str, str] | None = Non
     return rows
 
 
-def _are_exact(matches: Sequence[Match]) -> list[bool]:
-    owners = Counter(text for match in matches if match.subject.id for text in match.subject.texts)
+def _are_exact(matches: Sequence[Match], subjects: Sequence[Subject]) -> list[bool]:
+    named = {
+        (subject.id, text) for subject in subjects if subject.id for text in subject.texts
+    }  # a file may repeat rows
+    owners = Counter(text for _, text in named)
     equal = []
     rivals: defaultdict[str, set[str]] = defaultdict(set)  # object -> the subjects whose label is one of its names
     for match in matches:

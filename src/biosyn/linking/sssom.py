@@ -6,6 +6,7 @@ what is written (tests/linking/test_map.py), installs more than 70 packages for 
 
 import csv
 import io
+import re
 from collections.abc import Mapping as Dict
 from collections.abc import Sequence
 from pathlib import Path
@@ -19,6 +20,7 @@ from biosyn.writing import write_text
 EXACT, CLOSE, BROAD, NARROW = (f"skos:{kind}Match" for kind in ("exact", "close", "broad", "narrow"))
 LEXICAL, SEMANTIC = "semapv:LexicalMatching", "semapv:SemanticSimilarityThresholdMatching"
 PREFERRED, OTHER_NAME = "skos:prefLabel", "skos:altLabel"  # the fields of a name
+_WORDS = {"y", "n", "yes", "no", "on", "off", "true", "false", "null"}  # of YAML
 LITERAL = "rdfs literal"  # the type of a subject without an id
 
 
@@ -59,7 +61,13 @@ def write_mappings(path: str | Path, mappings: Sequence[Mapping], header: Dict[s
         values["subject_type"] = LITERAL
     # JSON is YAML, and needs no rule about what to quote
     lines = [f"#{key}: {json_text(value)}\n" for key, value in sorted(values.items())]
-    prefixes = [f"#  {prefix}: {json_text(base)}\n" for prefix, base in prefix_map(curies).items()]
+    prefixes = [f"#  {_key(prefix)}: {json_text(base)}\n" for prefix, base in prefix_map(curies).items()]
     write_text(
         path, "".join(["#curie_map:\n" if prefixes else "#curie_map: {}\n", *prefixes, *lines, written.getvalue()])
     )
+
+
+def _key(prefix: str) -> str:
+    """Return a prefix as a key of YAML: in quotes where it would be a truth value, or no plain text."""
+    is_plain = re.fullmatch(r"[A-Za-z][\w.-]*", prefix) and prefix.lower() not in _WORDS
+    return prefix if is_plain else json_text(prefix)

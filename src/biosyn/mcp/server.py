@@ -15,7 +15,7 @@ from biosyn.errors import InputError, missing_extra
 from biosyn.linking.check import Answer, Checker
 from biosyn.linking.labels import LabelRow
 from biosyn.linking.loading import load_linker
-from biosyn.model.catalogue import Catalogue
+from biosyn.model.catalogue import LONGEST, Catalogue
 from biosyn.model.linker import Linker
 from biosyn.records import ConceptPrediction
 from biosyn.settings.verbs import McpConfig
@@ -151,6 +151,8 @@ class Tools:
         Agreement is by the names of the concept, or by the model. If they do not agree, label_ids are the ids that the
         label would have.
         """
+        if len(id) > LONGEST:
+            raise InputError(f"the id has {len(id):,} characters: give {LONGEST} at most")
         row, linked = LabelRow(label.strip(), id.strip(), ""), None
         if row.label and not self._checker.named(row.label):
             (found,) = self._linker.link([self._clean(row.label, 1)], topk=1)

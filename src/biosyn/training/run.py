@@ -149,7 +149,8 @@ def run_epochs(
             save_model(biosyn, output_dir / f"checkpoint_{row['epoch']}", row, description)
         if log.is_best() if settings.keep_best else row["epoch"] == settings.epoch:
             save_model(biosyn, output_dir, row, description)
-            embedded = method.dev_names()
+            names = method.dev_names()
+            embedded = None if names is None else names.cpu()  # a GPU's memory is the next epoch's
 
     def save_state_within(taken: int) -> None:
         if settings.save_every_steps and taken % settings.save_every_steps == 0:
@@ -176,9 +177,9 @@ def run_epochs(
 
 
 def keep_index(biosyn: BioSyn, folder: Path, dictionary: DictionaryDataset, names: Tensor) -> None:
-    """Keep the vectors (N, H) of the model saved in the folder as its index; without a cache, say so and go on."""
+    """Keep the vectors (N, H), on the CPU, of the saved model as its index; without a cache, say so and go on."""
     try:
-        biosyn.index_of(folder, dictionary, names.cpu().numpy())
+        biosyn.index_of(folder, dictionary, names.numpy())
     except InputError as error:
         logger.warning("the embedded names are not kept for the first use of the model: %s", error)
 

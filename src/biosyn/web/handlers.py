@@ -114,6 +114,8 @@ class Body:
         found = self._members.get(key)
         if not isinstance(found, str) or not 0 < len(found) <= most:
             raise ProblemError(400, f"{key} must be a text of 1 to {most:,} characters")
+        if any("\ud800" <= character <= "\udfff" for character in found):
+            raise ProblemError(400, f"{key} holds half of a surrogate pair: is it cut?")
         return found
 
     def one_of(self, key: str, choices: Sequence[str]) -> str | None:

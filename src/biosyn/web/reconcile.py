@@ -65,7 +65,7 @@ class ReconcileBase(ReadyBase):
     def whole_number(self, fields: dict[str, str], key: str, default: int, *, least: int) -> int:
         """Return a whole number of a query, up to the most rows of an answer."""
         found, most = fields.get(key, str(default)), self.backend.limits.topk
-        if not (found.isascii() and found.isdecimal() and least <= int(found[:9]) <= most):
+        if not (found.isascii() and found.isdecimal() and len(found) < 10 and least <= int(found) <= most):
             raise ProblemError(400, f"{key} must be a whole number from {least} to {most}")
         return int(found)
 
@@ -223,8 +223,8 @@ class ReconcileHandler(ReconcileBase):
         if not isinstance(ids, list) or not all(isinstance(cui, str) for cui in ids) or not isinstance(wanted, list):
             raise ProblemError(400, "extend must have ids, a list of texts, and properties, a list of objects")
         self.require_few(len(ids), "ids")
-        keys = [str(one.get("id")) if isinstance(one, dict) else "" for one in wanted]
-        if not PROPERTIES.keys() >= set(keys):
+        keys = dict.fromkeys(str(one.get("id")) if isinstance(one, dict) else "" for one in wanted)
+        if not PROPERTIES.keys() >= keys.keys():
             raise ProblemError(400, f"a property must have an id: {', '.join(PROPERTIES)}")
         entries = {cui: self.catalogue.find(cui) for cui in ids}
         rows = {cui: {key: self.values(entry, key) for key in keys} for cui, entry in entries.items()}
