@@ -5,6 +5,7 @@ from collections import Counter
 import pytest
 
 import biosyn.cli.quickstart as module
+from biosyn.checkpoint.manifest import load_manifest
 from biosyn.cli.main import main
 from biosyn.encoders.dense import DenseEncoder
 from biosyn.errors import InputError
@@ -65,6 +66,7 @@ def test_it_goes_from_an_ontology_to_mapped_mentions_and_embeds_each_name_twice(
     names = {line.split("||")[1] for line in (output / "data" / "test_dictionary.txt").read_text().splitlines()}
     assert Counter(embedded) == dict.fromkeys(names, 2)  # by the untrained encoder and by the final one
     assert (output / "data" / "concepts.jsonl").is_file()
+    assert list(load_manifest(output / "model").figures) == ["test"]  # measured on, and nothing chosen by it
 
     embedded.clear()
     model, dictionary = output / "model", output / "data" / "test_dictionary.txt"

@@ -84,6 +84,12 @@ def record_figures(folder: str | Path, data_set: str, figures: dict[str, Any]) -
     _rewrite(Path(folder), figures={**load_manifest(folder).figures, data_set: figures})
 
 
+def rename_figures(folder: str | Path, data_set: str, name: str) -> None:
+    """Give the accuracy on a data set another name in the manifest and the model card."""
+    figures = load_manifest(folder).figures
+    _rewrite(Path(folder), figures={(name if key == data_set else key): value for key, value in figures.items()})
+
+
 def record_calibration(folder: str | Path, score_mode: str, calibration: Calibration) -> None:
     """Write the calibration of a score mode into the manifest and the model card, in place of an earlier one."""
     _rewrite(Path(folder), calibration={**load_manifest(folder).calibration, score_mode: calibration.to_json()})

@@ -147,6 +147,7 @@ def quickstart(
         The paper's method alone.
     """
     # here, so that --help does not wait for torch
+    from biosyn.checkpoint.folder import rename_figures
     from biosyn.corpora.folder import require_replaceable
     from biosyn.corpora.hpo import default_obo, hold_out, read_hpo
     from biosyn.corpora.preprocess import preprocess_corpus
@@ -177,6 +178,7 @@ def quickstart(
     counts = preprocess_corpus(held_out.corpus, held_out.concepts, data_dir, progress=show_progress)
     logger.info("measuring the untrained encoder, then training: some minutes on a CPU")
     rows = (_train_as_in_the_paper if faithful else _pretrain_and_train)(training)
+    rename_figures(model_dir, "dev", "test")  # the test mentions were measured, and chose nothing
     logger.info("fitting the probabilities on the dev mentions, and mapping %d others", len(MENTIONS))
     _calibrate_if_possible(training, data_dir)
     linker = load_linker(str(model_dir), training.dev_dictionary_path or "", Compute(device=device))
