@@ -124,7 +124,7 @@ GROUPS: dict[str, dict[str, Verb]] = {
         "compare": Verb(
             "whether two runs differ, by how much, and on which mentions",
             ("compare output output/dense", "compare --a output --b output/dense"),
-            more="A run is a predictions_eval.json, or a folder that holds one. Those of the examples come from eval's.",
+            more="A run is a predictions_eval.json, or a folder that holds one. The examples need those of eval.",
         ),
     },
     "use": {

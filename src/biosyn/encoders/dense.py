@@ -216,9 +216,10 @@ def group_vectors(
 
 def _mask_for(model: nn.Module, mask: Tensor | None) -> Tensor | None:
     """Return a mask (B, L) as the model takes it without looking into it, which would wait for a GPU."""
-    config = model.config
-    if mask is None or type(model) is not BertModel or config._attn_implementation != "sdpa" or config.is_decoder:
-        return mask  # a decoder makes another of it
+    if mask is None or type(model) is not BertModel:
+        return mask
+    if model.config._attn_implementation != "sdpa" or model.config.is_decoder:  # these make another of it
+        return mask
     return mask[:, None, None].bool()  # (B, 1, 1, L)
 
 
