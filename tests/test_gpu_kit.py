@@ -2,6 +2,7 @@ import importlib.util
 import json
 import os
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -19,7 +20,13 @@ def measure():
 
 def test_a_dry_run_measures_every_part_without_tornado(measure, tmp_path):
     (tmp_path / "tornado.py").write_text("raise ImportError('a bare machine has none')")
-    environment = {**os.environ, "OUT": str(tmp_path), "PYTHONPATH": str(tmp_path), "OMP_NUM_THREADS": "1"}
+    environment = {
+        **os.environ,
+        "OUT": str(tmp_path),
+        "PYTHONPATH": str(tmp_path),
+        "PYTHON": sys.executable,
+        "OMP_NUM_THREADS": "1",
+    }
     done = subprocess.run(["bash", GPU / "run.sh", "--dry"], env=environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + (tmp_path / "dry.log").read_text()
     found = json.loads((tmp_path / "dry.json").read_text())

@@ -9,7 +9,6 @@ from biosyn.cli.exits import release_signals
 from biosyn.cli.parser import Parser
 from biosyn.cli.parsing import add_flags, make_config
 from biosyn.errors import InputError
-from biosyn.files import is_there
 from biosyn.settings.verbs import DemoConfig
 
 QUICKSTART = Path("quickstart", "model"), Path("quickstart", "data", "test_dictionary.txt")
@@ -25,8 +24,6 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _demo(args: argparse.Namespace) -> None:
     _take_quickstart(args)
-    if not is_there(args.dictionary_path):  # before it listens, as the dictionary is read after that
-        raise InputError("no such file", path=args.dictionary_path)
     release_signals()  # the server answers them: the first ends it when open requests are answered, a second at once
     call_function("biosyn.web.server:demo", make_config(DemoConfig, args), ranks=False)
 
