@@ -12,7 +12,7 @@ from biosyn.errors import InputError
 from biosyn.files import json_text, open_binary
 from biosyn.linking.file import best_links
 from biosyn.linking.file_settings import file_cleaner, finder_of
-from biosyn.linking.loading import load_linker
+from biosyn.linking.loading import open_linker
 from biosyn.linking.steps import LinkTexts, link_at_once
 from biosyn.mention_files.added_columns import CONCEPT, ID, NAME, PROBABILITY, SCORE, Link, added_fields, added_texts
 from biosyn.mention_files.units import NOT_UTF8, Mention, Unit, decoded
@@ -73,18 +73,12 @@ def annotate_files(config: TextConfig) -> dict[str, Any]:
         raise InputError("--text: two files have the same name, which is the id of a document: rename one")
     method = config.abbreviations or "ab3p"
     find_abbreviations = finder_of(method)
-    linker = load_linker(
-        config.model_name_or_path,
-        config.dictionary_path,
+    linker = open_linker(
         config,
-        config,
-        revision=config.revision,
-        ann=config.ann,
-        exact_first=config.exact_first,
         calibrated=config.threshold is not None,
     )
     link = partial(best_links, linker, threshold=config.threshold)
-    keys = (ID, NAME, SCORE, *([PROBABILITY] if "hybrid" in linker.biosyn.calibrations else []), *CONCEPT)
+    keys = (ID, NAME, SCORE, *([PROBABILITY] if linker.is_calibrated else []), *CONCEPT)
     annotated = {}
     for name, text in documents.items():
         try:

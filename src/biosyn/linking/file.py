@@ -25,7 +25,7 @@ from biosyn.linking.file_settings import (
     with_probabilities,
 )
 from biosyn.linking.journal import Done, Journal, written_files
-from biosyn.linking.loading import load_linker
+from biosyn.linking.loading import open_linker
 from biosyn.linking.steps import (
     LinkSteps,
     Prepared,
@@ -79,18 +79,12 @@ def link_file(config: LinkConfig) -> dict[str, Any]:
     cleaner = file_cleaner(find_abbreviations, typos=typos)
     fail = config.on_error == "fail"
     mentions = survey(source, cleaner if fail else None) if is_first() else 0
-    linker = load_linker(
-        config.model_name_or_path,
-        config.dictionary_path,
+    linker = open_linker(
         config,
-        config,
-        revision=config.revision,
-        ann=config.ann,
-        exact_first=config.exact_first,
         calibrated=config.threshold is not None,
     )
     gc.freeze()  # what is loaded stays: to go through it again and again would take longer than to read records
-    if "hybrid" in linker.biosyn.calibrations:
+    if linker.is_calibrated:
         source = with_probabilities(source)
     names = linker.cleaned_names if config.split_composites else None
     cleaner = file_cleaner(find_abbreviations, typos=typos, names=names, is_name=linker.is_name)

@@ -19,7 +19,9 @@ from biosyn.model.embedded_dictionary import open_dictionary
 from biosyn.model.linker import Linker, require_calibration
 from biosyn.places import Inputs
 from biosyn.settings.groups import Compute, Index
-from biosyn.settings.verbs import IndexConfig
+from biosyn.settings.verbs import DemoConfig, IndexConfig, InferenceConfig, LinkConfig, MapConfig, McpConfig, TextConfig
+
+Searching = InferenceConfig | LinkConfig | TextConfig | MapConfig | DemoConfig | McpConfig
 
 
 def open_model(
@@ -111,6 +113,20 @@ def load_linker(
             exact_first=exact_first,
             show_progress=compute.show_progress,
         )
+
+
+def open_linker(config: Searching, **others: Any) -> Linker:
+    """Open the model of a verb on its dictionary, as its flags say; ``others`` are more settings of `load_linker`."""
+    return load_linker(
+        config.model_name_or_path,
+        str(config.dictionary_path),
+        config,
+        config,
+        revision=config.revision,
+        ann=config.ann,
+        exact_first=config.exact_first,
+        **others,
+    )
 
 
 @contextmanager

@@ -24,7 +24,7 @@ from biosyn.linking.labels import (
     subjects_of_dictionary,
     subjects_of_file,
 )
-from biosyn.linking.loading import load_linker
+from biosyn.linking.loading import open_linker
 from biosyn.model.embedded_dictionary import open_dictionary
 from biosyn.model.linker import Linker
 from biosyn.places import Inputs
@@ -80,17 +80,11 @@ def map_terms(config: MapConfig) -> dict[str, Any]:
         subjects = subjects_of_dictionary(config.subject_dictionary, left_out)
     else:
         subjects = subjects_of_file(str(config.terms), config)
-    linker = load_linker(
-        config.model_name_or_path,
-        config.dictionary_path,
+    linker = open_linker(
         config,
-        config,
-        revision=config.revision,
-        ann=config.ann,
-        exact_first=config.exact_first,
         calibrated=config.threshold is not None or config.least_sure_first,
     )
-    if "hybrid" not in linker.biosyn.calibrations:
+    if not linker.is_calibrated:
         logger.warning(
             "the model is not calibrated, so no mapping has a confidence: run biosyn calibrate (docs/calibration.md)"
         )

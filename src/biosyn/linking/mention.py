@@ -5,7 +5,7 @@ from typing import Any
 
 from biosyn.errors import InputError
 from biosyn.files import read_lines
-from biosyn.linking.loading import load_linker, open_model
+from biosyn.linking.loading import open_linker, open_model
 from biosyn.model.answers import answer_json, concept_answer_json, decided, embeddings_json, explanation_json
 from biosyn.model.biosyn import BioSyn
 from biosyn.places import Inputs
@@ -30,14 +30,8 @@ def _result(config: InferenceConfig) -> dict[str, Any]:
         biosyn = open_model(config.model_name_or_path, config, revision=config.revision)
         return {**result, **_embeddings(biosyn, text)}
     abbreviations, typos = _abbreviations(config), _typos(config)
-    linker = load_linker(
-        config.model_name_or_path,
-        config.dictionary_path,
+    linker = open_linker(
         config,
-        config,
-        revision=config.revision,
-        ann=config.ann,
-        exact_first=config.exact_first,
         topk=1 if config.group_by_concept else config.topk,  # one name may have several concepts
         calibrated=config.threshold is not None,
     )

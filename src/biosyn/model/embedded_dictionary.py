@@ -94,9 +94,10 @@ def dictionary_index(
         dictionary=dictionary.sha256 or dictionary_sha256(dictionary.names, dictionary.cuis),
     )
 
+    row_of = {} if embedded is None else {name: row for row, name in enumerate(dictionary.names)}
+
     def embed(names: list[str]) -> NDArray[np.float32]:
         if embedded is not None:
-            row_of = {name: row for row, name in enumerate(dictionary.names)}
             return embedded[[row_of[name] for name in names]]
         logger.info("embedding %d names on %s in %s", len(names), dense.device, dense.precision)
         texts = [lookup_text(name) for name in names]

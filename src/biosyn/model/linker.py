@@ -181,6 +181,11 @@ class Linker:
             for mention, text in zip(given, texts, strict=True)
         ]
 
+    @property
+    def is_calibrated(self) -> bool:
+        """Whether answers have a probability."""
+        return self.names.score_mode in self.biosyn.calibrations
+
     @cached_property
     def resolver(self) -> Resolver:
         """Ranks the concepts of a name, by what the model knows from its training."""

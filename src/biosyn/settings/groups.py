@@ -216,6 +216,19 @@ class Compute(Settings):
 
 
 @settings
+class TrainingCompute(Compute):
+    """Compute: in float32 unless told."""
+
+    precision: str = changed(
+        Compute,
+        "precision",
+        text="number format of the encoder's computation; bfloat16 is for GPUs, or CPUs made for it",
+        default="float32",
+        choices=TRAIN_PRECISIONS,
+    )
+
+
+@settings
 class Index(Settings):
     """Index: the embedded dictionary on disk."""
 

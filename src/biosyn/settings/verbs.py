@@ -14,7 +14,6 @@ from biosyn.settings.groups import (
     OUTPUT,
     SIMILARITIES,
     TOPK,
-    TRAIN_PRECISIONS,
     Approximate,
     Composites,
     Compute,
@@ -29,6 +28,7 @@ from biosyn.settings.groups import (
     Run,
     Settings,
     Threshold,
+    TrainingCompute,
     TrainingFiles,
     at_least,
     changed,
@@ -52,7 +52,7 @@ DELIMITERS = {"\\t": "\t", "tab": "\t"}  # as they are given on a command line
 
 
 @settings
-class TrainConfig(TrainingFiles, Encoder, Optimization, Run, Compute):
+class TrainConfig(TrainingFiles, Encoder, Optimization, Run, TrainingCompute):
     """Settings of train.py; names and defaults are upstream's but for ``learning_rate`` (its examples' 1e-5)."""
 
     train_dir: str = setting(
@@ -84,17 +84,10 @@ class TrainConfig(TrainingFiles, Encoder, Optimization, Run, Compute):
     gradient_checkpointing: bool = setting(
         "less memory for more time: compute activations twice", default=False, section="compute"
     )
-    precision: str = changed(
-        Compute,
-        "precision",
-        text="number format of the encoder's computation; bfloat16 is for GPUs, or CPUs made for it",
-        default="float32",
-        choices=TRAIN_PRECISIONS,
-    )
 
 
 @settings
-class PretrainConfig(TrainingFiles, Encoder, Optimization, Run, Compute):
+class PretrainConfig(TrainingFiles, Encoder, Optimization, Run, TrainingCompute):
     """Settings of pretrain.py. Similarity is always the cosine: the loss needs vectors of one length."""
 
     max_length: int = changed(Encoder, "max_length", text="tokens kept of a name, [CLS] and [SEP] included")
@@ -126,13 +119,6 @@ class PretrainConfig(TrainingFiles, Encoder, Optimization, Run, Compute):
     )
     temperature: float = changed(
         Optimization, "temperature", text="cosines are divided by it for the loss", default=0.05
-    )
-    precision: str = changed(
-        Compute,
-        "precision",
-        text="number format of the encoder's computation; bfloat16 is for GPUs, or CPUs made for it",
-        default="float32",
-        choices=TRAIN_PRECISIONS,
     )
 
 
