@@ -1,9 +1,10 @@
 """The concepts of an ontology, ``concepts.jsonl``, and which of them a dictionary's name belongs to."""
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
+from itertools import chain
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -114,6 +115,16 @@ class ConceptTable:
     def with_id(self, cui: str) -> Sequence[Concept]:
         """Return the concepts that have a single id; an unknown id gets a concept of its own, without names."""
         return self._by_id.get(cui, [Concept((cui,), (), "")])
+
+    @property
+    def has_obsolete(self) -> bool:
+        """Whether there is an obsolete concept."""
+        return bool(self._obsolete)
+
+    @property
+    def ids(self) -> Iterator[str]:
+        """Every single id, those of obsolete concepts too."""
+        return chain(self._by_id, self._obsolete)
 
     def described(self, cui: str) -> Concept | None:
         """Return what the ontology says about a single id; None if nothing.

@@ -7,18 +7,17 @@ mention, is a name of the id's concept, or if a model links it to that concept.
 import logging
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from biosyn.concept_ids import split_name_ids
-from biosyn.data.concepts import CONCEPTS_FILE, CONSIDER, REPLACED_BY, Concept, ConceptTable, read_concepts
+from biosyn.data.concepts import CONCEPTS_FILE, CONSIDER, REPLACED_BY, ConceptTable
 from biosyn.data.dictionary import DictionaryDataset
 from biosyn.data.resolver import Resolver
-from biosyn.data.vocabularies import curie, vocabularies_beside
+from biosyn.data.vocabularies import vocabularies_beside
 from biosyn.errors import InputError
 from biosyn.files import is_there, json_text
 from biosyn.linking.labels import LabelRow, read_labels
+from biosyn.model.catalogue import Catalogue
 from biosyn.places import Inputs
 from biosyn.records import ResolvedConcept
 from biosyn.retrieval.confidence import is_unsure
@@ -77,42 +76,17 @@ class Answer(NamedTuple):
 
 
 class Checker:
-    """Checks ids and labels against a dictionary and the concepts beside it.
+    """Checks ids and labels by a catalogue; without ``concepts.jsonl`` it knows the ids of the names alone."""
 
-    Parameters
-    ----------
-    dictionary
-        Without ``concepts.jsonl`` beside it, the ids of its names are all that is known.
-    """
-
-    def __init__(self, dictionary: DictionaryDataset):
-        self.dictionary = dictionary
-        self._vocabularies = vocabularies_beside(self.dictionary)
-        path = self.dictionary.path.with_name(CONCEPTS_FILE)
-        concepts = read_concepts(path, obsolete=True) if is_there(path) else []
-        live = [concept for concept in concepts if not concept.obsolete]
-        self.resolver = Resolver(ConceptTable(live), self._vocabularies)
-        ids = (cui for field in dict.fromkeys(self.dictionary.cuis) for cui in split_name_ids(field))
-        self._live = {self._curie(cui): Concept((cui,), (), "") for cui in ids}
-        self._live |= self._by_curie(live)
-        own = {self._curie(concept.ids[0]) for concept in live}
-        withdrawn = self._by_curie(concept for concept in concepts if concept.obsolete)
-        # OBO has an id that was merged into another twice: as an obsolete term, and as an alternative id of the other
-        self.obsolete = {cui: concept for cui, concept in withdrawn.items() if cui not in own}
-
-    def _curie(self, cui: str) -> str:
-        return curie(cui, self._vocabularies)
-
-    def _by_curie(self, concepts: Iterable[Concept]) -> dict[str, Concept]:
-        found = list(concepts)
-        own = {self._curie(concept.ids[0]): concept for concept in found}
-        return {self._curie(cui): concept for concept in found for cui in concept.ids} | own
+    def __init__(self, catalogue: Catalogue):
+        self._catalogue = catalogue
 
     def named(self, label: str) -> tuple[ResolvedConcept, ...]:
         """Return the concepts that have a label as one of their names; none if it is no name."""
         text = "" if _CLEANER.problem(label) else _CLEANER.clean(label)
-        rows = self.dictionary.rows_of(text) if text else []
-        found = (concept for row in rows for concept in self.resolver.resolve(self.dictionary[row]))
+        dictionary = self._catalogue.dictionary
+        rows = dictionary.rows_of(text) if text else []
+        found = (concept for row in rows for concept in self._catalogue.resolver.resolve(dictionary[row]))
         return tuple({concept.curie: concept for concept in found}.values())
 
     def verdict(self, row: LabelRow, linked: Answer | None = None) -> Verdict:
@@ -123,13 +97,13 @@ class Checker:
         linked
             What a model says about the label; None where none was asked, or it is not sure enough.
         """
-        cui = self._spelled(self._curie(row.id))
-        old, concept = self.obsolete.get(cui), self._live.get(cui)
+        curie = self._catalogue.curie
+        cui, concept = curie(row.id), self._catalogue.concept(row.id)
         named = self.named(row.label)
         answer = Answer(named) if named or linked is None else linked
         found = Verdict(row.place, cui, row.label, OK, "", probability=answer.probability)
-        if old is None and concept is not None:
-            first = self._curie(self.resolver.by_preference(concept.ids)[0])
+        if concept is not None and not concept.obsolete:
+            first = curie(self._catalogue.resolver.by_preference(concept.ids)[0])
             found = found._replace(
                 preferred_name=concept.preferred_name or "", primary_id=first if first != cui else ""
             )
@@ -140,33 +114,27 @@ class Checker:
             if linked is not None and _holds(linked.concepts[:1], cui):
                 return found._replace(reason="the model links the label to the id")
         found = found._replace(label_ids=tuple(one.curie for one in answer.concepts))
-        if old is not None:
-            same, near = (tuple(map(self._curie, old.links.get(key, ()))) for key in (REPLACED_BY, CONSIDER))
-            reason = "it was withdrawn" + ("" if same or near else "; the ontology names no replacement")
-            return found._replace(status=OBSOLETE, reason=reason, replaced_by=same, consider=near)
         if concept is None:
             return found._replace(status=UNKNOWN, reason=self._why_unknown(row.id, cui))
+        if concept.obsolete:
+            same, near = (tuple(map(curie, concept.links.get(key, ()))) for key in (REPLACED_BY, CONSIDER))
+            reason = "it was withdrawn" + ("" if same or near else "; the ontology names no replacement")
+            return found._replace(status=OBSOLETE, reason=reason, replaced_by=same, consider=near)
         reason = "the label is a name of other concepts" if named else "the label is no name of the id"
         return found._replace(status=DISAGREES, reason=_CLEANER.problem(row.label) or reason)
-
-    def _spelled(self, cui: str) -> str:
-        """Return an id with its prefix in the dictionary's capitals."""
-        prefix, colon, local = cui.partition(":")
-        return next((one for one in self._prefixes if one.lower() == prefix.lower()), prefix) + colon + local
-
-    @cached_property
-    def _prefixes(self) -> list[str]:
-        return sorted({cui.partition(":")[0] for cui in (*self._live, *self.obsolete) if ":" in cui})
 
     def _why_unknown(self, given: str, cui: str) -> str:
         if not given:
             return "there is no id"
-        shown = ", ".join(self._prefixes[:8]) or "none"
+        prefixes = sorted(self._catalogue.vocabularies)
+        shown = ", ".join(prefixes[:8]) or "none"
         if ":" not in cui:
             return f"its vocabulary is not known: give it a prefix (those of the dictionary: {shown})"
-        if cui.partition(":")[0] not in self._prefixes:
+        if cui.partition(":")[0] not in prefixes:
             return f"the dictionary has no ids of this prefix (those that it has: {shown})"
-        return "no concept has this id" + ("" if self.obsolete else ", and the dictionary lists no obsolete ones")
+        return "no concept has this id" + (
+            "" if self._catalogue.concepts.has_obsolete else ", and the dictionary lists no obsolete ones"
+        )
 
 
 def _holds(concepts: Iterable[ResolvedConcept], cui: str) -> bool:
@@ -183,11 +151,15 @@ def check(config: CheckConfig) -> dict[str, Any]:
         inputs.require_apart([config.output], option="--output")
         require_writable(Path(config.output).parent)
     rows = [LabelRow(config.rows[1], config.rows[0], "")] if pair else read_labels(config.rows[0], config)
-    checker = Checker(DictionaryDataset(config.dictionary_path))
-    if not checker.obsolete:
+    dictionary, concepts = (
+        DictionaryDataset(config.dictionary_path),
+        ConceptTable.beside(config.dictionary_path, whole=True),
+    )
+    checker = Checker(Catalogue(dictionary, concepts, Resolver(concepts, vocabularies_beside(dictionary))))
+    if not concepts.has_obsolete:
         logger.warning(
             "%s lists no obsolete ids: an id that was withdrawn counts as unknown",
-            checker.dictionary.path.with_name(CONCEPTS_FILE),
+            dictionary.path.with_name(CONCEPTS_FILE),
         )
     linked = _linked(config, checker, rows) if config.model_name_or_path else {}
     verdicts = [checker.verdict(row, linked.get(row.label)) for row in rows]
@@ -211,7 +183,7 @@ def _linked(config: CheckConfig, checker: Checker, rows: Sequence[LabelRow]) -> 
         exact_first=config.exact_first,
         calibrated=config.threshold is not None,
     )
-    if "hybrid" not in linker.biosyn.calibrations:
+    if not linker.is_calibrated:
         logger.warning("the model is not calibrated, so its word has no probability: run biosyn calibrate")
     found = linker.normalize(dict.fromkeys(labels), topk=1)
     return {

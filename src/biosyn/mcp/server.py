@@ -14,7 +14,7 @@ from biosyn import __version__
 from biosyn.errors import InputError, missing_extra
 from biosyn.linking.check import Answer, Checker
 from biosyn.linking.labels import LabelRow
-from biosyn.linking.loading import load_linker
+from biosyn.linking.loading import open_linker
 from biosyn.model.catalogue import LONGEST, Catalogue
 from biosyn.model.linker import Linker
 from biosyn.records import ConceptPrediction
@@ -37,14 +37,8 @@ def serve(config: McpConfig) -> None:
     require_mcp()
     sockets = None if config.http is None else open_sockets(HOST, config.http)
     with redirect_stdout(sys.stderr):  # stdout belongs to the protocol
-        linker = load_linker(
-            config.model_name_or_path,
-            config.dictionary_path,
+        linker = open_linker(
             config,
-            config,
-            revision=config.revision,
-            ann=config.ann,
-            exact_first=config.exact_first,
             whole_concepts=True,
         )
         server = make_server(Tools(linker))
@@ -116,8 +110,8 @@ class Tools:
     def __init__(self, linker: Linker, limits: Limits | None = None):
         self._linker, self._limits = linker, limits or Limits()
         self._cleaner = MentionCleaner(longest=self._limits.mention)
-        self._catalogue = Catalogue(linker)
-        self._checker = Checker(linker.dictionary)
+        self._catalogue = Catalogue(linker.dictionary, linker.concepts, linker.resolver)
+        self._checker = Checker(self._catalogue)
 
     def link(self, mentions: list[str], candidates: int = CANDIDATES) -> list[dict[str, Any]]:
         """Map mentions, each as it stands in a text, to their most likely concepts, best first.
@@ -137,12 +131,11 @@ class Tools:
     def concept(self, id: str) -> dict[str, Any]:
         """Describe the concept of an id, such as MESH:D001260: names, parents, cross-references, what replaced it."""
         entry = self._catalogue.require(id)
-        parents = ((cui, self._catalogue.find(cui)) for cui in entry.parents)
         return {
             **{key: value for key, value in entry._asdict().items() if value or key == "primary_id"},
             "names": entry.names[:NAMES],
             "names_not_shown": max(len(entry.names) - NAMES, 0),
-            "parents": [{"id": cui, "name": cui if parent is None else parent.label} for cui, parent in parents],
+            "parents": self._catalogue.with_names(entry.parents),
         }
 
     def check(self, id: str, label: str = "") -> dict[str, Any]:

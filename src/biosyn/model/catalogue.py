@@ -1,15 +1,17 @@
 """What a dictionary and its ontology say about one id: for those who have an id already and want to see its concept."""
 
+from collections import Counter
 from collections.abc import Iterable
 from functools import cached_property
-from itertools import islice
+from itertools import chain, islice
 from typing import NamedTuple
 
-from biosyn.data.concepts import CONSIDER, PARENTS, REPLACED_BY, XREFS, Concept
+from biosyn.data.concepts import CONSIDER, PARENTS, REPLACED_BY, XREFS, Concept, ConceptTable
+from biosyn.data.dictionary import DictionaryDataset
+from biosyn.data.resolver import Resolver
 from biosyn.data.vocabularies import Vocabulary, curie, vocabularies_of, vocabulary_of
 from biosyn.errors import InputError
 from biosyn.model.explain import OtherNames
-from biosyn.model.linker import Linker
 
 LONGEST = 200  # characters of an id: a longer text is none, and is not looked at
 
@@ -44,34 +46,64 @@ class Entry(NamedTuple):
 
 
 class Catalogue:
-    """Finds entries by their ids.
+    """Finds concepts by their ids, in any spelling of the prefix, or without it as the dictionary may have them.
 
     Parameters
     ----------
-    linker
-        Its concepts should be whole (see `ConceptTable.beside`): else no obsolete id is known, and no cross-reference.
+    dictionary
+        Its ids are known too where no ontology describes them.
+    concepts
+        They should be whole (see `ConceptTable.beside`): else no obsolete id is known, and no cross-reference.
+    resolver
+        That of the same concepts.
     """
 
-    def __init__(self, linker: Linker):
-        self.names = OtherNames(linker.dictionary, linker.concepts)
-        self._concepts, self._resolver = linker.concepts, linker.resolver
-        self._vocabularies = linker.resolver.vocabularies
+    def __init__(self, dictionary: DictionaryDataset, concepts: ConceptTable, resolver: Resolver):
+        self.dictionary, self.concepts, self.resolver = dictionary, concepts, resolver
+        self.names = OtherNames(dictionary, concepts)
 
     def curie(self, cui: str) -> str:
-        """Return a single id as a CURIE, where its vocabulary is known."""
-        return curie(cui, self._vocabularies)
+        """Return a single id as a CURIE where its vocabulary is known, any prefix in the dictionary's capitals."""
+        prefix, colon, local = self._curie(cui).partition(":")
+        return self._spelled.get(prefix.lower(), prefix) + colon + local
 
-    def find(self, cui: str) -> Entry | None:
-        """Return the entry of a single id, with its prefix or, as the dictionary may have it, without; None if none."""
+    def _curie(self, cui: str) -> str:
+        return curie(cui, self.resolver.vocabularies)
+
+    def concept(self, cui: str) -> Concept | None:
+        """Return the concept of a single id; None if there is none.
+
+        An id that no ontology describes is a concept without names.
+        """
         if len(cui) > LONGEST:
             return None
         wanted = self.curie(cui.strip())
-        for form in dict.fromkeys((cui.strip(), wanted, wanted.partition(":")[2])):
+        local = wanted.partition(":")[2] or wanted
+        for form in dict.fromkeys((cui.strip(), *(f"{prefix}{local}" for prefix in self._written))):
             if form and self.curie(form) == wanted:
-                concept = self._concepts.described(form)
-                if concept is not None or form in self.names.ids:
-                    return self._entry(concept or Concept((form,), (), ""))
+                found = self.concepts.described(form)
+                if found is not None or form in self.names.ids:
+                    return found or Concept((form,), (), "")
         return None
+
+    @cached_property
+    def _written(self) -> dict[str, str]:
+        """The prefixes of ids as they are written, with the colon or empty, and an id with each."""
+        written: dict[str, str] = {}
+        for cui in chain(self.names.ids, self.concepts.ids):
+            written.setdefault(cui[: cui.rfind(":") + 1], cui)
+        return written
+
+    @cached_property
+    def _spelled(self) -> dict[str, str]:
+        """The prefixes of CURIEs as the dictionary spells them, by their small letters."""
+        prefixes = (self._curie(cui).partition(":")[0] for prefix, cui in self._written.items() if prefix)
+        return {prefix.lower(): prefix for prefix in prefixes}
+
+    def find(self, cui: str) -> Entry | None:
+        """Return the entry of a single id; None if there is none."""
+        found = self.concept(cui)
+        return None if found is None else self._entry(found)
 
     def require(self, cui: str) -> Entry:
         """Return the entry of a single id; an InputError if there is none, with the prefixes that there are."""
@@ -84,19 +116,23 @@ class Catalogue:
     @cached_property
     def vocabularies(self) -> dict[str, Vocabulary]:
         """The vocabularies of the dictionary's ids by prefix; those of the most ids first."""
-        counts: dict[str, int] = {}
-        for cui in self.names.ids:
-            prefix = self.curie(cui).partition(":")[0] if ":" in self.curie(cui) else ""
-            counts[prefix] = counts.get(prefix, 0) + 1
-        prefixes = sorted(counts.keys() - {""}, key=lambda prefix: (-counts[prefix], prefix))
+        counts = Counter(
+            prefix for prefix, colon, _ in (self.curie(cui).partition(":") for cui in self.names.ids) if colon
+        )
+        prefixes = sorted(counts, key=lambda prefix: (-counts[prefix], prefix))
         return {prefix: vocabularies_of([prefix])[0] for prefix in prefixes}
 
     def vocabulary_of(self, cui: str) -> Vocabulary | None:
         """Return the vocabulary of an id, if it is known."""
-        return vocabulary_of(cui, self._vocabularies) or self.vocabularies.get(cui.partition(":")[0])
+        return vocabulary_of(cui, self.resolver.vocabularies) or self.vocabularies.get(cui.partition(":")[0])
+
+    def with_names(self, ids: Iterable[str]) -> list[dict[str, str]]:
+        """Return ids, each with the label of its concept, or itself where there is none."""
+        found = ((cui, self.find(cui)) for cui in ids)
+        return [{"id": cui, "name": cui if entry is None else entry.label} for cui, entry in found]
 
     def _entry(self, concept: Concept) -> Entry:
-        first, *others = map(self.curie, self._resolver.by_preference(concept.ids))
+        first, *others = map(self.curie, self.resolver.by_preference(concept.ids))
         links = {key: self._curies(concept.links.get(key, ())) for key in (PARENTS, XREFS, REPLACED_BY, CONSIDER)}
         return Entry(
             primary_id=first,

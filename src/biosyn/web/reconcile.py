@@ -79,8 +79,7 @@ class ReconcileBase(ReadyBase):
         if entry is None:
             return []
         if key == "parents":
-            found = ((cui, self.catalogue.find(cui)) for cui in entry.parents)
-            return [{"id": cui, "name": cui if parent is None else parent.label} for cui, parent in found]
+            return self.catalogue.with_names(entry.parents)
         values = getattr(entry, key)
         return [{"str": value} for value in (values if isinstance(values, tuple) else filter(None, [values]))]
 

@@ -14,7 +14,7 @@ from biosyn.index.header import ann_summary
 from biosyn.linking.annotate import NOTICE, annotate
 from biosyn.linking.file import best_links
 from biosyn.linking.file_settings import abbreviation_method, file_cleaner, open_source
-from biosyn.linking.loading import load_linker
+from biosyn.linking.loading import open_linker
 from biosyn.linking.steps import Prepared, link_at_once
 from biosyn.mention_files.added_columns import Link
 from biosyn.mention_files.units import Unit
@@ -54,14 +54,8 @@ def to_question(mention: str, *, what: str, topk: int, longest: int) -> Question
 
 def load_service(config: DemoConfig, loading: Loading) -> "Service":
     """Read the dictionary and the model and embed the names, unless ``loading`` is stopped meanwhile."""
-    linker = load_linker(
-        config.model_name_or_path,
-        config.dictionary_path,
+    linker = open_linker(
         config,
-        config,
-        revision=config.revision,
-        ann=config.ann,
-        exact_first=config.exact_first,
         topk=config.topk,
         whole_concepts=True,
         on_stage=loading.step,
@@ -99,7 +93,7 @@ class Service:
     def __init__(self, linker: Linker, *, model_name: str):
         self.linker = linker
         self.model_name = model_name
-        self.catalogue = Catalogue(linker)
+        self.catalogue = Catalogue(linker.dictionary, linker.concepts, linker.resolver)
         self._vocabularies = linker.resolver.vocabularies
 
     def answer(self, questions: Sequence[Question]) -> list[dict[str, Any]]:
