@@ -36,7 +36,7 @@ test-lowest: $(LOWEST)/.installed
 $(LOWEST)/.installed: setup.py requirements-dev.txt
 	$(PYTHON) -m venv --clear $(LOWEST)
 	sed -e '/"dev"/,/]/d' -e '/"spacy"/d' setup.py | grep -oE '[A-Za-z0-9_-]+>=[0-9.]+"' | sed 's/>=/==/; s/"//' > $(LOWEST)/pins.txt
-	grep -E '^(pytest|hypothesis|bioc|schemathesis|setuptools)' requirements-dev.txt >> $(LOWEST)/pins.txt
+	grep -E '^(pytest|hypothesis|bioc|schemathesis|setuptools|reconciler)' requirements-dev.txt >> $(LOWEST)/pins.txt
 	$(LOWEST)/bin/python -m pip install --quiet --disable-pip-version-check -r $(LOWEST)/pins.txt -e .
 	touch $@
 
