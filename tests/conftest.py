@@ -206,7 +206,7 @@ def mean_checkpoint(tmp_path_factory, tiny_encoder, tiny_dictionary):
     from biosyn.training.pretrain import pretrain
 
     folder = tmp_path_factory.mktemp("mean_checkpoint")
-    names = {"model_name_or_path": str(tiny_encoder), "train_dictionary_path": str(tiny_dictionary)}
+    names = {"model_name_or_path": str(tiny_encoder), "train_dictionary_path": (str(tiny_dictionary),)}
     pretrain(PretrainConfig(**names, output_dir=str(folder), device="cpu", epoch=0, initial_sparse_weight=0.5))
     return folder
 

@@ -79,6 +79,10 @@ SAME = {
         [*PRETRAIN, "out/README.md", "--output_dir", "out"],
         {"out/README.md": "dictionary.txt"},
     ),
+    "pretrain, the second dictionary": (
+        [*PRETRAIN, "dictionary.txt", "out/README.md", "--output_dir", "out"],
+        {"out/README.md": "dictionary.txt"},
+    ),
     "ablate, the dictionary": ([*ABLATE, "out"], {"out/ablation.jsonl": "dictionary.txt"}),
     "ablate, the lock": ([*ABLATE, "out"], {"out/.training.lock": "dictionary.txt"}),
     "convert, the model": (["convert", "--model_name_or_path", "model", "--output_dir", "queries/../model"], {}),

@@ -6,7 +6,7 @@ from biosyn.training.identity import describe
 
 def identity_of(config):
     dev = load_dev_set(config.dev_dir, config.dev_dictionary_path)
-    return describe(config, dev=dev, mentions=16, names=40).identity
+    return describe(config, dev=dev, mentions=16, names=[40]).identity
 
 
 def test_data_counts_by_its_content_and_is_named_by_its_flag(tiny_config, tiny_queries, tiny_dictionary, tmp_path):

@@ -8,14 +8,16 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
+from biosyn.checkpoint.manifest import load_manifest
 from biosyn.data.dictionary import DictionaryDataset
 from biosyn.errors import InputError
+from biosyn.files import sha256_of
 from biosyn.model.biosyn import BioSyn
 from biosyn.model.losses import synonym_nll
 from biosyn.settings.verbs import PretrainConfig
 from biosyn.training.epoch import Loop
 from biosyn.training.pretrain import Aligner, AlignerSettings, pretrain, rate_factor
-from biosyn.training.synonyms import SynonymSets
+from biosyn.training.synonyms import SynonymSets, as_one
 
 
 @pytest.fixture
@@ -23,7 +25,7 @@ def make_config(tiny_encoder, tiny_dictionary, tmp_path):
     def make(name="out", **changes):
         settings = {
             "model_name_or_path": str(tiny_encoder),
-            "train_dictionary_path": str(tiny_dictionary),
+            "train_dictionary_path": (str(tiny_dictionary),),
             "output_dir": str(tmp_path / name),
             "device": "cpu",
             "train_batch_size": 4,
@@ -39,7 +41,7 @@ def make_config(tiny_encoder, tiny_dictionary, tmp_path):
 @pytest.fixture
 def make_aligner(tiny_encoder, tiny_dictionary):
     def make(dictionary=tiny_dictionary, **changes):
-        dictionary = DictionaryDataset(dictionary)
+        dictionary = dictionary if isinstance(dictionary, DictionaryDataset) else DictionaryDataset(dictionary)
         biosyn = BioSyn(25, pooling="mean", similarity="cosine")
         biosyn.load_dense_encoder(tiny_encoder)
         biosyn.init_sparse_encoder(dictionary.names)
@@ -101,7 +103,7 @@ def test_names_without_a_synonym_give_no_loss():
 
 def test_a_batch_of_concepts_of_one_name_ends_no_run(make_config, write_dictionary):
     dictionary = write_dictionary("D1||a", "D1||b", "D2||c", "D3||d")
-    (row,) = pretrain(make_config(train_dictionary_path=str(dictionary), train_batch_size=1, epoch=1))["epochs"]
+    (row,) = pretrain(make_config(train_dictionary_path=(str(dictionary),), train_batch_size=1, epoch=1))["epochs"]
     assert math.isfinite(row["loss"])
 
 
@@ -178,6 +180,66 @@ def test_the_model_is_a_checkpoint_of_mean_vectors_and_cosines(make_config):
     assert "queries" not in biosyn.manifest.trained
 
 
+# -- several dictionaries
+
+
+@pytest.fixture
+def two_dictionaries(tmp_path):
+    for name, lines in {
+        "a": ("D1||cold", "D1||common cold", "D2||flu"),
+        "b": ("HP:1||cold", "HP:1||feels cold"),
+    }.items():
+        (tmp_path / f"{name}.txt").write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+    return str(tmp_path / "a.txt"), str(tmp_path / "b.txt")
+
+
+def test_equal_names_of_two_dictionaries_have_no_part_in_the_loss(make_aligner, two_dictionaries):
+    aligner = make_aligner(as_one([DictionaryDataset(path) for path in two_dictionaries]))
+    aligner.dense.model.eval()  # no dropout
+    aligner.drawn = [np.array([0, 1]), np.array([2]), np.array([3, 4])]
+    vectors = aligner.dense.encode(["cold", "common cold", "flu", "cold", "feels cold"])
+    score = (vectors @ vectors.T / 0.05).double()
+    losses = []
+    for name, synonym, others in ((0, 1, (2, 4)), (1, 0, (2, 3, 4)), (3, 4, (1, 2)), (4, 3, (0, 1, 2))):
+        among = score[name, [synonym, *others]]  # neither 3 for 0 nor 0 for 3, which are both "cold"
+        losses.append(torch.logsumexp(among, 0) - score[name, synonym])
+    expected = torch.stack(losses).mean().float()
+    torch.testing.assert_close(aligner.loss(np.arange(3)), expected, rtol=1e-5, atol=1e-5)
+
+
+def test_a_model_of_several_dictionaries_names_each_and_resumes_with_these_alone(
+    make_config, two_dictionaries, tmp_path
+):
+    settings = {"train_dictionary_path": two_dictionaries, "keep_last": 9, "save_every_steps": 1, "train_batch_size": 1}
+    whole = pretrain(make_config(**settings))
+    assert whole["names"] == 5
+    manifest = load_manifest(whole["output_dir"])
+    assert manifest.trained["dictionary"] == [
+        {"name": name, "sha256": sha256_of(path), "names": names}
+        for name, path, names in zip(("a.txt", "b.txt"), two_dictionaries, (3, 2), strict=True)
+    ]
+    card = (tmp_path / "out" / "README.md").read_text(encoding="utf-8")
+    assert [line[:24] for line in card.splitlines() if line.startswith("- dictionary")] == [
+        f"- dictionary: name {name}" for name in ("a.txt", "b.txt")
+    ]
+    for folder in (tmp_path / "out" / "training_state").iterdir():
+        if folder.name != "0_2":
+            shutil.rmtree(folder)
+    for other in (two_dictionaries[:1], two_dictionaries[::-1]):
+        with pytest.raises(InputError, match="the content of --train_dictionary_path has changed"):
+            pretrain(make_config(**{**settings, "train_dictionary_path": other}, resume=True))
+    (tmp_path / "vocabularies.json").write_text('{"vocabularies": ["NCBIGene"]}')
+    with pytest.raises(InputError, match="the content of --train_dictionary_path has changed"):
+        pretrain(make_config(**settings, resume=True))
+    (tmp_path / "vocabularies.json").unlink()
+    assert [row["loss"] for row in pretrain(make_config(**settings, resume=True))["epochs"]] == [
+        row["loss"] for row in whole["epochs"]
+    ]
+
+
+# -- after it
+
+
 def test_training_goes_on_from_it_in_its_own_way(make_config, tiny_config, tmp_path):
     from biosyn.training.train import train
 
@@ -234,6 +296,8 @@ def test_homonyms_of_the_tiny_dictionary_share_an_id(tiny_dictionary):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
+        ({"train_dictionary_path": ()}, "--train_dictionary_path is empty: name a file"),
+        ({"train_dictionary_path": ("a", " ")}, "--train_dictionary_path is empty: name a file"),
         ({"group_size": 0}, "--group_size must be at least 1"),
         ({"warmup": 1.5}, "--warmup must be between 0 and 1"),
         ({"temperature": 0.0}, "--temperature must be above 0"),

@@ -23,14 +23,16 @@ from biosyn.training.train import train
 def start(tiny_config, tiny_dictionary, tiny_queries, tmp_path):
     """Function: verb -> runs it into the folder ``out``."""
     config = tiny_config(tmp_path / "out")
-    names = {field: asdict(config)[field] for field in ("model_name_or_path", "train_dictionary_path", "output_dir")}
+    names = {field: asdict(config)[field] for field in ("model_name_or_path", "output_dir")}
     evaluation = EvalConfig(
         model_name_or_path="set later", dictionary_path=str(tiny_dictionary), data_dir=str(tiny_queries), device="cpu"
     )
     verbs = {
         "train": lambda: train(config),
         "resume": lambda: train(tiny_config(tmp_path / "out", resume=True)),
-        "pretrain": lambda: pretrain(PretrainConfig(**names, device="cpu", epoch=1)),
+        "pretrain": lambda: pretrain(
+            PretrainConfig(**names, train_dictionary_path=(str(tiny_dictionary),), device="cpu", epoch=1)
+        ),
         "ablate": lambda: ablate(config, evaluation, dense_ratios=[0]),
     }
     return lambda verb: verbs[verb]()
@@ -108,8 +110,8 @@ def test_the_names_that_were_embedded_for_dev_are_the_index_of_the_saved_model(
     if verb == "train":
         train(config)
     else:
-        names = {field: asdict(config)[field] for field in ("model_name_or_path", "train_dictionary_path")}
-        pretrain(PretrainConfig(**names, output_dir=str(tmp_path / "out"), device="cpu", **changes))
+        names = {field: asdict(config)[field] for field in ("model_name_or_path", "output_dir")}
+        pretrain(PretrainConfig(**names, train_dictionary_path=(str(tiny_dictionary),), device="cpu", **changes))
     embedded: list[int] = []
     linker = load_linker(str(tmp_path / "out"), str(tiny_dictionary), on_names=embedded.append)
     assert not embedded  # by the first use

@@ -1,7 +1,10 @@
+import json
+
 import numpy as np
 import pytest
 
-from biosyn.training.synonyms import SynonymSets, neighbour_order
+from biosyn.data.dictionary import DictionaryDataset
+from biosyn.training.synonyms import SynonymSets, as_one, neighbour_order
 
 NAMES = ["a", "b", "c", "d", "a", "e", "b"]
 CUIS = ["D1", "D1", "D1", "D2", "D3", "D3|D2", "D1"]  # the last line repeats the second
@@ -43,6 +46,52 @@ def test_concepts_that_share_an_id_are_synonyms(sets):
 def test_equal_names_of_two_concepts_are_known(sets):
     assert sets.texts[0] == sets.texts[4]
     assert len(set(sets.texts.tolist())) == len(set(NAMES))
+
+
+# -- several dictionaries
+
+
+@pytest.fixture
+def written(tmp_path):
+    def write(folder, *lines, vocabularies=None):
+        path = tmp_path / folder / "dictionary.txt"
+        path.parent.mkdir()
+        path.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+        if vocabularies:
+            path.with_name("vocabularies.json").write_text(json.dumps({"vocabularies": vocabularies}))
+        return DictionaryDataset(path)
+
+    return write
+
+
+def test_one_dictionary_is_left_as_it_is(written):
+    dictionary = written("a", "mesh:D1||a", "7||b")
+    assert as_one([dictionary]) is dictionary
+
+
+def test_an_id_means_the_same_in_two_dictionaries_by_its_vocabulary_alone(written):
+    diseases = written("diseases", "D001260|208900||ataxia", "208900||at", "7||tic", "x1||cold", "FOO:1||flu")
+    genes = written("genes", "7||a2m", "208900||loc208900", vocabularies=["NCBIGene"])
+    others = written("others", "mesh:D001260||ataxias", "x1||common cold", "foo:1||cold", "FOO:1||influenza")
+    found = as_one([diseases, genes, others])
+    assert list(found.names) == [*diseases.names, *genes.names, *others.names]
+    assert list(found.cuis) == [
+        *("MESH:D001260|OMIM:208900", "OMIM:208900", "1:7", "1:x1", "FOO:1"),
+        *("NCBIGene:7", "NCBIGene:208900"),
+        *("MESH:D001260", "3:x1", "foo:1", "FOO:1"),  # a bare x1 may be anything; FOO:1 is one id
+    ]
+    sets = SynonymSets(found.names, found.cuis)
+    of = {cui: concept for concept, cui in enumerate(sets.cuis)}
+    assert [found.names[row] for row in sets.rows[of["FOO:1"]]] == ["flu", "influenza"]
+    shared = sets.is_synonym(np.arange(len(sets)))
+    np.fill_diagonal(shared, False)
+    pairs = {frozenset((sets.cuis[a], sets.cuis[b])) for a, b in np.argwhere(shared).tolist()}
+    assert pairs == {
+        frozenset(("MESH:D001260|OMIM:208900", "OMIM:208900")),
+        frozenset(("MESH:D001260|OMIM:208900", "MESH:D001260")),
+        frozenset(("FOO:1", "foo:1")),
+    }
+    assert sets.texts[3] == sets.texts[9]  # cold: equal names of two concepts, neither right nor wrong for each other
 
 
 @pytest.mark.parametrize("group_size", [1, 2, 5, 40])

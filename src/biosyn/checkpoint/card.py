@@ -3,7 +3,7 @@
 import re
 from typing import Any
 
-from biosyn.checkpoint.manifest import Manifest
+from biosyn.checkpoint.manifest import Manifest, described
 from biosyn.files import json_text
 
 MARK = "<!-- Written by biosyn from biosyn.json. Without this line it is yours, and is left as it is. -->"
@@ -83,7 +83,8 @@ def _trained(trained: dict[str, Any]) -> str:
     rows = [
         f"- {key}: {', '.join(f'{_text(name)} {_text(value)}' for name, value in part.items() if value is not None)}"
         for key in ("encoder", "dictionary", "queries", "converted_from", "settings")
-        if isinstance(part := trained.get(key), dict) and part
+        for part in described(trained, key)
+        if isinstance(part, dict) and part
     ]
     return "\n".join(["## Training", "", *rows]) if rows else ""
 

@@ -170,3 +170,9 @@ def describe_queries(folder: str | Path, n_mentions: int) -> dict[str, Any]:
 def describe_dictionary(path: str | Path, n_names: int) -> dict[str, Any]:
     """Return the dictionary file's name, its sha256 and the number of its names that were used."""
     return {"name": Path(path).name, "sha256": sha256_of(path), "names": n_names}
+
+
+def described(trained: dict[str, Any], key: str) -> list[Any]:
+    """Return the parts of an entry of ``trained``: a model of several dictionaries has a list of them, others one."""
+    part = trained.get(key)
+    return part if isinstance(part, list) else [part]

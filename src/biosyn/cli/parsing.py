@@ -124,7 +124,9 @@ def _options(field: Field, hint: Any) -> dict[str, Any]:
         names = (METAVARS.get(field.metadata["check"]), METAVARS.get(_kind(hint)))
         options["metavar"] = next(filter(None, (field.metadata["metavar"], *names)), None)
     if typing.get_origin(hint) is tuple:
-        return options | {"nargs": "+", "action": "extend", "default": []}
+        options |= {"nargs": "+", "action": "extend"}
+        if not required:
+            return options | {"default": []}
     if required:
         return options | ({"required": True} if field.metadata["required"] else {})
     if field.default is not None:

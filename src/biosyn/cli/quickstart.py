@@ -33,7 +33,7 @@ PRETRAINING_RATE, PRETRAINING_BATCH = 1e-4, 64
 WEIGHING_BATCH = 128  # few steps: a large w gives more of Acc@5, and less of Acc@1
 WEIGHING_TOPK = 10  # half of the usual candidates, for half of the time
 PRETRAINING_HAS = (
-    *("model_name_or_path", "train_dictionary_path", "dev_dir", "dev_dictionary_path"),
+    *("model_name_or_path", "dev_dir", "dev_dictionary_path"),
     *("epoch", "seed", "device", "precision", "keep_last", "show_progress"),
 )
 
@@ -209,6 +209,7 @@ def _pretrain_and_train(training: TrainConfig) -> list[Row]:
 
     pretraining = PretrainConfig(
         **{name: getattr(training, name) for name in PRETRAINING_HAS},
+        train_dictionary_path=(training.train_dictionary_path,),
         output_dir=str(Path(training.output_dir).with_name("pretrained")),
         learning_rate=PRETRAINING_RATE,
         train_batch_size=PRETRAINING_BATCH,

@@ -163,6 +163,11 @@ def not_blank(what: str) -> Check:
     return lambda value: None if value is None else filled(what)(value)
 
 
+def each(check: Check) -> Check:
+    """Return the check of several values: what is wrong with the first that is not right."""
+    return lambda values: next(filter(None, map(check, values)), None)
+
+
 FILE, FOLDER, MODEL = (not_blank(f"name a {what}") for what in ("file", "folder", "folder or a Hub id"))
 OUTPUT = filled("name a folder")
 
@@ -316,7 +321,6 @@ class TrainingFiles(Settings):
         "encoder to start from, or a BioSyn model: a folder or a Hub id", check=MODEL, reads="model", section="model"
     )
     revision: str | None = setting("branch, tag or commit of a Hub id (default: main)", default=None, section="model")
-    train_dictionary_path: str = setting("dictionary, one line 'cui||name' per name", check=FILE, reads="dictionary")
     output_dir: str = setting("where the checkpoint and train_log.jsonl go", check=OUTPUT, section="output")
     dev_dir: str | None = setting(
         "folder of .concept files on which each epoch is measured", default=None, check=FOLDER, reads="queries"

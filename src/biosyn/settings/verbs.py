@@ -32,6 +32,7 @@ from biosyn.settings.groups import (
     TrainingFiles,
     at_least,
     changed,
+    each,
     filled,
     fraction,
     group,
@@ -55,6 +56,7 @@ DELIMITERS = {"\\t": "\t", "tab": "\t"}  # as they are given on a command line
 class TrainConfig(TrainingFiles, Encoder, Optimization, Run, TrainingCompute):
     """Settings of train.py; names and defaults are upstream's but for ``learning_rate`` (its examples' 1e-5)."""
 
+    train_dictionary_path: str = changed(Dictionary, "dictionary_path", section="data")
     train_dir: str = setting(
         "folder of .concept files, for example processed_traindev", check=FOLDER, reads="queries", section="data"
     )
@@ -90,6 +92,13 @@ class TrainConfig(TrainingFiles, Encoder, Optimization, Run, TrainingCompute):
 class PretrainConfig(TrainingFiles, Encoder, Optimization, Run, TrainingCompute):
     """Settings of pretrain.py. Similarity is always the cosine: the loss needs vectors of one length."""
 
+    train_dictionary_path: tuple[str, ...] = setting(
+        "dictionary, one line 'cui||name' per name, or several for one model of all of them",
+        metavar="FILE",
+        reads="dictionary",
+        section="data",
+        check=lambda files: each(FILE)(files) if files else "is empty: name a file",
+    )
     max_length: int = changed(Encoder, "max_length", text="tokens kept of a name, [CLS] and [SEP] included")
     pooling: str = changed(
         Encoder,
@@ -137,7 +146,7 @@ class EvalConfig(Model, Dictionary, Queries, Evaluation, Order, Threshold, Compu
         metavar="FOLDER",
         reads="queries",
         section="data",
-        check=lambda folders: next(filter(None, map(FOLDER, folders)), None),
+        check=each(FOLDER),
     )
     record_as: str | None = setting(
         "add Acc@1 and Acc@5 to the checkpoint's manifest and model card, for example as test",
@@ -400,7 +409,7 @@ class TextConfig(Model, Dictionary, Order, Threshold, Compute, Index, Approximat
         default=(),
         metavar="FILE",
         reads="file",
-        check=lambda files: next(filter(None, map(FILE, files)), None),
+        check=each(FILE),
     )
     output: str = changed(LinkConfig, "output")
     format: str | None = changed(LinkConfig, "format")

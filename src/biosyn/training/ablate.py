@@ -89,7 +89,7 @@ def _described(config: TrainConfig) -> dict[str, Any]:
     """Return what all models are trained on, with the sha256 of the encoder's files if it is a folder."""
     mentions = QueryDataset(config.train_dir, True, True, True, draft=config.draft)
     names = DictionaryDataset(config.train_dictionary_path, draft=config.draft)
-    described = describe_training(config, mentions=len(mentions), names=len(names))
+    described = describe_training(config, mentions=len(mentions), names=[len(names)])
     folder = Path(config.model_name_or_path)
     if folder.is_dir():
         described["encoder"]["sha256"] = sha256_of_files([path for path in folder.iterdir() if path.is_file()])

@@ -3,14 +3,22 @@
 Both describe the command's flags, so these functions take the config.
 """
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from biosyn.checkpoint.files import FILES, is_encoder_file, model_files
-from biosyn.checkpoint.manifest import describe_data, describe_dictionary, describe_model, describe_queries
-from biosyn.files import sha256_of_files
+from biosyn.checkpoint.manifest import (
+    describe_data,
+    describe_dictionary,
+    describe_model,
+    describe_queries,
+    described,
+)
+from biosyn.data.vocabularies import VOCABULARIES_FILE
+from biosyn.files import is_there, sha256_of, sha256_of_files
 from biosyn.places import Inputs
 from biosyn.settings.verbs import PretrainConfig, TrainConfig
 from biosyn.training.dev import DevSet
@@ -64,25 +72,28 @@ class Description(NamedTuple):
     identity: Identity
 
 
-def describe(config: AnyConfig, *, dev: DevSet | None, names: int, mentions: int = 0) -> Description:
+def describe(config: AnyConfig, *, dev: DevSet | None, names: Sequence[int], mentions: int = 0) -> Description:
     """Return the description of a run.
 
     Parameters
     ----------
-    names, mentions
-        The numbers of both that the model is trained on; a `PretrainConfig` has no mentions.
+    names
+        The number of names of each dictionary that the model is trained on.
+    mentions
+        The number of mentions; a `PretrainConfig` has none.
     """
     trained = describe_training(config, names=names, mentions=mentions)
     dev_data = _describe_dev(config, dev)
     return Description(trained, dev_data, _identity(config, trained, dev_data))
 
 
-def describe_training(config: AnyConfig, *, names: int, mentions: int = 0) -> dict[str, Any]:
+def describe_training(config: AnyConfig, *, names: Sequence[int], mentions: int = 0) -> dict[str, Any]:
     """Return the manifest's entry on the training, as `Description` has it."""
     queries = {"queries": describe_queries(config.train_dir, mentions)} if isinstance(config, TrainConfig) else {}
+    dictionaries = list(map(describe_dictionary, _dictionary_paths(config), names))
     return {
         "encoder": describe_model(config.model_name_or_path, config.revision),
-        "dictionary": describe_dictionary(config.train_dictionary_path, names),
+        "dictionary": dictionaries if len(dictionaries) > 1 else dictionaries[0],
         **queries,
         "settings": describe_settings(config),
     }
@@ -116,6 +127,11 @@ def _trains_on(config: AnyConfig) -> bool:
     return Path(config.model_name_or_path).resolve() == output_folder(config).resolve()
 
 
+def _dictionary_paths(config: AnyConfig) -> tuple[str, ...]:
+    paths = config.train_dictionary_path
+    return (paths,) if isinstance(paths, str) else paths
+
+
 def _describe_dev(config: AnyConfig, dev: DevSet | None) -> dict[str, Any]:
     if dev is None or config.dev_dir is None or config.dev_dictionary_path is None:
         return {}
@@ -126,7 +142,7 @@ def _describe_dev(config: AnyConfig, dev: DevSet | None) -> dict[str, Any]:
 def _identity(config: AnyConfig, trained: dict[str, Any], dev: dict[str, Any]) -> Identity:
     may_change = MAY_CHANGE | ({"epoch"} if isinstance(config, TrainConfig) else set())  # pretraining's rates need it
     settings = {key: value for key, value in trained["settings"].items() if key not in may_change}
-    files = {"train_dictionary_path": trained["dictionary"]["sha256"]}
+    files: dict[str, Any] = {"train_dictionary_path": _dictionary_digest(config, trained)}
     if "queries" in trained:
         files["train_dir"] = trained["queries"]["sha256"]
     if dev:
@@ -136,6 +152,15 @@ def _identity(config: AnyConfig, trained: dict[str, Any], dev: dict[str, Any]) -
     if digest is None:
         settings |= {"model_name_or_path": trained["encoder"]["name"], "revision": trained["encoder"]["revision"]}
     return {"settings": settings, "files": files if digest is None else {"model_name_or_path": digest, **files}}
+
+
+def _dictionary_digest(config: AnyConfig, trained: dict[str, Any]) -> str | list[str]:
+    """Return the sha256 of the dictionary; of several, and of what tells their ids apart."""
+    digests = [part["sha256"] for part in described(trained, "dictionary")]
+    if len(digests) == 1:
+        return str(digests[0])
+    vocabularies = (Path(path).with_name(VOCABULARIES_FILE) for path in _dictionary_paths(config))
+    return [*digests, *(sha256_of(path) if is_there(path) else "" for path in vocabularies)]
 
 
 def _encoder_digest(config: AnyConfig) -> str | None:

@@ -31,7 +31,7 @@ from biosyn.training.distinct_names import DistinctNames
 from biosyn.training.identity import describe, output_folder, require_places
 from biosyn.training.run import RunSettings, run_epochs, settings_of, sole_run, starting_model
 from biosyn.training.states import TrainingState
-from biosyn.training.synonyms import SynonymSets, neighbour_order
+from biosyn.training.synonyms import SynonymSets, as_one, neighbour_order
 
 MAX_NEIGHBOURS = 32  # of a concept; more than a group has, because the nearest may be in another group already
 _TRAIN, _DEV = 0, 1  # the two dictionaries of `Aligner.names`
@@ -39,10 +39,11 @@ logger = logging.getLogger(__name__)
 
 
 def pretrain(config: PretrainConfig) -> dict[str, Any]:
-    """Fit the TF-IDF, align the encoder to the dictionary's synonyms, save; return the JSON result of pretrain.py."""
+    """Fit the TF-IDF, align the encoder to the dictionaries' synonyms, save; return the JSON result of pretrain.py."""
     device = resolve_device(config.device)
     inputs = require_places(config)
-    dictionary = DictionaryDataset(config.train_dictionary_path, draft=config.draft)
+    dictionaries = [DictionaryDataset(path, draft=config.draft) for path in config.train_dictionary_path]
+    dictionary = as_one(dictionaries)
     dev = load_dev_set(config.dev_dir, config.dev_dictionary_path)
     output_dir = output_folder(config)
     with sole_run(output_dir):
@@ -51,7 +52,7 @@ def pretrain(config: PretrainConfig) -> dict[str, Any]:
         biosyn = starting_model(config, dictionary.texts, device=device, similarity="cosine")
         settings = settings_of(AlignerSettings, config)
         logger.info("%d names, on %s", len(dictionary), device)
-        description = describe(config, dev=dev, names=len(dictionary))
+        description = describe(config, dev=dev, names=list(map(len, dictionaries)))
         inputs.require_unchanged()  # the hashes in it are those of what was read
         rows = run_epochs(
             biosyn,

@@ -1,13 +1,49 @@
-"""The names of each concept, and the order of the concepts in an epoch of self-alignment."""
+"""The names of each concept, of one dictionary or several; the order of the concepts in an epoch of self-alignment."""
 
 from collections.abc import Sequence
+from functools import cache
+from itertools import chain
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from biosyn.concept_ids import name_ids
+from biosyn.concept_ids import name_ids, split_name_ids
+from biosyn.data.dictionary import DictionaryDataset
+from biosyn.data.vocabularies import Vocabularies, curie, vocabularies_beside
 
 NAMES_A_CONCEPT = 2  # in a batch: a pair of synonyms
+
+
+def as_one(dictionaries: Sequence[DictionaryDataset]) -> DictionaryDataset:
+    """Return the names of several dictionaries, one after the other, with ids that mean the same in all of them.
+
+    A bare id gets the prefix of its vocabulary, which is that of `vocabularies_beside` each dictionary. Equal bare ids
+    of no known vocabulary are different concepts where they are of different dictionaries: each gets the number of its
+    dictionary as its prefix. A single dictionary is returned as it is.
+    """
+    if len(dictionaries) == 1:
+        return dictionaries[0]
+    cuis: list[str] = []
+    for number, dictionary in enumerate(dictionaries, start=1):
+        known = vocabularies_beside(dictionary)
+        common = cache(lambda field, known=known, number=number: _common_ids(field, known, number))
+        cuis += map(common, dictionary.cuis)
+    path = Path(", ".join(str(dictionary.path) for dictionary in dictionaries))  # for messages
+    return DictionaryDataset.of_texts(path, tuple(chain.from_iterable(part.names for part in dictionaries)), cuis)
+
+
+def _common_ids(field: str, vocabularies: Vocabularies, dictionary: int) -> str:
+    """Return the ids of a name with prefixes: those of their vocabularies, or the dictionary's number.
+
+    Examples
+    --------
+    >>> from biosyn.data.vocabularies import BARE, vocabularies_of
+    >>> _common_ids("D001260|208900|7", BARE, 1), _common_ids("208900", vocabularies_of(["NCBIGene"]), 2)
+    ('MESH:D001260|OMIM:208900|1:7', 'NCBIGene:208900')
+    """
+    curies = (curie(cui, vocabularies) for cui in split_name_ids(field))
+    return "|".join(cui if ":" in cui else f"{dictionary}:{cui}" for cui in curies)
 
 
 class SynonymSets:

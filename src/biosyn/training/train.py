@@ -45,7 +45,7 @@ def train(config: TrainConfig, *, known: DictionaryIndex | None = None) -> dict[
 
         settings = settings_of(TrainerSettings, config)
         logger.info("%d mentions, %d names, on %s", len(queries), len(dictionary), device)
-        description = describe(config, dev=dev, mentions=len(queries), names=len(dictionary))
+        description = describe(config, dev=dev, mentions=len(queries), names=[len(dictionary)])
         inputs.require_unchanged()  # the hashes in it are those of what was read
         rows = run_epochs(
             biosyn,
