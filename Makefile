@@ -1,4 +1,4 @@
-# make quickstart [FAITHFUL=1] | make reproduce-ncbi RAW=DIR [SEEDS="0 1 2"] | make test [WORKERS=2] | make test-slow | make test-lowest | make check | make docs. Each makes what it needs; PYTHON picks the interpreter.
+# make quickstart [FAITHFUL=1] | make reproduce-ncbi RAW=DIR [SEEDS="0 1 2"] | make pretrained [RAW=DIR] | make test [WORKERS=2] | make test-slow | make test-lowest | make check | make docs. Each makes what it needs; PYTHON picks the interpreter.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 WORKERS ?= 2
 LOWEST := .venv-lowest
 
-.PHONY: quickstart reproduce-ncbi install test test-slow test-lowest lint check docs clean
+.PHONY: quickstart reproduce-ncbi pretrained install test test-slow test-lowest lint check docs clean
 
 install: $(STAMP)
 
@@ -22,6 +22,9 @@ quickstart: $(STAMP)
 reproduce-ncbi: $(STAMP)
 	@test -n "$(RAW)" || { echo "say where the corpus is: make reproduce-ncbi RAW=DIR" >&2; exit 2; }
 	$(BIN)/python recipes/reproduce_ncbi.py --raw_dir "$(RAW)" --output_dir reproduced $(if $(SEEDS),--seeds $(SEEDS))
+
+pretrained: $(STAMP)
+	$(BIN)/python recipes/pretrained.py --output_dir pretrained $(if $(RAW),--raw_dir "$(RAW)")
 
 test: $(STAMP)
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -rs -n $(WORKERS)
@@ -56,4 +59,4 @@ docs: .venv-docs/.installed
 	touch $@
 
 clean:
-	rm -rf $(VENV) $(LOWEST) .venv-docs site quickstart reproduced build src/*.egg-info .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) $(LOWEST) .venv-docs site quickstart reproduced pretrained build src/*.egg-info .pytest_cache .mypy_cache .ruff_cache
