@@ -1,4 +1,4 @@
-# make quickstart [FAITHFUL=1] | make reproduce-ncbi RAW=DIR [SEEDS="0 1 2"] | make pretrained [RAW=DIR] | make test [WORKERS=2] | make test-slow | make test-lowest | make check | make docs. Each makes what it needs; PYTHON picks the interpreter.
+# make quickstart [FAITHFUL=1] | make reproduce-ncbi RAW=DIR [SEEDS="0 1 2"] | make reproduce-hpo [SEEDS="0 1 2"] | make pretrained [RAW=DIR] | make test [WORKERS=2] | make test-slow | make test-lowest | make check | make docs. Each makes what it needs; PYTHON picks the interpreter.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 WORKERS ?= 2
 LOWEST := .venv-lowest
 
-.PHONY: quickstart reproduce-ncbi pretrained install test test-slow test-lowest lint check docs clean
+.PHONY: quickstart reproduce-ncbi reproduce-hpo pretrained install test test-slow test-lowest lint check docs clean
 
 install: $(STAMP)
 
@@ -21,7 +21,10 @@ quickstart: $(STAMP)
 
 reproduce-ncbi: $(STAMP)
 	@test -n "$(RAW)" || { echo "say where the corpus is: make reproduce-ncbi RAW=DIR" >&2; exit 2; }
-	$(BIN)/python recipes/reproduce_ncbi.py --raw_dir "$(RAW)" --output_dir reproduced $(if $(SEEDS),--seeds $(SEEDS))
+	$(BIN)/python recipes/reproduce.py ncbi --raw_dir "$(RAW)" --output_dir reproduced/ncbi $(if $(SEEDS),--seeds $(SEEDS))
+
+reproduce-hpo: $(STAMP)
+	$(BIN)/python recipes/reproduce.py hpo --output_dir reproduced/hpo $(if $(SEEDS),--seeds $(SEEDS))
 
 pretrained: $(STAMP)
 	$(BIN)/python recipes/pretrained.py --output_dir pretrained $(if $(RAW),--raw_dir "$(RAW)")

@@ -12,12 +12,12 @@ import subprocess
 import sys
 from pathlib import Path
 
-from reproduce_ncbi import PRETRAIN, find, run
+from reproduce import PRETRAIN, find, run
 
 from biosyn.cli.quickstart import packaged_encoder
 from biosyn.errors import InputError
 
-SETTINGS = PRETRAIN | {"epoch": 3}  # of both: half again as many steps as five of MEDIC
+SETTINGS = PRETRAIN | {"epoch": 5, "learning_rate": 1e-4}
 
 
 def main() -> int:
