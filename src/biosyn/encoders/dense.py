@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
+from torch.nn.functional import normalize
 from tqdm import tqdm
 from transformers import BertModel, PreTrainedModel, PreTrainedTokenizerBase
 
@@ -145,6 +146,40 @@ class DenseEncoder:
         if together or size() == 1:  # by every rank or by none: the others would wait for one that ends
             self._require_finite(vectors)
         return vectors
+
+    def token_states(self, texts: Sequence[str], *, what: str = "texts") -> list[Tensor]:
+        """Return the last hidden states of each text's tokens, without special ones: (L, H) of length 1, on the CPU.
+
+        Raises
+        ------
+        RuntimeError
+            If the encoder computes the state at [CLS] alone.
+        """
+        if self.pooling.mode == "cls":
+            raise RuntimeError("the encoder computes the state at [CLS] alone")
+        tokens = self.tokenize(texts, what=what)
+        special = np.array(self.tokenizer.all_special_ids)
+        states = [torch.empty(0)] * len(tokens)
+        was_training = self.model.training
+        self.model.eval()
+        try:
+            with torch.inference_mode(), autocast(self.device, self.precision):
+                for rows in tokens.like_length_batches(self.batch_size):
+                    batch = tokens.batch(rows)
+                    mask = None if batch.attention_mask is None else send(batch.attention_mask, self.device)
+                    hidden = self.model(
+                        input_ids=send(batch.input_ids, self.device), attention_mask=_mask_for(self.model, mask)
+                    ).last_hidden_state  # (B, L, H)
+                    hidden = normalize(hidden.float(), dim=-1).cpu()
+                    for place, row in enumerate(rows):
+                        length = tokens.lengths[row]
+                        inside = ~np.isin(batch.input_ids[place, :length].numpy(), special)
+                        states[row] = (
+                            hidden[place, :length][torch.from_numpy(inside)] if inside.any() else hidden[place, :length]
+                        )
+        finally:
+            self.model.train(was_training)
+        return states
 
     def _require_finite(self, vectors: Tensor) -> None:
         # a sum is finite only if all its numbers are; it may overflow where they are finite

@@ -181,6 +181,7 @@ def _linked(config: CheckConfig, checker: Checker, rows: Sequence[LabelRow]) -> 
         config,
         revision=config.revision,
         exact_first=config.exact_first,
+        rerank=config.rerank,
         calibrated=config.threshold is not None,
     )
     if not linker.is_calibrated:

@@ -144,6 +144,7 @@ def _mutual(linker: Linker, config: MapConfig, matches: Sequence[Match]) -> dict
         cache_dir=config.cache_dir,
         index_precision=config.index_precision,
         exact_first=config.exact_first,
+        rerank=config.rerank,
         show_progress=config.show_progress,
     )
     names: dict[str, list[str]] = {}

@@ -261,6 +261,18 @@ class Order(Settings):
     exact_first: bool = setting(
         "put a name that equals the mention, letter for letter, first, whatever its score", default=True
     )
+    rerank: int = setting(
+        "compare the K best concepts by all their names, and reorder them; 0: none; needs biosyn rerank",
+        default=0,
+        metavar="K",
+        check=at_least(0),
+    )
+
+    def check(self) -> None:
+        """Refuse a threshold for scores that no calibration knows."""
+        super().check()
+        if self.rerank and getattr(self, "threshold", None) is not None:
+            raise InputError("--threshold is a probability of scores without --rerank: leave out one of the two")
 
 
 @group

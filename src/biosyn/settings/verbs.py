@@ -178,6 +178,20 @@ class CalibrateConfig(Dictionary, Queries, Evaluation, Compute, Index):
 
 
 @settings
+class RerankConfig(Dictionary, Queries, Compute, Index):
+    """Settings of biosyn rerank."""
+
+    dictionary_path: str = changed(CalibrateConfig, "dictionary_path", section="data")
+    data_dir: str = changed(CalibrateConfig, "data_dir", section="data")
+    model_name_or_path: str = changed(
+        CalibrateConfig, "model_name_or_path", text="a folder of ours, not a Hub id; its manifest gets the weights"
+    )
+    score_mode: str = changed(Evaluation, "score_mode", choices=("hybrid", "dense"))
+    topk: int = setting("concepts of a mention that are compared", default=TOPK, check=at_least(2))
+    seed: int = changed(Evaluation, "seed", text="divides the documents into the folds of the cross-validation")
+
+
+@settings
 class InferenceConfig(Model, Order, Threshold, Composites, Compute, Index, Approximate):
     """Settings of inference.py --mention.
 
