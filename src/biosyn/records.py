@@ -26,7 +26,7 @@ class Candidate(NamedTuple):
 
     ``score = dense_score + sparse_score``, except for rounding; ``sparse_score`` includes the weight w. If only one
     part is searched (``--score_mode``), it is the score and the other part is 0. With ``--rerank`` the score has a
-    third part, what the other names of the concept add.
+    third part: what the other names of the concept add, compared with the concept that was the best before.
     """
 
     name: str

@@ -97,7 +97,7 @@ def record_calibration(folder: str | Path, score_mode: str, calibration: Calibra
 
 
 def record_reranking(folder: str | Path, score_mode: str, reranking: Reranking) -> None:
-    """Write the weights of the second look for a score mode into the manifest, in place of earlier ones."""
+    """Write the weights of the second look for a score mode into the manifest and the model card."""
     _rewrite(Path(folder), reranking={**load_manifest(folder).reranking, score_mode: reranking.to_json()})
 
 

@@ -24,7 +24,7 @@ from biosyn.linking.loading import open_model
 from biosyn.model.biosyn import BioSyn
 from biosyn.model.embedded_dictionary import open_dictionary
 from biosyn.model.predict import predict
-from biosyn.model.rerank import Reranker
+from biosyn.model.rerank import Reranker, reranking_of
 from biosyn.places import Inputs
 from biosyn.records import QueryPrediction
 from biosyn.settings.verbs import EvalConfig
@@ -58,6 +58,8 @@ def evaluate(config: EvalConfig) -> dict[str, Any]:
         max_length=config.max_length,
         calibrated_for=calibrated_for,
     )
+    if config.rerank:
+        reranking_of(biosyn, config.score_mode)  # refused before the minutes that the embedding takes
     names = embed_searched(
         biosyn,
         searched,
@@ -157,6 +159,7 @@ def _subject(config: EvalConfig, metrics: Mapping[str, Any]) -> Subject:
         "candidates of a mention": metrics["topk"],
         "concepts hidden": metrics.get("hidden_concepts"),
         "threshold": config.threshold,
+        "concepts reranked": config.rerank or None,
         "filters": ", ".join(metrics["filters"]),
     }
     shown = {name: str(value) for name, value in settings.items() if value not in (None, "")}

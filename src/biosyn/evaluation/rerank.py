@@ -17,7 +17,6 @@ from biosyn.evaluation.folds import folds_of
 from biosyn.linking.loading import open_model
 from biosyn.model.embedded_dictionary import open_dictionary
 from biosyn.model.losses import marginal_nll
-from biosyn.model.predict import names_of
 from biosyn.model.rerank import Reranker
 from biosyn.places import Inputs
 from biosyn.records import Query
@@ -61,12 +60,10 @@ def rerank(config: RerankConfig) -> dict[str, Any]:
     names = index.vectors(biosyn.device, score_mode=config.score_mode)
     reranker = Reranker(biosyn, dictionary, names, concepts=config.topk, reranking=NO_WEIGHTS)
     samples = samples_of(reranker, queries)
-    accuracy = cross_validated(samples, seed=config.seed)
-    fitted_on = {
-        **describe_data(config.data_dir, config.dictionary_path, mentions=len(queries), names=len(dictionary)),
-        **accuracy,
-    }
-    reranking = Reranking(fit(samples), fitted_on)
+    weights = fit(require_enough(samples))
+    data = describe_data(config.data_dir, config.dictionary_path, mentions=len(queries), names=len(dictionary))
+    compared = {"topk": config.topk, **cross_validated(samples, seed=config.seed)}
+    reranking = Reranking(weights, {**data, **compared})
     inputs.require_unchanged()  # the hashes are those of what was measured
     record_reranking(config.model_name_or_path, config.score_mode, reranking)
     logger.info("recorded for the %s score in the checkpoint's manifest and model card", config.score_mode)
@@ -77,34 +74,45 @@ def samples_of(reranker: Reranker, queries: Sequence[Query]) -> Samples:
     """Return a sample for each distinct pair of a mention and its id whose text equals no name."""
     distinct = list({(query.mention, query.cui): query for query in queries}.values())
     texts = [query.mention for query in distinct]
-    biosyn, names, name_at = reranker.biosyn, reranker.names, names_of(reranker.dictionary)
+    biosyn, names, cuis = reranker.biosyn, reranker.names, reranker.dictionary.cuis
     vectors = biosyn.embed(texts, score_mode=names.score_mode, what="mentions")
     found = biosyn.search(vectors, names, topk=reranker.depth)
-    of_texts = reranker.evidence(texts, vectors, found, name_at)
+    of_texts = list(reranker.evidence(texts, vectors, found))
     rows = [row for row, evidence in enumerate(of_texts) if evidence]
     scores = torch.full((len(rows), reranker.concepts), -torch.inf)
     evidence, right = torch.zeros(*scores.shape, len(Evidence._fields)), torch.zeros(scores.shape)
     for place, row in enumerate(rows):
         best: dict[str, float] = {}
         for name, score in zip(found.rows[row].tolist(), found.scores[row].tolist(), strict=True):
-            best.setdefault(name_at(name).cui, score)
+            best.setdefault(cuis[name], score)
         for column, (cui, own) in enumerate(of_texts[row].items()):
             scores[place, column], evidence[place, column] = best[cui], torch.tensor(own)
             right[place, column] = float(shares_any(distinct[row].cui, cui))
     return Samples([distinct[row].pmid for row in rows], scores, evidence, right)
 
 
+def require_enough(samples: Samples) -> Samples:
+    """Return the samples; an InputError where too few of them have their right concept."""
+    known = int(samples.right.any(dim=1).sum())
+    if known < LEAST:
+        raise InputError(
+            f"{known} mentions that equal no name have their concept among those that are compared, "
+            f"too few to fit weights: give a dev set with {LEAST} of them, or raise --topk"
+        )
+    return samples
+
+
 def fit(samples: Samples) -> Evidence:
     """Return the weights with the highest marginal likelihood of the right concepts, the score's being 1.
 
     Source of the likelihood: Sung et al., ACL 2020, section 3.2, here over concepts and not names.
+
+    Raises
+    ------
+    InputError
+        If the score of the best name does not count for the right concepts.
     """
     samples = samples.take([row for row, right in enumerate(samples.right) if right.any()])
-    if len(samples.right) < LEAST:
-        raise InputError(
-            f"{len(samples.right)} mentions that equal no name have their concept among those that are compared, "
-            f"too few to fit weights: give a dev set with {LEAST} of them, or raise --topk"
-        )
     inside = samples.scores.isfinite()  # (M, K)
     values = torch.cat([samples.scores.unsqueeze(2), samples.evidence], dim=2).double()  # (M, K, 5)
     spread = values[inside].std(dim=0).clamp(min=1e-9)  # (5,)
@@ -121,7 +129,7 @@ def fit(samples: Samples) -> Evidence:
 
     optimizer.step(loss)
     score, *others = (weights.detach() / spread).tolist()
-    if score <= 0:
+    if not score > 0:  # nor NaN, where there was nothing to fit
         raise InputError("the score of the best name counts for nothing among these mentions: give a larger dev set")
     return Evidence(*(other / score for other in others))
 

@@ -94,7 +94,7 @@ def load_linker(
     compute, index = compute or Compute(), index or Index()
     resolve_device(compute.device)
     if calibrated and rerank:
-        raise InputError("a probability is of scores without --rerank: leave it out")
+        raise InputError("scores after --rerank have no probability: leave it out")
     if ann:
         require_faiss()
     on_stage("reading the dictionary", 0)

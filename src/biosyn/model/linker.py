@@ -29,7 +29,7 @@ from biosyn.model.predict import (
     names_of,
     probabilities_of,
 )
-from biosyn.model.rerank import Reranker
+from biosyn.model.rerank import Reranker, reranking_of
 from biosyn.records import (
     Candidate,
     ConceptCandidate,
@@ -93,6 +93,8 @@ class Linker:
         rerank: int = 0,
         show_progress: bool = False,
     ):
+        if rerank:
+            reranking_of(biosyn, "hybrid")  # refused before the minutes that the embedding takes
         self.biosyn = biosyn
         self.exact_first = exact_first
         self.dictionary = dictionary
@@ -201,6 +203,12 @@ class Linker:
         return self._calibration is not None
 
     @property
+    def why_uncalibrated(self) -> str:
+        """What to do where answers have no probability."""
+        asked = "scores after --rerank have no probability: leave it out"
+        return asked if self.reranker else "the model is not calibrated: run biosyn calibrate (docs/calibration.md)"
+
+    @property
     def _calibration(self) -> Calibration | None:
         return calibration_of(self.biosyn, self.names, self.reranker)
 
@@ -242,7 +250,7 @@ class Linker:
             if self.exact_first:
                 names = equal_first(self.biosyn, own, block, self.names, names, dictionary=self.dictionary)
             if self.reranker is not None:
-                names = self.reranker.reordered(own, block, names, name_at)
+                names = self.reranker.reordered(own, block, names)
             return TopNames(names.rows[:, :depth], names.scores[:, :depth])
 
         found, best_names = top_concepts(

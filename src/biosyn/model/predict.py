@@ -105,7 +105,7 @@ def link_texts(
         found = equal_first(biosyn, texts, vectors, names, found, dictionary=dictionary, held=held)
     name_at = names_of(dictionary)
     if reranker is not None:
-        found = reranker.reordered(texts, vectors, found, name_at)
+        found = reranker.reordered(texts, vectors, found)
     probabilities = probabilities_of(calibration, texts, found, name_at)
     best = TopNames(found.rows[:, :topk], found.scores[:, :topk])
     parts = biosyn.score_parts(vectors, names, best.rows, held=held)

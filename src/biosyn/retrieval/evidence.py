@@ -7,6 +7,7 @@ the model was not trained on (`biosyn.evaluation.rerank`).
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from operator import mul
 from typing import Any, NamedTuple
 
 import torch
@@ -46,15 +47,17 @@ class Reranking:
         if not all(map(math.isfinite, self.weights)):
             raise ValueError("a weight of the evidence is not a finite number")
 
-    def added(self, evidence: Evidence) -> float:
-        """Return what the evidence adds to the score.
+    def added(self, evidence: Mapping[str, Evidence]) -> dict[str, float]:
+        """Return what the evidence adds to the score of each concept, compared with the first of them.
 
         Examples
         --------
-        >>> Reranking(Evidence(1.0, 0.0, 0.5, 0.0)).added(Evidence(0.8, 0.7, 0.6, 0.5))
-        1.1
+        >>> Reranking(Evidence(2.0, 0.0, 1.0, 0.0)).added({"D1": Evidence(0, 0, 1, 0), "D2": Evidence(1, 0, 0.5, 0)})
+        {'D1': 0.0, 'D2': 1.5}
         """
-        return sum(weight * value for weight, value in zip(self.weights, evidence, strict=True))
+        sums = {cui: sum(map(mul, self.weights, one)) for cui, one in evidence.items()}
+        first = next(iter(sums.values()), 0.0)
+        return {cui: found - first for cui, found in sums.items()}
 
     def to_json(self) -> dict[str, Any]:
         """Return the JSON for the manifest."""
