@@ -26,6 +26,7 @@ from biosyn.settings.verbs import RerankConfig
 PENALTY = 1e-3  # of the squares of the weights of standardized evidence
 LEAST = 20  # mentions whose right concept is among those that are compared
 NO_WEIGHTS = Reranking(Evidence(0.0, 0.0, 0.0, 0.0))
+NOTHING = "the score of the best name counts for nothing among these mentions: give a larger dev set"
 logger = logging.getLogger(__name__)
 
 
@@ -113,9 +114,11 @@ def fit(samples: Samples) -> Evidence:
         If the score of the best name does not count for the right concepts.
     """
     samples = samples.take([row for row, right in enumerate(samples.right) if right.any()])
+    if not samples.documents:
+        raise InputError(NOTHING)
     inside = samples.scores.isfinite()  # (M, K)
     values = torch.cat([samples.scores.unsqueeze(2), samples.evidence], dim=2).double()  # (M, K, 5)
-    spread = values[inside].std(dim=0).clamp(min=1e-9)  # (5,)
+    spread = values[inside].std(dim=0, correction=0).clamp(min=1e-9)  # (5,)
     values = values.masked_fill(~inside.unsqueeze(2), 0.0) / spread
     weights = torch.zeros(len(spread), dtype=torch.float64, requires_grad=True)
     optimizer = torch.optim.LBFGS([weights], max_iter=200, line_search_fn="strong_wolfe")
@@ -129,8 +132,8 @@ def fit(samples: Samples) -> Evidence:
 
     optimizer.step(loss)
     score, *others = (weights.detach() / spread).tolist()
-    if not score > 0:  # nor NaN, where there was nothing to fit
-        raise InputError("the score of the best name counts for nothing among these mentions: give a larger dev set")
+    if score <= 0:
+        raise InputError(NOTHING)
     return Evidence(*(other / score for other in others))
 
 
