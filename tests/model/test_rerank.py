@@ -69,10 +69,11 @@ def naive(linker, text, concepts):
         added[cui] = math.fsum(w * e for w, e in zip(WEIGHTS, evidence, strict=True))
     first = added[compared[0]]
     added = {cui: value - first for cui, value in added.items()}
-    rows = [
-        (one.name, one.cui, one.score, added.get(one.cui, min(added.values())) if at < depth else min(added.values()))
-        for at, one in enumerate(found.candidates)
-    ]
+    lowest, seen = min(added.values()), set()
+    rows = []
+    for one in found.candidates:  # the first name of a concept stands for it
+        rows.append((one.name, one.cui, one.score, lowest if one.cui in seen else added.get(one.cui, lowest)))
+        seen.add(one.cui)
     return sorted(rows, key=lambda row: -(row[2] + row[3]))
 
 

@@ -28,7 +28,8 @@ class Reranker:
 
     What is added is compared with the concept that was the best before, which keeps its score. So scores of mentions
     stay comparable, also with those of a mention that equals a name: there is nothing to guess, and its names stay as
-    they are. The names of further concepts, and those after the first `depth`, get the lowest of what was added.
+    they are. It is added to the best name of each concept; all other names get the lowest of what was added, so that a
+    list of names shows concepts and not one concept's spellings.
 
     A concept is an id as the dictionary writes it.
 
@@ -89,7 +90,7 @@ class Reranker:
                 lowest = min(added.values())
                 new = scores[at] + lowest
                 compared = map(self._cui_at, rows[at, : self.depth].tolist())
-                own = torch.tensor([added.get(cui, lowest) for cui in compared])
+                own = torch.tensor([added.pop(cui, lowest) for cui in compared])  # the best name of each, once
                 new[: self.depth] = scores[at, : self.depth] + own
                 order = new.argsort(descending=True, stable=True)
                 rows[at], scores[at] = rows[at][order], new[order]
