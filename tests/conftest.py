@@ -223,6 +223,34 @@ def calibrated_checkpoint(tmp_path_factory, tiny_checkpoint, tiny_dictionary, ti
     return folder
 
 
+@pytest.fixture(scope="session")
+def misspelled_queries(tmp_path_factory):
+    """Folder of 40 queries in four documents: each name of the tiny dictionary without every third letter."""
+    folder = tmp_path_factory.mktemp("misspelled_queries")
+    names = [(cui, name) for cui, names in CONCEPTS.items() for name in names]
+    for number in range(4):
+        lines = [
+            f"{number}||0|9||Disease||{''.join(letter for at, letter in enumerate(name, 1) if at % 3)}||{cui}\n"
+            for cui, name in names[number::4]
+        ]
+        (folder / f"{number}.concept").write_text("".join(lines), encoding="utf-8")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def reranked_checkpoint(tmp_path_factory, mean_checkpoint, tiny_dictionary, tiny_queries, misspelled_queries):
+    """A copy of the checkpoint with means, with the weights of a second look; and calibrated."""
+    from biosyn.evaluation.calibrate import calibrate
+    from biosyn.evaluation.rerank import rerank
+    from biosyn.settings.verbs import CalibrateConfig, RerankConfig
+
+    folder = shutil.copytree(mean_checkpoint, tmp_path_factory.mktemp("reranked") / "model")
+    opened = {"model_name_or_path": str(folder), "dictionary_path": str(tiny_dictionary), "device": "cpu"}
+    calibrate(CalibrateConfig(**opened, data_dir=str(tiny_queries)))
+    rerank(RerankConfig(**opened, data_dir=str(misspelled_queries), topk=5))
+    return folder
+
+
 @pytest.fixture
 def tiny_dense(tiny_encoder):
     """A DenseEncoder of the tiny encoder, fresh for each test."""

@@ -25,7 +25,8 @@ class Candidate(NamedTuple):
     """A dictionary name found for a mention, with the two parts of its score.
 
     ``score = dense_score + sparse_score``, except for rounding; ``sparse_score`` includes the weight w. If only one
-    part is searched (``--score_mode``), it is the score and the other part is 0.
+    part is searched (``--score_mode``), it is the score and the other part is 0. With ``--rerank`` the score has a
+    third part: what the other names of the concept add, compared with the concept that was the best before.
     """
 
     name: str
@@ -33,6 +34,7 @@ class Candidate(NamedTuple):
     score: float
     dense_score: float
     sparse_score: float
+    rerank_score: float | None = None
 
 
 class MentionPrediction(NamedTuple):

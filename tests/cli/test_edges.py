@@ -41,6 +41,7 @@ def good(tiny_encoder, tiny_checkpoint, tiny_dictionary, tiny_queries, tmp_path)
         "pretrain": (["pretrain", *cpu, "--epoch", "0"], {**training, **dev, **out}),
         "eval": (["eval", *cpu, *topk], {**measured, "--train_dir": tiny_queries, "--cache_dir": tmp_path, **out}),
         "calibrate": (["calibrate", *cpu], {**measured, "--cache_dir": tmp_path}),
+        "rerank": (["rerank", *cpu], {**measured, "--cache_dir": tmp_path}),
         "compare": (["compare", "--quiet"], {"--a": tmp_path, "--b": tmp_path}),
         "ablate": (
             ["ablate", *cpu, *topk, "--epoch", "0"],
@@ -78,7 +79,17 @@ def good(tiny_encoder, tiny_checkpoint, tiny_dictionary, tiny_queries, tmp_path)
 
 
 COMMANDS = (
-    *("train", "pretrain", "eval", "calibrate", "compare", "ablate", "inference --mention", "inference --input"),
+    *(
+        "train",
+        "pretrain",
+        "eval",
+        "calibrate",
+        "rerank",
+        "compare",
+        "ablate",
+        "inference --mention",
+        "inference --input",
+    ),
     *(
         "map",
         "check",

@@ -45,6 +45,7 @@ DICTIONARY = ["--dictionary_path", "dictionary.txt"]
 LINK = ["inference", *MODEL, *DICTIONARY, "--typo_path", "typos.txt", "--input"]
 EVAL = ["eval", *MODEL, *DICTIONARY, "--data_dir", "queries", "--topk", "2", "--output_dir"]
 CALIBRATE = ["calibrate", *MODEL, "--data_dir", "queries", "--dictionary_path"]
+RERANK = ["rerank", *CALIBRATE[1:]]
 TRAINED = ["--model_name_or_path", "encoder", "--device", "cpu", "--epoch", "0"]
 TRAIN = ["train", *TRAINED, "--topk", "2", "--train_dir", "queries", "--train_dictionary_path"]
 PRETRAIN = ["pretrain", *TRAINED, "--train_dictionary_path"]
@@ -66,6 +67,7 @@ SAME = {
     "eval, a query": ([*EVAL, "out"], {"out/report.html": "-> ../queries/10021369.concept"}),
     "eval, what it records": ([*EVAL, "out", "--record_as", "test"], {"model/README.md": "dictionary.txt"}),
     "calibrate, the dictionary": ([*CALIBRATE, "model/README.md"], {"model/README.md": "dictionary.txt"}),
+    "rerank, the dictionary": ([*RERANK, "model/README.md"], {"model/README.md": "dictionary.txt"}),
     "train, the dictionary": ([*TRAIN, "out/README.md", "--output_dir", "out"], {"out/README.md": "dictionary.txt"}),
     "train, the log": ([*TRAIN, "dictionary.txt", "--output_dir", "o"], {"o/train_log.jsonl": "dictionary.txt"}),
     "train, the encoder": ([*TRAIN, "dictionary.txt", "--output_dir", "o"], {"o/config.json": "encoder/config.json"}),
@@ -167,6 +169,7 @@ READERS = {
     "eval": ["eval", *MODEL, "--dictionary_path", "odd", "--data_dir", "queries", "--output_dir", "out"],
     "eval, a query": ["eval", *MODEL, *DICTIONARY, "--data_dir", "odds", "--output_dir", "out"],
     "calibrate": [*CALIBRATE, "odd"],
+    "rerank": [*RERANK, "odd"],
     "train": [*TRAIN, "odd", "--output_dir", "out"],
     "pretrain": [*PRETRAIN, "odd", "--output_dir", "out"],
     "index": ["index", "build", *MODEL, "--dictionary_path", "odd"],

@@ -12,7 +12,20 @@ from biosyn.cli.main import main
 
 ROOT = Path(__file__).parents[2]
 SCRIPTS = ("train", "eval", "inference", "demo", "preprocess", "pretrain")
-VERBS = (*SCRIPTS, "quickstart", "compare", "ablate", "calibrate", "convert", "index", "cache", "map", "check", "mcp")
+VERBS = (
+    *SCRIPTS,
+    "quickstart",
+    "compare",
+    "ablate",
+    "calibrate",
+    "rerank",
+    "convert",
+    "index",
+    "cache",
+    "map",
+    "check",
+    "mcp",
+)
 KINDS = {
     argparse._StoreAction: "store",
     argparse._StoreTrueAction: "store_true",

@@ -27,6 +27,7 @@ def model_card(manifest: Manifest) -> str:
         f"and w is {manifest.sparse_weight:.6g}.",
         _figures(manifest.figures),
         _calibration(manifest.calibration),
+        _reranking(manifest.reranking),
         _trained(manifest.trained),
         _USE,
         _versions(manifest.libraries),
@@ -72,11 +73,25 @@ def _calibration(calibration: dict[str, Any]) -> str:
     return "\n".join(["## Calibration", "", head, "", *lines]) if lines else ""
 
 
+def _reranking(reranking: dict[str, Any]) -> str:
+    lines = [
+        f"- {_text(mode)}: {_fitted_on(on := part['fitted_on'])}; Acc@1 of {_text(on.get('compared_mentions', ''))} "
+        f"mentions that equal no name: {_share(on.get('acc1_before'))} before, {_share(on.get('acc1_after'))} after, "
+        "cross-validated"
+        for mode, part in reranking.items()
+    ]
+    head = "The weights of a second look at the best concepts (`--rerank K`), by score mode:"
+    return "\n".join(["## Reranking", "", head, "", *lines]) if lines else ""
+
+
 def _fitted(on: dict[str, Any]) -> str:
-    mentions = f"{_count(on, 'queries', 'mentions')} mentions of {_count(on, 'queries', 'name')}"
-    names = f"{_count(on, 'dictionary', 'names')} names of {_count(on, 'dictionary', 'name')}"
     hidden = f", {_text(on['hidden_concepts'])} concepts hidden" if on.get("hidden_concepts") else ""
-    return f"fitted on {mentions}, {names}{hidden}; ECE {_share(on.get('ece'))}, cross-validated"
+    return f"{_fitted_on(on)}{hidden}; ECE {_share(on.get('ece'))}, cross-validated"
+
+
+def _fitted_on(on: dict[str, Any]) -> str:
+    mentions = f"{_count(on, 'queries', 'mentions')} mentions of {_count(on, 'queries', 'name')}"
+    return f"fitted on {mentions}, {_count(on, 'dictionary', 'names')} names of {_count(on, 'dictionary', 'name')}"
 
 
 def _trained(trained: dict[str, Any]) -> str:

@@ -25,6 +25,7 @@ from biosyn.encoders.sparse import SparseEncoder
 from biosyn.errors import InputError
 from biosyn.files import json_text, library_versions, read_json, sha256_of
 from biosyn.retrieval.confidence import Calibration
+from biosyn.retrieval.evidence import Reranking
 from biosyn.writing import give_usual_modes, remove_leftovers, staged_folder, write_json, write_text
 
 # sentence-transformers' modules that the manifest's pooling and similarity stand for, under the paths of all versions
@@ -95,8 +96,13 @@ def record_calibration(folder: str | Path, score_mode: str, calibration: Calibra
     _rewrite(Path(folder), calibration={**load_manifest(folder).calibration, score_mode: calibration.to_json()})
 
 
+def record_reranking(folder: str | Path, score_mode: str, reranking: Reranking) -> None:
+    """Write the weights of the second look for a score mode into the manifest and the model card."""
+    _rewrite(Path(folder), reranking={**load_manifest(folder).reranking, score_mode: reranking.to_json()})
+
+
 def rewritten_files(folder: str | Path) -> list[Path]:
-    """Return the files that recording figures or a calibration rewrites."""
+    """Return the files that recording figures, a calibration or a reranking rewrites."""
     return [Path(folder, FILES.manifest), Path(folder, FILES.card)]
 
 

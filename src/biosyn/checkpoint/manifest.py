@@ -12,6 +12,7 @@ from biosyn.checkpoint.files import FILES, require
 from biosyn.errors import InputError
 from biosyn.files import read_json, sha256_of, sha256_of_files
 from biosyn.retrieval.confidence import Calibration
+from biosyn.retrieval.evidence import Reranking
 from biosyn.retrieval.search import LARGEST_SPARSE_WEIGHT
 from biosyn.settings.groups import POOLINGS, SIMILARITIES
 from biosyn.writing import write_json
@@ -46,6 +47,8 @@ class Manifest:
         Path inside the folder -> sha256; empty in format 1.
     calibration
         Score mode -> result of `Calibration.to_json`, where ``biosyn calibrate`` has been run.
+    reranking
+        Score mode -> result of `Reranking.to_json`, where ``biosyn rerank`` has been run.
     """
 
     sparse_weight: float
@@ -57,12 +60,15 @@ class Manifest:
     libraries: dict[str, str] = field(default_factory=dict)
     files: dict[str, str] = field(default_factory=dict)
     calibration: dict[str, Any] = field(default_factory=dict)
+    reranking: dict[str, Any] = field(default_factory=dict)
     format_version: int = FORMAT_VERSION
 
 
 def write_manifest(folder: Path, manifest: Manifest) -> None:
     """Write ``biosyn.json``, whole or not at all."""
     values = asdict(manifest)
+    if not manifest.reranking:  # an older program wrote none
+        del values["reranking"]
     write_json(folder / FILES.manifest, {"format_version": values.pop("format_version"), **values})
 
 
@@ -90,6 +96,10 @@ def load_manifest(folder: str | Path) -> Manifest:
             calibration={
                 str(mode): Calibration.from_json(part).to_json()
                 for mode, part in dict(values.get("calibration", {})).items()
+            },
+            reranking={
+                str(mode): Reranking.from_json(part).to_json()
+                for mode, part in dict(values.get("reranking", {})).items()
             },
             format_version=int(found),
         )

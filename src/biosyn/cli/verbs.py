@@ -9,7 +9,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from biosyn.settings.groups import Settings
-from biosyn.settings.verbs import CalibrateConfig, ConvertConfig, EvalConfig, McpConfig, PretrainConfig, TrainConfig
+from biosyn.settings.verbs import (
+    CalibrateConfig,
+    ConvertConfig,
+    EvalConfig,
+    McpConfig,
+    PretrainConfig,
+    RerankConfig,
+    TrainConfig,
+)
 
 MODEL = "--model_name_or_path quickstart/model"
 TRAIN = "--train_dictionary_path quickstart/data/train_dictionary.txt"
@@ -120,6 +128,14 @@ GROUPS: dict[str, dict[str, Verb]] = {
             "too high.",
             settings=CalibrateConfig,
             function="biosyn.evaluation.calibrate:calibrate",
+        ),
+        "rerank": Verb(
+            "fit the weights of a second look at the best concepts",
+            (f"rerank {MODEL} {DEV}", f"rerank {MODEL} {DEV} --score_mode dense"),
+            more="They are fitted on a dev set, on which the model must not have been trained; --rerank K uses them "
+            "(docs/reranking.md).",
+            settings=RerankConfig,
+            function="biosyn.evaluation.rerank:rerank",
         ),
         "compare": Verb(
             "whether two runs differ, by how much, and on which mentions",

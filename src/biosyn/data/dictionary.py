@@ -17,6 +17,8 @@ from biosyn.records import Name
 from biosyn.text.preprocess import lookup_text
 
 DRAFT_NAMES = 100
+Hashes = tuple[NDArray[np.int64], NDArray[np.int64]]  # of N texts, sorted, and the row of each
+_LOOKUPS = ("_lookup", "_id_lookup")  # of a `DictionaryDataset`
 
 
 class DictionaryDataset:
@@ -69,12 +71,13 @@ class DictionaryDataset:
     def __setattr__(self, name: str, value: Any) -> None:
         if name in ("names", "cuis"):  # other names are not those of the file: its index must not answer for them
             super().__setattr__("sha256", None)
-            self.__dict__.pop("_lookup", None)
+            for lookup in _LOOKUPS:
+                self.__dict__.pop(lookup, None)
         super().__setattr__(name, value)
 
     def __getstate__(self) -> dict[str, Any]:
         """Leave out what depends on the process: Python's hashes of texts."""
-        return {name: value for name, value in self.__dict__.items() if name != "_lookup"}
+        return {name: value for name, value in self.__dict__.items() if name not in _LOOKUPS}
 
     def with_names(self, names: Iterable[Name]) -> "DictionaryDataset":
         """Return a dictionary with other names and the same path."""
@@ -88,19 +91,19 @@ class DictionaryDataset:
 
     def rows_of(self, name: str) -> list[int]:
         """Return the rows whose `lookup_text` is a text, letter for letter, in file order; often none."""
-        hashes, rows = self._lookup
-        value = hash(name)
-        first, last = np.searchsorted(hashes, value), np.searchsorted(hashes, value, side="right")
-        return [
-            row for row in rows[first:last].tolist() if lookup_text(self.names[row]) == name
-        ]  # two names may have one hash
+        return [row for row in _rows_hashed(self._lookup, name) if lookup_text(self.names[row]) == name]
+
+    def rows_of_id(self, cui: str, *, most: int) -> list[int]:
+        """Return the rows of an id as the file writes it, ``D1|D2`` for one, in file order; at most so many."""
+        return [row for row in _rows_hashed(self._id_lookup, cui)[:most] if self.cuis[row] == cui]
 
     @cached_property
-    def _lookup(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """The hashes of all N names, sorted, and the row of each: 16 bytes a name, where a dict would take 100."""
-        hashes = np.fromiter(map(hash, map(lookup_text, self.names)), dtype=np.int64, count=len(self.names))
-        rows = np.argsort(hashes, kind="stable")
-        return hashes[rows], rows
+    def _lookup(self) -> Hashes:
+        return _hashes(map(lookup_text, self.names), len(self))
+
+    @cached_property
+    def _id_lookup(self) -> Hashes:
+        return _hashes(self.cuis, len(self))
 
     def __len__(self) -> int:
         return len(self.names)
@@ -110,6 +113,22 @@ class DictionaryDataset:
 
     def __iter__(self) -> Iterator[Name]:
         return map(Name, self.names, self.cuis)
+
+
+def _hashes(texts: Iterable[str], count: int) -> Hashes:
+    """Return the hashes of texts: 16 bytes a text, where a dict would take 100."""
+    hashes = np.fromiter(map(hash, texts), dtype=np.int64, count=count)
+    rows = np.argsort(hashes, kind="stable")
+    return hashes[rows], rows
+
+
+def _rows_hashed(lookup: Hashes, text: str) -> list[int]:
+    """Return the rows of the texts that have the hash of a text: it is equal to them but for rare others."""
+    hashes, rows = lookup
+    value = hash(text)
+    first, last = np.searchsorted(hashes, value), np.searchsorted(hashes, value, side="right")
+    found: list[int] = rows[first:last].tolist()
+    return found
 
 
 def require_names(dictionary: Sequence[Name] | DictionaryDataset, topk: int) -> None:

@@ -2,7 +2,7 @@
 
 import logging
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import cached_property
 from itertools import chain
@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
+from torch.nn.functional import normalize
 from tqdm import tqdm
 from transformers import BertModel, PreTrainedModel, PreTrainedTokenizerBase
 
@@ -29,6 +30,7 @@ logger = logging.getLogger(__name__)
 BATCH_SIZES = {"cpu": 64}
 GPU_BATCH_SIZE = 1024
 PIECE = 32_768  # texts that are tokenized and sorted by length at a time
+Pooled = Callable[[Tensor, Tensor | None], Tensor]  # a `Pooling`, or another function of hidden states and their mask
 
 
 class DenseEncoder:
@@ -146,6 +148,37 @@ class DenseEncoder:
             self._require_finite(vectors)
         return vectors
 
+    def token_states(self, texts: Sequence[str]) -> list[Tensor]:
+        """Return the last hidden states of each text's tokens, (L, H) of length 1, on the CPU.
+
+        Special tokens are left out, unless a text has no others.
+
+        Raises
+        ------
+        RuntimeError
+            If the encoder computes the state at [CLS] alone.
+        """
+        if self.pooling.mode == "cls":
+            raise RuntimeError("the encoder computes the state at [CLS] alone")
+        tokens = self._tokens(texts)
+        special = np.array(self.tokenizer.all_special_ids)
+        states = [torch.empty(0)] * len(tokens)
+        was_training = self.model.training
+        self.model.eval()
+        try:
+            with torch.inference_mode(), autocast(self.device, self.precision):
+                for rows in tokens.like_length_batches(self.batch_size):
+                    batch = tokens.batch(rows)
+                    hidden = text_vectors(self.model, batch, _unit_states, self.precision).cpu()  # (B, L, H)
+                    within = np.arange(hidden.shape[1]) < tokens.lengths[rows][:, None]  # (B, L)
+                    inside = within & ~np.isin(batch.input_ids.numpy(), special)
+                    inside = np.where(inside.any(axis=1, keepdims=True), inside, within)
+                    for row, own, kept in zip(rows, hidden, torch.from_numpy(inside), strict=True):
+                        states[row] = own[kept]
+        finally:
+            self.model.train(was_training)
+        return states
+
     def _require_finite(self, vectors: Tensor) -> None:
         # a sum is finite only if all its numbers are; it may overflow where they are finite
         if not math.isfinite(vectors.sum()) and not bool(vectors.isfinite().all()):
@@ -187,7 +220,7 @@ class DenseEncoder:
             logger.warning(warning)
 
 
-def text_vectors(model: nn.Module, batch: TokenBatch, pooling: Pooling = CLS, precision: str = "float32") -> Tensor:
+def text_vectors(model: nn.Module, batch: TokenBatch, pooling: Pooled = CLS, precision: str = "float32") -> Tensor:
     """Return the vector of each text of a batch, float32 of shape (B, H), with its gradient.
 
     Parameters
@@ -199,7 +232,7 @@ def text_vectors(model: nn.Module, batch: TokenBatch, pooling: Pooling = CLS, pr
 
 
 def group_vectors(
-    model: nn.Module, groups: Sequence[TokenBatch], pooling: Pooling = CLS, precision: str = "float32"
+    model: nn.Module, groups: Sequence[TokenBatch], pooling: Pooled = CLS, precision: str = "float32"
 ) -> Tensor:
     """Return the vectors of the texts of several batches, one batch after the other, (T, H); see `text_vectors`."""
     device = next(model.parameters()).device
@@ -212,6 +245,10 @@ def group_vectors(
         ]
     # each output is (B, L or 1, H)
     return torch.cat([pooling(output, mask) for output, mask in zip(outputs, masks, strict=True)])
+
+
+def _unit_states(hidden: Tensor, mask: Tensor | None) -> Tensor:
+    return normalize(hidden.float(), dim=-1)
 
 
 def _mask_for(model: nn.Module, mask: Tensor | None) -> Tensor | None:

@@ -1,7 +1,6 @@
 """The verb of biosyn calibrate: fit, on a dev set, the probability that a mention's best concept is right."""
 
 import logging
-import random
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
@@ -15,6 +14,7 @@ from biosyn.data.vocabularies import vocabularies_beside
 from biosyn.devices import resolve_device
 from biosyn.errors import InputError
 from biosyn.evaluation.accuracy import gold_ids, resolved_ids
+from biosyn.evaluation.folds import folds_of
 from biosyn.evaluation.hidden import Hidden, embed_searched, open_hidden
 from biosyn.evaluation.references import resolved
 from biosyn.evaluation.reliability import area_under_risk, expected_calibration_error, reliability_table
@@ -28,8 +28,6 @@ from biosyn.retrieval.confidence import DEPTH, OF_CONCEPT, OF_NAME, Calibration,
 from biosyn.settings.verbs import CalibrateConfig
 
 logger = logging.getLogger(__name__)
-
-FOLDS = 10
 
 
 class Sample(NamedTuple):
@@ -119,19 +117,12 @@ def cross_validated(samples: Sequence[Sample], *, seed: int) -> list[float]:
 
     Where all are from one document, such as a list of names, it is fitted without the mention and others at random.
     """
-    of_sample = [sample.document for sample in samples]
-    if len(set(of_sample)) < 2:
-        of_sample = [f"{number:09}" for number in range(len(samples))]
-    documents = sorted(set(of_sample))
-    random.Random(seed).shuffle(documents)
-    fold_of = {document: number % FOLDS for number, document in enumerate(documents)}
-    models = {
-        fold: fit([sample for sample, one in zip(samples, of_sample, strict=True) if fold_of[one] != fold])
-        for fold in set(fold_of.values())
-    }
-    return [
-        sigmoid(models[fold_of[one]].log_odds(sample.features)) for sample, one in zip(samples, of_sample, strict=True)
-    ]
+    probabilities = [0.0] * len(samples)
+    for rows, others in folds_of([sample.document for sample in samples], seed=seed):
+        model = fit([samples[row] for row in others])
+        for row in rows:
+            probabilities[row] = sigmoid(model.log_odds(samples[row].features))
+    return probabilities
 
 
 def reliability_json(samples: Sequence[Sample], probabilities: Sequence[float]) -> dict[str, Any]:

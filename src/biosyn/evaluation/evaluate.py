@@ -24,6 +24,7 @@ from biosyn.linking.loading import open_model
 from biosyn.model.biosyn import BioSyn
 from biosyn.model.embedded_dictionary import open_dictionary
 from biosyn.model.predict import predict
+from biosyn.model.rerank import Reranker, reranking_of
 from biosyn.places import Inputs
 from biosyn.records import QueryPrediction
 from biosyn.settings.verbs import EvalConfig
@@ -57,6 +58,8 @@ def evaluate(config: EvalConfig) -> dict[str, Any]:
         max_length=config.max_length,
         calibrated_for=calibrated_for,
     )
+    if config.rerank:
+        reranking_of(biosyn, config.score_mode)  # refused before the minutes that the embedding takes
     names = embed_searched(
         biosyn,
         searched,
@@ -66,7 +69,14 @@ def evaluate(config: EvalConfig) -> dict[str, Any]:
         show_progress=config.show_progress,
     )
     predictions = predict(
-        biosyn, queries, dictionary, names, topk=config.topk, exact_first=config.exact_first, together=True
+        biosyn,
+        queries,
+        dictionary,
+        names,
+        topk=config.topk,
+        exact_first=config.exact_first,
+        reranker=Reranker(biosyn, dictionary, names, concepts=config.rerank) if config.rerank else None,
+        together=True,
     )
     if not is_first():  # every rank has found the same
         return {}
@@ -120,10 +130,11 @@ def _write_metrics(
         "names": len(searched.dictionary),
         "filters": _filters(config),
     }
-    order = {"exact_first": True} if config.exact_first else {}
+    order: dict[str, Any] = {"exact_first": True} if config.exact_first else {}
+    order |= {"rerank": config.rerank} if config.rerank else {}
     hidden = {"hidden_concepts": searched.concepts, "seed": config.seed} if searched.concepts else {}
     metrics = {**settings, **order, **hidden, **metrics_json(outcomes, figures)}
-    if (calibration := biosyn.calibrations.get(config.score_mode)) is not None:
+    if not config.rerank and (calibration := biosyn.calibrations.get(config.score_mode)) is not None:
         metrics["confidence"] = confidence_json(predictions, outcomes, of=calibration.of, threshold=config.threshold)
     write_json(path, metrics)
     for line in metrics_table(outcomes, figures):
@@ -148,6 +159,7 @@ def _subject(config: EvalConfig, metrics: Mapping[str, Any]) -> Subject:
         "candidates of a mention": metrics["topk"],
         "concepts hidden": metrics.get("hidden_concepts"),
         "threshold": config.threshold,
+        "concepts reranked": config.rerank or None,
         "filters": ", ".join(metrics["filters"]),
     }
     shown = {name: str(value) for name, value in settings.items() if value not in (None, "")}

@@ -90,7 +90,8 @@ def _concept(row: Mapping[str, Any]) -> ResolvedConcept:
 
 
 def _candidate(row: Mapping[str, Any]) -> Candidate:
-    scores = (float(row[key]) for key in ("score", "dense_score", "sparse_score"))
+    keys = ("score", "dense_score", "sparse_score", "rerank_score")
+    scores = (float(row[key]) for key in keys if key != "rerank_score" or key in row)
     return Candidate(row["name"], row["cui"], *scores)
 
 

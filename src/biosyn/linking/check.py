@@ -181,10 +181,11 @@ def _linked(config: CheckConfig, checker: Checker, rows: Sequence[LabelRow]) -> 
         config,
         revision=config.revision,
         exact_first=config.exact_first,
+        rerank=config.rerank,
         calibrated=config.threshold is not None,
     )
     if not linker.is_calibrated:
-        logger.warning("the model is not calibrated, so its word has no probability: run biosyn calibrate")
+        logger.warning("the model's word has no probability, as %s", linker.why_uncalibrated)
     found = linker.normalize(dict.fromkeys(labels), topk=1)
     return {
         one.mention: Answer(one.resolved[:1], one.probability and round(one.probability, 4))

@@ -115,6 +115,7 @@ def identity(
         "calibration": calibration and calibration.to_json(),
         "composites": config.split_composites,
         "exact_first": config.exact_first,
+        **({"rerank": [config.rerank, linker.reranker.reranking.to_json()]} if linker.reranker else {}),
         "packed": config.output.endswith(".gz"),
         "keys": list(source.wanted.keys),
         "ids": config.ids,

@@ -62,6 +62,7 @@ def load_linker(
     topk: int = 1,
     ann: bool = False,
     exact_first: bool = True,
+    rerank: int = 0,
     calibrated: bool = False,
     whole_concepts: bool = False,
     on_stage: Callable[[str, int], object] = lambda stage, total: None,
@@ -79,7 +80,7 @@ def load_linker(
         The number of names that the dictionary must have at least.
     ann
         See `Linker`.
-    exact_first
+    exact_first, rerank
         See `Linker`.
     calibrated
         Refuse a model without probabilities.
@@ -92,6 +93,8 @@ def load_linker(
     """
     compute, index = compute or Compute(), index or Index()
     resolve_device(compute.device)
+    if calibrated and rerank:
+        raise InputError("scores after --rerank have no probability: leave it out")
     if ann:
         require_faiss()
     on_stage("reading the dictionary", 0)
@@ -111,6 +114,7 @@ def load_linker(
             index_precision=index.index_precision,
             ann=ann,
             exact_first=exact_first,
+            rerank=rerank,
             show_progress=compute.show_progress,
         )
 
@@ -125,6 +129,7 @@ def open_linker(config: Searching, **others: Any) -> Linker:
         revision=config.revision,
         ann=config.ann,
         exact_first=config.exact_first,
+        rerank=config.rerank,
         **others,
     )
 

@@ -85,9 +85,7 @@ def map_terms(config: MapConfig) -> dict[str, Any]:
         calibrated=config.threshold is not None or config.least_sure_first,
     )
     if not linker.is_calibrated:
-        logger.warning(
-            "the model is not calibrated, so no mapping has a confidence: run biosyn calibrate (docs/calibration.md)"
-        )
+        logger.warning("no mapping has a confidence, as %s", linker.why_uncalibrated)
     matches = list(_usable(best_matches(linker, subjects, progress=config.show_progress), config.threshold, left_out))
     mutual = _mutual(linker, config, matches) if config.subject_dictionary else None
     mappings = mappings_of(matches, mutual, subjects=subjects)
@@ -144,6 +142,7 @@ def _mutual(linker: Linker, config: MapConfig, matches: Sequence[Match]) -> dict
         cache_dir=config.cache_dir,
         index_precision=config.index_precision,
         exact_first=config.exact_first,
+        rerank=config.rerank,
         show_progress=config.show_progress,
     )
     names: dict[str, list[str]] = {}

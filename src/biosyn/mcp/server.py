@@ -181,5 +181,7 @@ def _sentence(found: ConceptPrediction, rows: list[dict[str, Any]]) -> str:
     others = [row.resolved.curie for row in found.concepts[1:] if row.best.name == found.concepts[0].best.name]
     same = f" The matched name is also one of {', '.join(others)}." if others else ""
     if found.probability is None:
-        return f"{first}; how sure is unknown, as the model is not calibrated, and scores are no probabilities.{same}"
+        reranked = found.concepts[0].best.rerank_score is not None
+        why = "the server was started with --rerank" if reranked else "the model is not calibrated"
+        return f"{first}; how sure is unknown, as {why}, and scores are no probabilities.{same}"
     return f"{first} with a probability of {found.probability:.2f}.{same}"

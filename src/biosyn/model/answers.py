@@ -108,12 +108,13 @@ def concepts_json(prediction: ConceptPrediction) -> list[dict[str, Any]]:
 
 
 def scores_json(candidate: Candidate) -> dict[str, float]:
-    """Return the score and its two parts."""
-    return {
+    """Return the score and its parts: two, or three after a second look."""
+    scores = {
         "score": candidate.score,
         "dense_score": candidate.dense_score,
         "sparse_score": candidate.sparse_score,
     }
+    return scores if candidate.rerank_score is None else {**scores, "rerank_score": candidate.rerank_score}
 
 
 def probability_json(probability: float | None) -> dict[str, float]:

@@ -30,6 +30,7 @@ from biosyn.index.dictionary_index import DictionaryIndex
 from biosyn.model.embedded_dictionary import dictionary_index, open_dictionary
 from biosyn.model.rerank_net import RerankNet
 from biosyn.retrieval.confidence import Calibration
+from biosyn.retrieval.evidence import Reranking
 from biosyn.retrieval.score_parts import ScoreParts, score_parts
 from biosyn.retrieval.search import (
     LARGEST_SPARSE_WEIGHT,
@@ -95,7 +96,9 @@ class BioSyn:
         self.precision = resolve_precision(precision, self.device)
         self.sparse_weight = float(initial_sparse_weight)
         self.manifest: Manifest | None = None  # the manifest of the checkpoint that was loaded
-        self.calibrations: dict[str, Calibration] = {}  # by score mode; empty once the model differs from the saved one
+        # both by score mode, and empty once the model differs from the saved one
+        self.calibrations: dict[str, Calibration] = {}
+        self.rerankings: dict[str, Reranking] = {}
         self.annotations: Annotations | None = None
         self._sparse: SparseEncoder | None = None
         self._dense: DenseEncoder | None = None
@@ -156,6 +159,8 @@ class BioSyn:
         if _makes_the_vectors_of(checkpoint.manifest, dense):  # other vectors give other scores
             found = checkpoint.manifest.calibration
             self.calibrations = {mode: Calibration.from_json(part) for mode, part in found.items()}
+            weights = checkpoint.manifest.reranking
+            self.rerankings = {mode: Reranking.from_json(part) for mode, part in weights.items()}
         self._folder = Path(checkpoint.folder).absolute()
         return self
 
@@ -225,6 +230,7 @@ class BioSyn:
                 trained=trained or {},
                 figures=figures or {},
                 calibration={mode: found.to_json() for mode, found in self.calibrations.items()},
+                reranking={mode: found.to_json() for mode, found in self.rerankings.items()},
             ),
             annotations=self.annotations,
         )
@@ -236,7 +242,7 @@ class BioSyn:
 
     def _will_change(self) -> None:
         self._folder = None
-        self.calibrations = {}
+        self.calibrations, self.rerankings = {}, {}
 
     # -- the same model in another process
 

@@ -21,7 +21,15 @@ from biosyn.index.approximate_build import open_or_mend_ann
 from biosyn.index.dictionary_index import DictionaryIndex
 from biosyn.model.biosyn import BioSyn
 from biosyn.model.explain import Explanation, OtherNames, explain_candidates
-from biosyn.model.predict import candidates_of, equal_first, link_texts, names_of, probabilities_of
+from biosyn.model.predict import (
+    calibration_of,
+    candidates_of,
+    equal_first,
+    link_texts,
+    names_of,
+    probabilities_of,
+)
+from biosyn.model.rerank import Reranker, reranking_of
 from biosyn.records import (
     Candidate,
     ConceptCandidate,
@@ -30,7 +38,7 @@ from biosyn.records import (
     Name,
 )
 from biosyn.retrieval.concepts import ConceptHit, top_concepts
-from biosyn.retrieval.confidence import DEPTH
+from biosyn.retrieval.confidence import DEPTH, Calibration
 from biosyn.retrieval.search import TopNames, require_finite
 from biosyn.retrieval.vectors import Vectors
 from biosyn.settings.verbs import INFERENCE_TOPK
@@ -67,6 +75,9 @@ class Linker:
         Search the approximate index that ``biosyn index build --ann`` made, instead of every name.
     exact_first
         Put a name that equals the clean mention, letter for letter, before all others, whatever its score.
+    rerank
+        The number of best concepts that get a second look, see `Reranker`; 0 for none. Answers have no probability
+        then.
     """
 
     def __init__(
@@ -79,8 +90,11 @@ class Linker:
         index_precision: str = "float32",
         ann: bool = False,
         exact_first: bool = True,
+        rerank: int = 0,
         show_progress: bool = False,
     ):
+        if rerank:
+            reranking_of(biosyn, "hybrid")  # refused before the minutes that the embedding takes
         self.biosyn = biosyn
         self.exact_first = exact_first
         self.dictionary = dictionary
@@ -92,11 +106,13 @@ class Linker:
             "index_precision": index_precision,
             "ann": ann,
             "exact_first": exact_first,
+            "rerank": rerank,
         }
         self._identity = uuid4().hex
         _HERE[self._identity] = self
         self.index_key = index.key  # all that the names' vectors depend on
         self.names = index.vectors(biosyn.device)
+        self.reranker = Reranker(biosyn, dictionary, self.names, concepts=rerank) if rerank else None
         self.approximate = self._open_ann(index) if ann else None
 
     def _open_ann(self, index: DictionaryIndex) -> ApproximateSearch:
@@ -184,7 +200,17 @@ class Linker:
     @property
     def is_calibrated(self) -> bool:
         """Whether answers have a probability."""
-        return self.names.score_mode in self.biosyn.calibrations
+        return self._calibration is not None
+
+    @property
+    def why_uncalibrated(self) -> str:
+        """What to do where answers have no probability."""
+        asked = "scores after --rerank have no probability: leave it out"
+        return asked if self.reranker else "the model is not calibrated: run biosyn calibrate (docs/calibration.md)"
+
+    @property
+    def _calibration(self) -> Calibration | None:
+        return calibration_of(self.biosyn, self.names, self.reranker)
 
     @cached_property
     def resolver(self) -> Resolver:
@@ -202,6 +228,7 @@ class Linker:
             topk=topk,
             search=self._search,
             exact_first=self.exact_first,
+            reranker=self.reranker,
         )
         return [
             one._replace(resolved=self.resolver.resolve(_name(best)), **self._unsure(one.mention, best))
@@ -214,18 +241,17 @@ class Linker:
         _require_topk(topk)
         if not texts:
             return []
-        calibration = self.biosyn.calibrations.get(self.names.score_mode)
         vectors = self.biosyn.embed(texts, what="mentions")
         name_at = names_of(self.dictionary)
 
         def search(mentions: list[int], depth: int) -> TopNames:
-            block = vectors.take(torch.tensor(mentions))
-            names = self._search(block, depth)
-            if not self.exact_first:
-                return names
-            return equal_first(
-                self.biosyn, [texts[at] for at in mentions], block, self.names, names, dictionary=self.dictionary
-            )
+            block, own = vectors.take(torch.tensor(mentions)), [texts[at] for at in mentions]
+            names = self._search(block, depth if self.reranker is None else max(depth, self.reranker.depth))
+            if self.exact_first:
+                names = equal_first(self.biosyn, own, block, self.names, names, dictionary=self.dictionary)
+            if self.reranker is not None:
+                names = self.reranker.reordered(own, block, names)
+            return TopNames(names.rows[:, :depth], names.scores[:, :depth])
 
         found, best_names = top_concepts(
             len(texts),
@@ -233,9 +259,9 @@ class Linker:
             topk=topk,
             search=search,
             concepts_of=lambda row: tuple(self.resolver.ranked(name_at(row))),
-            best_names=0 if calibration is None else DEPTH,
+            best_names=0 if self._calibration is None else DEPTH,
         )
-        probabilities = probabilities_of(calibration, texts, best_names, name_at)
+        probabilities = probabilities_of(self._calibration, texts, best_names, name_at)
         predictions = [
             ConceptPrediction(text, concepts, probability, self.resolver.resolve(_name(concepts[0].best)))
             for text, concepts, probability in zip(
@@ -250,6 +276,7 @@ class Linker:
         rows = torch.tensor([[hit.row for hit in hits] for hits in found], device=self.names.device)  # (M, K)
         scores = torch.tensor([[hit.score for hit in hits] for hits in found])  # (M, K)
         parts = self.biosyn.score_parts(mentions, self.names, rows)
+        reranked = self.reranker is not None
         return [
             tuple(
                 ConceptCandidate(
@@ -261,7 +288,9 @@ class Linker:
                 )
                 for hit, candidate in zip(hits, candidates, strict=True)
             )
-            for hits, candidates in zip(found, candidates_of(TopNames(rows, scores), parts, name_at), strict=True)
+            for hits, candidates in zip(
+                found, candidates_of(TopNames(rows, scores), parts, name_at, reranked=reranked), strict=True
+            )
         ]
 
     def explain(

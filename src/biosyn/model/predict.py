@@ -9,6 +9,7 @@ from torch import Tensor
 from biosyn.data.dictionary import DictionaryDataset
 from biosyn.index.approximate import Search
 from biosyn.model.biosyn import BioSyn
+from biosyn.model.rerank import Reranker
 from biosyn.records import Candidate, MentionPrediction, Name, Query, QueryPrediction, split_mention
 from biosyn.retrieval.confidence import DEPTH, Calibration
 from biosyn.retrieval.score_parts import ScoreParts
@@ -24,6 +25,7 @@ def predict(
     *,
     topk: int,
     exact_first: bool = False,
+    reranker: Reranker | None = None,
     together: bool = False,
     held: Tensor | None = None,
 ) -> list[QueryPrediction]:
@@ -35,13 +37,23 @@ def predict(
         The dictionary's vectors; the halves that they have decide the score mode.
     exact_first
         See `Linker`; off in what reproduces the paper.
+    reranker
+        Gives the best concepts a second look; None leaves the order of the search.
     together, held
         See `BioSyn.search`: all ranks predict the same queries.
     """
     parts = [split_mention(query) for query in queries]
     texts = list(dict.fromkeys(part for mentions in parts for part in mentions))
     found = link_texts(
-        biosyn, texts, names, dictionary, topk=topk, exact_first=exact_first, together=together, held=held
+        biosyn,
+        texts,
+        names,
+        dictionary,
+        topk=topk,
+        exact_first=exact_first,
+        reranker=reranker,
+        together=together,
+        held=held,
     )
     by_text = {one.mention: one for one in found}
     return [
@@ -59,6 +71,7 @@ def link_texts(
     topk: int,
     search: Search | None = None,
     exact_first: bool = False,
+    reranker: Reranker | None = None,
     together: bool = False,
     held: Tensor | None = None,
 ) -> list[MentionPrediction]:
@@ -72,14 +85,17 @@ def link_texts(
         The search to use in place of the exact one.
     exact_first
         See `Linker`.
+    reranker
+        See `predict`.
     together, held
         See `BioSyn.search`.
     """
     if not texts:
         return []
     topk = min(topk, len(dictionary))
-    calibration = biosyn.calibrations.get(names.score_mode)
+    calibration = calibration_of(biosyn, names, reranker)
     depth = topk if calibration is None else min(max(topk, DEPTH), len(dictionary))
+    depth = depth if reranker is None else max(depth, reranker.depth)
     vectors = biosyn.embed(texts, score_mode=names.score_mode, what="mentions", together=together)
     if search is None:
         found = biosyn.search(vectors, names, topk=depth, together=together, held=held)
@@ -88,13 +104,22 @@ def link_texts(
     if exact_first:
         found = equal_first(biosyn, texts, vectors, names, found, dictionary=dictionary, held=held)
     name_at = names_of(dictionary)
+    if reranker is not None:
+        found = reranker.reordered(texts, vectors, found)
     probabilities = probabilities_of(calibration, texts, found, name_at)
     best = TopNames(found.rows[:, :topk], found.scores[:, :topk])
     parts = biosyn.score_parts(vectors, names, best.rows, held=held)
     return [
         MentionPrediction(text, candidates, probability)
-        for text, candidates, probability in zip(texts, candidates_of(best, parts, name_at), probabilities, strict=True)
+        for text, candidates, probability in zip(
+            texts, candidates_of(best, parts, name_at, reranked=reranker is not None), probabilities, strict=True
+        )
     ]
+
+
+def calibration_of(biosyn: BioSyn, names: NameVectors, reranker: Reranker | None) -> Calibration | None:
+    """Return what gives probabilities; None where there are none, as for the scores of a second look."""
+    return biosyn.calibrations.get(names.score_mode) if reranker is None else None
 
 
 def equal_first(
@@ -132,9 +157,18 @@ def names_of(dictionary: DictionaryDataset) -> Callable[[int], Name]:
     return cache(dictionary.__getitem__)
 
 
-def candidates_of(found: TopNames, parts: ScoreParts, name_at: Callable[[int], Name]) -> list[tuple[Candidate, ...]]:
-    """Return the K candidates of each of M mentions, best first."""
-    table = zip(*(part.tolist() for part in (*found, *parts)), strict=True)  # M times four lists of K
+def candidates_of(
+    found: TopNames, parts: ScoreParts, name_at: Callable[[int], Name], *, reranked: bool = False
+) -> list[tuple[Candidate, ...]]:
+    """Return the K candidates of each of M mentions, best first.
+
+    Parameters
+    ----------
+    reranked
+        The scores have a third part, which is what the other two leave of them.
+    """
+    third = [found.scores - parts.dense.to(found.scores) - parts.sparse.to(found.scores)] if reranked else []
+    table = zip(*(part.tolist() for part in (*found, *parts, *third)), strict=True)  # M times four or five lists of K
     return [tuple(Candidate(*name_at(row), *numbers) for row, *numbers in zip(*lists, strict=True)) for lists in table]
 
 

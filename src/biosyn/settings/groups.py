@@ -21,6 +21,7 @@ INDEX_PRECISIONS = ("float32", "float16")
 POOLINGS = ("cls", "mean")
 SIMILARITIES = ("inner", "cosine")
 SEARCH_MEMORY = 200  # MB
+MOST_RERANKED = 100  # concepts of a mention: their names and vectors are in memory
 ABBREVIATION_METHODS = ("ab3p", "schwartz-hearst", "none")
 LARGEST_FLOAT32, SMALLEST_FLOAT32 = 3.4028234663852886e38, 1.1754943508222875e-38  # what is computed with is float32
 SEEDS = 2**32  # NumPy's generator takes no more
@@ -124,6 +125,11 @@ def _unusable(value: Any) -> str | None:
 def at_least(least: float) -> Check:
     """Return the check that a number is at least `least`; NaN is not."""
     return lambda value: None if value >= least else f"must be at least {least}, found {value}"
+
+
+def between(least: int, most: int) -> Check:
+    """Return the check that a whole number is between two others, or equal to one."""
+    return lambda value: None if least <= value <= most else f"must be between {least} and {most}, found {value}"
 
 
 def finite(value: float) -> str | None:
@@ -266,6 +272,19 @@ class Order(Settings):
     exact_first: bool = setting(
         "put a name that equals the mention, letter for letter, first, whatever its score", default=True
     )
+    rerank: int = setting(
+        "compare the K best concepts by all their names, and reorder them; 0: none; needs biosyn rerank",
+        default=0,
+        metavar="K",
+        check=between(0, MOST_RERANKED),
+    )
+
+    def check(self) -> None:
+        """Refuse what needs probabilities of scores that no calibration knows."""
+        super().check()
+        for flag in ("threshold", "least_sure_first"):
+            if self.rerank and getattr(self, flag, None) not in (None, False):
+                raise InputError(f"--{flag} needs probabilities, and scores after --rerank have none: choose one")
 
 
 @group

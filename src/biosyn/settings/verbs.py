@@ -11,6 +11,7 @@ from biosyn.settings.groups import (
     ABBREVIATION_METHODS,
     FILE,
     FOLDER,
+    MOST_RERANKED,
     OUTPUT,
     SIMILARITIES,
     TOPK,
@@ -31,6 +32,7 @@ from biosyn.settings.groups import (
     TrainingCompute,
     TrainingFiles,
     at_least,
+    between,
     changed,
     each,
     filled,
@@ -164,10 +166,14 @@ class EvalConfig(Model, Dictionary, Queries, Evaluation, Order, Threshold, Compu
     )
 
     def check(self) -> None:
-        """Refuse to record figures of a dictionary that is not whole."""
+        """Refuse to record figures that the manifest would not tell from others, and to compare without vectors."""
         super().check()
         if self.hide_concepts and self.record_as is not None:
             raise InputError("--record_as is for figures of the whole dictionary: leave out --hide_concepts")
+        if self.rerank and self.record_as is not None:
+            raise InputError("--record_as is for figures of the score alone: leave out --rerank")
+        if self.rerank and self.score_mode == "sparse":
+            raise InputError("--rerank compares dense vectors, which --score_mode sparse has not: leave out one")
 
 
 @settings
@@ -184,6 +190,20 @@ class CalibrateConfig(Dictionary, Queries, Evaluation, Compute, Index):
         reads="model",
         section="model",
     )
+
+
+@settings
+class RerankConfig(Dictionary, Queries, Compute, Index):
+    """Settings of biosyn rerank."""
+
+    dictionary_path: str = changed(CalibrateConfig, "dictionary_path", section="data")
+    data_dir: str = changed(CalibrateConfig, "data_dir", section="data")
+    model_name_or_path: str = changed(
+        CalibrateConfig, "model_name_or_path", text="a folder of ours, not a Hub id; its manifest gets the weights"
+    )
+    score_mode: str = changed(Evaluation, "score_mode", choices=("hybrid", "dense"))
+    topk: int = setting("concepts of a mention that are compared", default=TOPK, check=between(2, MOST_RERANKED))
+    seed: int = changed(Evaluation, "seed", text="divides the documents into the folds of the cross-validation")
 
 
 @settings
@@ -211,7 +231,7 @@ class InferenceConfig(Model, Order, Threshold, Composites, Compute, Index, Appro
     def check(self) -> None:
         """Refuse flags that need a dictionary or --explain without it, and two kinds of answer at once."""
         super().check()
-        for flag in ("show_predictions", "group_by_concept", "explain", "threshold", "ann"):
+        for flag in ("show_predictions", "group_by_concept", "explain", "threshold", "ann", "rerank"):
             if getattr(self, flag) not in (False, None) and self.dictionary_path is None:
                 raise InputError(f"--{flag} needs --dictionary_path")
         if self.threshold is not None and not self.wants_answer:
@@ -396,6 +416,8 @@ class CheckConfig(Labels, Order, Compute, Index):
             raise InputError("give a file of ids and labels, or one id and its label")
         if self.threshold is not None and self.model_name_or_path is None:
             raise InputError("--threshold is of a model's confidence: give --model_name_or_path")
+        if self.rerank and self.model_name_or_path is None:
+            raise InputError("--rerank is of a model's answers: give --model_name_or_path")
 
 
 @settings
@@ -459,7 +481,7 @@ class DemoConfig(Model, Dictionary, Order, Compute, Index, Approximate):
     port: int = setting(
         "port to listen on; 0 takes a free one",
         default=8888,
-        check=lambda value: None if 0 <= value <= 65535 else f"must be between 0 and 65535, found {value}",
+        check=between(0, 65535),
     )
     allowed_hosts: tuple[str, ...] = setting(
         "other names under which it may be asked for, for example that of a proxy: a foreign Host header is refused",
@@ -479,7 +501,7 @@ class McpConfig(Model, Dictionary, Order, Compute, Index, Approximate):
         "serve at this port of 127.0.0.1, at /mcp; 0 takes a free one (default: stdin and stdout)",
         default=None,
         metavar="PORT",
-        check=lambda value: None if 0 <= value <= 65535 else f"must be between 0 and 65535, found {value}",
+        check=between(0, 65535),
     )
 
 

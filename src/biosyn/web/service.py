@@ -136,7 +136,7 @@ class Service:
         if not threshold:
             return answer
         if "probability" not in answer:
-            raise InputError("threshold is a probability, and the model is not calibrated: run biosyn calibrate")
+            raise InputError(f"threshold is a probability, and {self.linker.why_uncalibrated}")
         no_concept = {**NO_CONCEPT_JSON, "ids": self._linked_ids([NO_CONCEPT]), "id": NO_CONCEPT}
         return decided(answer, threshold, no_concept=no_concept)
 

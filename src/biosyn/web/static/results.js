@@ -36,9 +36,11 @@ function toConcept({ preferred_name: preferred, ids, homonym, reason }, name) {
   return line;
 }
 
-function more({ name, id, score, dense_score: dense, sparse_score: sparse }, { digits }) {
+function more({ name, id, score, dense_score: dense, sparse_score: sparse, rerank_score: others }, { digits }) {
   const [all, meaning, spelling] = [score, dense, sparse].map((part) => part.toFixed(digits));
-  const parts = element("p", "hint", `Score ${all}: ${meaning} by meaning (dense), ${spelling} by spelling (sparse)`);
+  const third = others === undefined ? "" : `, ${others.toFixed(digits)} by the concept's other names`;
+  const text = `Score ${all}: ${meaning} by meaning (dense), ${spelling} by spelling (sparse)${third}`;
+  const parts = element("p", "hint", text);
   const list = element("div", "others");
   list.ariaLive = "polite";
   const details = element("details", "", element("summary", "", "Other names and score"), parts, list);
