@@ -17,7 +17,7 @@ from reproduce import PRETRAIN, find, run
 from biosyn.cli.quickstart import packaged_encoder
 from biosyn.errors import InputError
 
-SETTINGS = PRETRAIN | {"epoch": 5, "learning_rate": 1e-4}
+SETTINGS = PRETRAIN | {"epoch": 3, "learning_rate": 1e-4}
 
 
 def main() -> int:

@@ -76,7 +76,7 @@ def test_a_damaged_training_log_is_named_before_the_work(refused, words, tiny_ch
 
 
 def test_a_pretrained_model_has_a_report_with_its_losses(page, tiny_encoder, tiny_dictionary, tmp_path):
-    data = {"model_name_or_path": str(tiny_encoder), "train_dictionary_path": str(tiny_dictionary)}
+    data = {"model_name_or_path": str(tiny_encoder), "train_dictionary_path": (str(tiny_dictionary),)}
     (row,) = pretrain(PretrainConfig(**data, output_dir=str(tmp_path / "model"), device="cpu", epoch=1))["epochs"]
     text = page(model=tmp_path / "model")
     assert f"{row['loss']:.4f}" in text
