@@ -45,3 +45,9 @@ def refused(command):
         return line
 
     return call
+
+
+@pytest.fixture
+def flags_of(tiny_dictionary):
+    """Function: model -> the flags of a verb that takes a model and a dictionary."""
+    return lambda model: {"--model_name_or_path": model, "--dictionary_path": tiny_dictionary, "--device": "cpu"}

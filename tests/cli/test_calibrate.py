@@ -17,13 +17,9 @@ def calibrated(calibrated_checkpoint):
 
 
 @pytest.fixture
-def flags(calibrated, tiny_dictionary):
+def flags(calibrated, flags_of):
     """Function: model -> the flags of all verbs here."""
-
-    def make(model=calibrated):
-        return {"--model_name_or_path": model, "--dictionary_path": tiny_dictionary, "--device": "cpu"}
-
-    return make
+    return lambda model=calibrated: flags_of(model)
 
 
 @pytest.fixture

@@ -15,13 +15,9 @@ MENTION = "ataxia telangectasia"
 
 
 @pytest.fixture
-def flags(reranked_checkpoint, tiny_dictionary):
+def flags(reranked_checkpoint, flags_of):
     """Function: model -> the flags of all verbs here."""
-
-    def make(model=reranked_checkpoint):
-        return {"--model_name_or_path": model, "--dictionary_path": tiny_dictionary, "--device": "cpu"}
-
-    return make
+    return lambda model=reranked_checkpoint: flags_of(model)
 
 
 @pytest.fixture

@@ -73,10 +73,7 @@ def annotate_files(config: TextConfig) -> dict[str, Any]:
         raise InputError("--text: two files have the same name, which is the id of a document: rename one")
     method = config.abbreviations or "ab3p"
     find_abbreviations = finder_of(method)
-    linker = open_linker(
-        config,
-        calibrated=config.threshold is not None,
-    )
+    linker = open_linker(config, calibrated=config.threshold is not None)
     link = partial(best_links, linker, threshold=config.threshold)
     keys = (ID, NAME, SCORE, *([PROBABILITY] if linker.is_calibrated else []), *CONCEPT)
     annotated = {}

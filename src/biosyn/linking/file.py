@@ -79,10 +79,7 @@ def link_file(config: LinkConfig) -> dict[str, Any]:
     cleaner = file_cleaner(find_abbreviations, typos=typos)
     fail = config.on_error == "fail"
     mentions = survey(source, cleaner if fail else None) if is_first() else 0
-    linker = open_linker(
-        config,
-        calibrated=config.threshold is not None,
-    )
+    linker = open_linker(config, calibrated=config.threshold is not None)
     gc.freeze()  # what is loaded stays: to go through it again and again would take longer than to read records
     if linker.is_calibrated:
         source = with_probabilities(source)

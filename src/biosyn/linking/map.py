@@ -80,10 +80,7 @@ def map_terms(config: MapConfig) -> dict[str, Any]:
         subjects = subjects_of_dictionary(config.subject_dictionary, left_out)
     else:
         subjects = subjects_of_file(str(config.terms), config)
-    linker = open_linker(
-        config,
-        calibrated=config.threshold is not None or config.least_sure_first,
-    )
+    linker = open_linker(config, calibrated=config.threshold is not None or config.least_sure_first)
     if not linker.is_calibrated:
         logger.warning("no mapping has a confidence, as %s", linker.why_uncalibrated)
     matches = list(_usable(best_matches(linker, subjects, progress=config.show_progress), config.threshold, left_out))
